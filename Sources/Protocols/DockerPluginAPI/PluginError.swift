@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+public import JSON
+
+/// A call that a plugin could not carry out; answered as HTTP 500 with `{"Err": message}`.
+///
+/// That status with that body is the only form that both moby and Podman take for a failure: Podman reads any 200 as success.
+public struct PluginError: Error, Sendable, Equatable {
+    /// One line for the person at the engine's command line: the cause first, what to do last.
+    public var message: String
+
+    public init(_ message: String) { self.message = message }
+}
+
+extension PluginError: CustomStringConvertible {
+    public var description: String { message }
+}
+
+/// A call that does not say what it should; answered as HTTP 400 with `{"Err": message}`.
+public struct RequestError: Error, Sendable, Equatable {
+    /// One line.
+    public var message: String
+
+    public init(_ message: String) { self.message = message }
+}
+
+extension RequestError: CustomStringConvertible {
+    public var description: String { message }
+}
+
+/// The body of every answer that reports a failure: `{"Err": message}`.
+public struct ErrorResponse: Sendable, Equatable {
+    public var message: String
+
+    public init(_ message: String) { self.message = message }
+
+    public func write(to writer: inout JSONWriter) {
+        writer.beginObject()
+        writer.key("Err")
+        writer.write(message)
+        writer.endObject()
+    }
+}
