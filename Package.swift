@@ -1,0 +1,102 @@
+// swift-tools-version: 6.2
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+import PackageDescription
+
+// Targets stand in the order of ARCHITECTURE.md: a target imports only from targets above it.
+// Scripts/check-imports holds every `import` in the sources against these lists.
+let package = Package(
+    name: "docker-nfsd",
+    products: [
+        .executable(name: "docker-nfsd", targets: ["docker-nfsd"])
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-system", from: "1.8.1"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+    ],
+    targets: [
+        // What the kernel offers.
+        .target(name: "CLinux", path: "Sources/Linux/CLinux"),
+        .target(
+            name: "LinuxSystem",
+            dependencies: ["CLinux", .product(name: "SystemPackage", package: "swift-system")],
+            path: "Sources/Linux/LinuxSystem"
+        ),
+        .target(
+            name: "NFSMount",
+            dependencies: ["LinuxSystem", .product(name: "SystemPackage", package: "swift-system")],
+            path: "Sources/Linux/NFSMount"
+        ),
+
+        // What the parties say to one another.
+        .target(name: "JSON", path: "Sources/Protocols/JSON"),
+        .target(name: "DockerPluginAPI", dependencies: ["JSON"], path: "Sources/Protocols/DockerPluginAPI"),
+
+        // How plugins are served and called.
+        .target(
+            name: "PluginServer",
+            dependencies: [
+                "LinuxSystem", "JSON", "DockerPluginAPI",
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+                .product(name: "SystemPackage", package: "swift-system"),
+            ],
+            path: "Sources/PluginSystem/PluginServer"
+        ),
+
+        // What each program does.
+        .target(
+            name: "NFSVolumes",
+            dependencies: [
+                "LinuxSystem", "NFSMount", "JSON", "DockerPluginAPI",
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "SystemPackage", package: "swift-system"),
+            ],
+            path: "Sources/Features/NFSVolumes"
+        ),
+
+        // The programs: parse, build, run.
+        .executableTarget(
+            name: "docker-nfsd",
+            dependencies: [
+                "LinuxSystem", "NFSMount", "JSON", "DockerPluginAPI", "PluginServer", "NFSVolumes",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "SystemPackage", package: "swift-system"),
+            ],
+            path: "Sources/Programs/docker-nfsd"
+        ),
+
+        // Tests, by what they need: nothing, root and Docker on this machine, a virtual machine.
+        .testTarget(name: "LinuxSystemTests", dependencies: ["LinuxSystem"], path: "Tests/LinuxSystemTests"),
+        .testTarget(name: "NFSMountTests", dependencies: ["NFSMount", "LinuxSystem"], path: "Tests/NFSMountTests"),
+        .testTarget(name: "JSONTests", dependencies: ["JSON"], path: "Tests/JSONTests"),
+        .testTarget(
+            name: "DockerPluginAPITests", dependencies: ["DockerPluginAPI", "JSON"], path: "Tests/DockerPluginAPITests"),
+        .testTarget(
+            name: "PluginServerTests",
+            dependencies: ["PluginServer", "DockerPluginAPI", "JSON", "LinuxSystem"],
+            path: "Tests/PluginServerTests"
+        ),
+        .testTarget(
+            name: "NFSVolumesTests",
+            dependencies: ["NFSVolumes", "NFSMount", "DockerPluginAPI", "JSON", "LinuxSystem"],
+            path: "Tests/NFSVolumesTests"
+        ),
+    ],
+    swiftLanguageModes: [.v6],
+    cLanguageStandard: .gnu11
+)
+
+for target in package.targets where target.name != "CLinux" {
+    target.swiftSettings = [
+        .treatAllWarnings(as: .error),
+        .enableUpcomingFeature("ExistentialAny"),
+        .enableUpcomingFeature("InternalImportsByDefault"),
+        .enableUpcomingFeature("MemberImportVisibility"),
+    ]
+}

@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+public import Glibc
+public import SystemPackage
+
+/// Reads a file of the local system whole.
+///
+/// - Parameter limit: bytes; a longer file is refused with `EFBIG`, so that a damaged one cannot fill the memory.
+/// - Throws: `SystemError` of open(2) or read(2).
+public func readWholeFile(_ path: FilePath, limit: Int) throws(SystemError) -> [UInt8] {
+    let file = try openFile(path, O_RDONLY | O_CLOEXEC | O_NOCTTY)
+    defer { Glibc.close(file) }
+    var content: [UInt8] = []
+    var buffer = [UInt8](repeating: 0, count: 32 << 10)
+    while true {
+        let count = try systemCall("read", on: path.string) { Glibc.read(file, &buffer, buffer.count) }
+        if count == 0 { return content }
+        content.append(contentsOf: buffer[..<count])
+        if content.count > limit { throw SystemError("read", .fileTooLarge, on: path.string) }
+    }
+}
+
+/// Replaces a file's content as one step: whoever reads it sees the old or the new one, and after a power cut one of them is there.
+///
+/// Writes `<path>.new`, syncs it, renames it over the file, and syncs the folder. open(2), fsync(2), rename(2).
+///
+/// - Parameter durable: false leaves out the syncs, for files that end with the boot.
+/// - Throws: `SystemError`; the old file is then still there, and the new one removed.
+public func replaceFile(_ path: FilePath, with content: [UInt8], mode: mode_t = 0o600, durable: Bool = true) throws(SystemError) {
+    let draft = FilePath(path.string + ".new")
+    do throws(SystemError) {
+        let file = try openFile(draft, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, mode)
+        try write(content, to: file, durable: durable, operand: draft.string)
+        try systemCall("rename", on: "\(draft) to \(path)") { rename(draft.string, path.string) }
+    } catch {
+        unlink(draft.string)
+        throw error
+    }
+    if durable { try syncFolder(path.removingLastComponent()) }
+}
+
+/// Removes a file, durably. That it is not there already is no failure.
+public func removeFile(_ path: FilePath, durable: Bool = true) throws(SystemError) {
+    do throws(SystemError) {
+        try systemCall("unlink", on: path.string) { unlink(path.string) }
+    } catch where error.errno == .noSuchFileOrDirectory {
+        return
+    }
+    if durable { try syncFolder(path.removingLastComponent()) }
+}
+
+public func renameFile(_ path: FilePath, to other: FilePath) throws(SystemError) {
+    try systemCall("rename", on: "\(path) to \(other)") { rename(path.string, other.string) }
+}
+
+/// The names in a folder, without `.` and `..`, sorted.
+public func namesInFolder(_ path: FilePath) throws(SystemError) -> [String] {
+    guard let folder = opendir(path.string) else { throw SystemError("opendir", .current, on: path.string) }
+    defer { closedir(folder) }
+    var names: [String] = []
+    while let entry = readdir(folder) {
+        let name = withUnsafeBytes(of: &entry.pointee.d_name) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
+        if name != "." && name != ".." { names.append(name) }
+    }
+    return names.sorted()
+}
+
+/// Makes a folder and those above it. One that is there already keeps its mode.
+public func makeFolders(_ path: FilePath, mode: mode_t = 0o755) throws(SystemError) {
+    var partial = FilePath(root: path.root, [])
+    for component in path.components {
+        partial.append(component)
+        let folder = partial.string
+        do throws(SystemError) {
+            try systemCall("mkdir", on: folder) { mkdir(folder, mode) }
+        } catch where error.errno == .fileExists || error.errno == .readOnlyFileSystem {
+            continue
+        }
+    }
+}
+
+/// Makes one folder; `EEXIST` is thrown like any other failure.
+public func makeFolder(_ path: FilePath, mode: mode_t) throws(SystemError) {
+    try systemCall("mkdir", on: path.string) { mkdir(path.string, mode) }
+}
+
+/// Removes an empty folder. rmdir(2): never removes what is in it, `EBUSY` if something is mounted there.
+public func removeEmptyFolder(_ path: FilePath) throws(SystemError) {
+    do throws(SystemError) {
+        try systemCall("rmdir", on: path.string) { rmdir(path.string) }
+    } catch where error.errno == .noSuchFileOrDirectory {
+        return
+    }
+}
+
+/// Writes all of it and closes the descriptor, whatever happens.
+private func write(_ content: [UInt8], to file: CInt, durable: Bool, operand: String) throws(SystemError) {
+    defer { Glibc.close(file) }
+    var written = 0
+    while written < content.count {
+        written += try systemCall("write", on: operand) {
+            content.withUnsafeBytes { Glibc.write(file, $0.baseAddress.map { $0 + written }, content.count - written) }
+        }
+    }
+    if durable { try systemCall("fsync", on: operand) { fsync(file) } }
+}
+
+private func syncFolder(_ path: FilePath) throws(SystemError) {
+    let folder = try openFile(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+    defer { Glibc.close(folder) }
+    try systemCall("fsync", on: path.string) { fsync(folder) }
+}
+
+private func openFile(_ path: FilePath, _ flags: CInt, _ mode: mode_t = 0) throws(SystemError) -> CInt {
+    try systemCall("open", on: path.string) { open(path.string, flags, mode) }
+}

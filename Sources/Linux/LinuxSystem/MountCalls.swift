@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+internal import CLinux
+import Glibc
+
+/// Per-mount attributes for fsmount(2): `MOUNT_ATTR_…`, Linux 5.2.
+public struct MountAttributes: OptionSet, Sendable, Hashable {
+    public let rawValue: UInt64
+    public init(rawValue: UInt64) { self.rawValue = rawValue }
+    public static let readOnly = MountAttributes(rawValue: 0x01)
+    public static let noSetUID = MountAttributes(rawValue: 0x02)
+    public static let noDevices = MountAttributes(rawValue: 0x04)
+    public static let noExecution = MountAttributes(rawValue: 0x08)
+    public static let noAccessTime = MountAttributes(rawValue: 0x10)
+    public static let strictAccessTime = MountAttributes(rawValue: 0x20)
+    public static let noDirectoryAccessTime = MountAttributes(rawValue: 0x80)
+}
+
+/// Flags of mount(2): `MS_…`.
+public struct MountFlags: OptionSet, Sendable, Hashable {
+    public let rawValue: UInt64
+    public init(rawValue: UInt64) { self.rawValue = rawValue }
+    public static let readOnly = MountFlags(rawValue: 1)
+    public static let noSetUID = MountFlags(rawValue: 2)
+    public static let noDevices = MountFlags(rawValue: 4)
+    public static let noExecution = MountFlags(rawValue: 8)
+    public static let synchronous = MountFlags(rawValue: 16)
+    public static let synchronousDirectories = MountFlags(rawValue: 128)
+    public static let noAccessTime = MountFlags(rawValue: 1 << 10)
+    public static let noDirectoryAccessTime = MountFlags(rawValue: 1 << 11)
+    public static let bind = MountFlags(rawValue: 1 << 12)
+    public static let silent = MountFlags(rawValue: 1 << 15)
+    public static let relativeAccessTime = MountFlags(rawValue: 1 << 21)
+    public static let strictAccessTime = MountFlags(rawValue: 1 << 24)
+    public static let lazyTime = MountFlags(rawValue: 1 << 25)
+}
+
+/// Flags of umount2(2).
+public struct UnmountFlags: OptionSet, Sendable, Hashable {
+    public let rawValue: Int
+    public init(rawValue: Int) { self.rawValue = rawValue }
+    /// Aborts waiting requests; they fail with EIO.
+    public static let force = UnmountFlags(rawValue: 1)
+    /// Takes the mount off the tree at once; its end comes when the last user goes.
+    public static let detach = UnmountFlags(rawValue: 2)
+    public static let noFollow = UnmountFlags(rawValue: 8)
+}
+
+/// The calls of the mount API, as steps of a sequence.
+extension SystemCallSequence {
+    private static let here = Argument.value(-100)  // AT_FDCWD
+    private static let emptyPath = 0x1000  // AT_EMPTY_PATH
+    private static let noFollow = 0x100  // AT_SYMLINK_NOFOLLOW
+    private static let removeDirectory = 0x200  // AT_REMOVEDIR
+
+    /// Names the process for ps(1). prctl(2), PR_SET_NAME: 15 bytes count.
+    public func nameProcess(_ name: String) {
+        add("prctl", Int(__NR_prctl), on: name, [.value(15), .string(name)], options: .mayFail)
+    }
+
+    /// fsopen(2), Linux 5.2. The result is a descriptor of the new context.
+    public func fsopen(_ fileSystem: String) -> Call {
+        add("fsopen", Int(__NR_fsopen), on: fileSystem, [.string(fileSystem), .value(1)])
+    }
+
+    /// fsconfig(2) with FSCONFIG_SET_STRING, or FSCONFIG_SET_FLAG without a value.
+    @discardableResult
+    public func fsconfig(_ context: Call, _ key: String, _ value: String?) -> Call {
+        if let value {
+            return add("fsconfig", Int(__NR_fsconfig), on: "\(key)=\(value)", [.result(context), .value(1), .string(key), .string(value), .value(0)])
+        }
+        return add("fsconfig", Int(__NR_fsconfig), on: key, [.result(context), .value(0), .string(key), .value(0), .value(0)])
+    }
+
+    /// fsconfig(2) with FSCONFIG_CMD_CREATE: here the kernel talks to the server.
+    @discardableResult
+    public func fsconfigCreate(_ context: Call, on source: String) -> Call {
+        add("fsconfig(CMD_CREATE)", Int(__NR_fsconfig), on: source, [.result(context), .value(6), .value(0), .value(0), .value(0)])
+    }
+
+    /// fsmount(2): a mount that is attached nowhere yet; the result is a descriptor of its root.
+    public func fsmount(_ context: Call, _ attributes: MountAttributes, on source: String) -> Call {
+        add("fsmount", Int(__NR_fsmount), on: source, [.result(context), .value(1), .value(Int(attributes.rawValue))])
+    }
+
+    /// open_tree(2) with OPEN_TREE_CLONE: a mount of what the descriptor names, attached nowhere yet.
+    public func openTree(_ directory: Call, on name: String) -> Call {
+        let cloexec = Int(O_CLOEXEC)
+        return add("open_tree", Int(__NR_open_tree), on: name, [.result(directory), .string(""), .value(1 | cloexec | Self.emptyPath)])
+    }
+
+    /// move_mount(2) from a descriptor onto a path of this namespace.
+    @discardableResult
+    public func moveMount(_ mount: Call, to target: String) -> Call {
+        add("move_mount", Int(__NR_move_mount), on: target, [.result(mount), .string(""), Self.here, .string(target), .value(4)])
+    }
+
+    /// mount(2).
+    @discardableResult
+    public func mount(_ source: String, on target: String, type: String, _ flags: MountFlags, data: String?) -> Call {
+        add(
+            "mount", Int(__NR_mount), on: "\(source) on \(target)",
+            [.string(source), .string(target), .string(type), .value(Int(flags.rawValue)), data.map(Argument.string) ?? .value(0)])
+    }
+
+    /// umount2(2).
+    @discardableResult
+    public func unmount(_ target: String, _ flags: UnmountFlags, options: Options = []) -> Call {
+        add("umount2", Int(__NR_umount2), on: target, [.string(target), .value(flags.rawValue)], options: options)
+    }
+
+    /// openat(2) of one directory below another, or of an absolute path: O_PATH, no symbolic link is followed.
+    public func openDirectory(_ name: String, in directory: Call? = nil, operand: String) -> Call {
+        let flags = Int(CInt(CLINUX_O_PATH) | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
+        return add("openat", Int(__NR_openat), on: operand, [directory.map(Argument.result) ?? Self.here, .string(name), .value(flags)])
+    }
+
+    /// mkdirat(2). That it fails does not end the sequence.
+    public func makeDirectory(_ name: String, in directory: Call, mode: UInt32, operand: String) -> Call {
+        add("mkdirat", Int(__NR_mkdirat), on: operand, [.result(directory), .string(name), .value(Int(mode))], options: .mayFail)
+    }
+
+    /// fchmodat(2), if the condition succeeded.
+    @discardableResult
+    public func changeMode(_ name: String, in directory: Call, to mode: UInt32, operand: String, if condition: Call) -> Call {
+        add("fchmodat", Int(__NR_fchmodat), on: operand, [.result(directory), .string(name), .value(Int(mode))], if: condition)
+    }
+
+    /// fchownat(2) without following a symbolic link, if the condition succeeded. -1 leaves an id as it is.
+    @discardableResult
+    public func changeOwner(_ name: String, in directory: Call, user: Int, group: Int, operand: String, if condition: Call) -> Call {
+        add(
+            "fchownat", Int(__NR_fchownat), on: operand,
+            [.result(directory), .string(name), .value(user), .value(group), .value(Self.noFollow)], if: condition)
+    }
+
+    /// unlinkat(2) with AT_REMOVEDIR.
+    @discardableResult
+    public func removeDirectory(_ name: String, in directory: Call, operand: String, options: Options, if condition: Call? = nil) -> Call {
+        add(
+            "unlinkat", Int(__NR_unlinkat), on: operand, [.result(directory), .string(name), .value(Self.removeDirectory)],
+            options: options, if: condition)
+    }
+
+    /// renameat2(2) inside one directory or between two; never over something that exists where the file system can tell.
+    @discardableResult
+    public func rename(_ name: String, in directory: Call, to other: String, operand: String) -> Call {
+        add(
+            "renameat2", Int(__NR_renameat2), on: operand,
+            [.result(directory), .string(name), .result(directory), .string(other), .value(0)])
+    }
+
+    /// faccessat(2) for existence; the result of a missing name is ENOENT.
+    public func exists(_ name: String, in directory: Call, operand: String, options: Options = .mayFail) -> Call {
+        add("faccessat", Int(__NR_faccessat), on: operand, [.result(directory), .string(name), .value(0)], options: options)
+    }
+
+    /// read(2), even after a failure.
+    public func read(_ descriptor: Call, into buffer: Buffer, operand: String) -> Call {
+        add("read", Int(__NR_read), on: operand, [.result(descriptor), .buffer(buffer), .value(buffer.count)], options: .final)
+    }
+
+    /// fchdir(2): what follows may name things relative to this directory.
+    @discardableResult
+    public func changeDirectory(_ directory: Call, operand: String) -> Call {
+        add("fchdir", Int(__NR_fchdir), on: operand, [.result(directory)])
+    }
+}

@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+import SystemPackage
+
+/// One line of mountinfo: a mount as the kernel sees it. proc_pid_mountinfo(5).
+public struct MountTableEntry: Sendable, Equatable {
+    public var mountID: Int
+    public var parentID: Int
+    /// The superblock's device as `major:minor`.
+    public var device: String
+    /// The part of the file system that is mounted, `/` for all of it.
+    public var root: String
+    public var mountPoint: String
+    /// Per-mount options, such as `ro`, `noatime`.
+    public var options: [String]
+    /// Optional fields, such as `shared:12`, `master:3`.
+    public var propagation: [String]
+    public var fileSystem: String
+    public var source: String
+    /// Options of the superblock: for NFS everything that is in effect, such as `vers=4.1`, `addr=…`.
+    public var superblockOptions: [String]
+
+    /// NFS of any version.
+    public var isNFS: Bool { fileSystem == "nfs" || fileSystem == "nfs4" }
+
+    /// The value of `key=value` among the superblock's options.
+    public func value(of key: String) -> String? {
+        for option in superblockOptions where option.hasPrefix(key + "=") { return String(option.dropFirst(key.count + 1)) }
+        return nil
+    }
+}
+
+/// The mounts of a mount namespace, in the kernel's order (a later entry at the same place covers an earlier one).
+public struct MountTable: Sendable {
+    public var entries: [MountTableEntry]
+
+    /// Reads `/proc/<process>/mountinfo`. Never touches a mounted file system.
+    ///
+    /// - Parameter process: a process id, or nil for this process.
+    /// - Throws: `SystemError` of open(2) or read(2); `ENOENT` or `ESRCH` where the process has ended.
+    public init(of process: CInt? = nil) throws(SystemError) {
+        let path = "/proc/\(process.map(String.init) ?? "self")/mountinfo"
+        self.init(parsing: try readWholeFile(FilePath(path), limit: 64 << 20))
+    }
+
+    /// Parses mountinfo's text; lines that do not have its form are passed over.
+    public init(parsing bytes: [UInt8]) {
+        entries = bytes.split(separator: UInt8(ascii: "\n")).compactMap(Self.entry)
+    }
+
+    /// What is mounted on top at exactly this path.
+    public func topmost(at path: String) -> MountTableEntry? { entries.last { $0.mountPoint == path } }
+
+    /// Every mount at or below this path.
+    public func mounts(below path: String) -> [MountTableEntry] {
+        entries.filter { $0.mountPoint == path || $0.mountPoint.hasPrefix(path + "/") }
+    }
+
+    private static func entry(_ line: ArraySlice<UInt8>) -> MountTableEntry? {
+        let fields = line.split(separator: UInt8(ascii: " "))
+        guard fields.count >= 9, let separator = fields[6...].firstIndex(where: { $0.elementsEqual([UInt8(ascii: "-")]) }),
+            separator + 2 < fields.count, let id = Int(text(fields[0])), let parent = Int(text(fields[1]))
+        else { return nil }
+        let superblock = separator + 3 < fields.count ? text(fields[separator + 3]) : ""
+        return MountTableEntry(
+            mountID: id, parentID: parent, device: text(fields[2]), root: unescape(fields[3]), mountPoint: unescape(fields[4]),
+            options: text(fields[5]).split(separator: ",").map(String.init),
+            propagation: fields[6..<separator].map(text),
+            fileSystem: text(fields[separator + 1]), source: unescape(fields[separator + 2]),
+            superblockOptions: superblock.split(separator: ",").map(String.init))
+    }
+
+    private static func text(_ bytes: ArraySlice<UInt8>) -> String { String(decoding: bytes, as: UTF8.self) }
+
+    /// The kernel writes space, tab, newline and backslash as three octal digits.
+    private static func unescape(_ bytes: ArraySlice<UInt8>) -> String {
+        guard bytes.contains(UInt8(ascii: "\\")) else { return text(bytes) }
+        var out: [UInt8] = []
+        var index = bytes.startIndex
+        while index < bytes.endIndex {
+            if bytes[index] == UInt8(ascii: "\\"), index + 3 < bytes.endIndex,
+                let code = UInt8(text(bytes[index + 1...index + 3]), radix: 8)
+            {
+                out.append(code)
+                index += 4
+            } else {
+                out.append(bytes[index])
+                index += 1
+            }
+        }
+        return String(decoding: out, as: UTF8.self)
+    }
+}

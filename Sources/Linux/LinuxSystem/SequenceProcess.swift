@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+internal import CLinux
+import Glibc
+import SystemPackage
+
+/// How a ``SystemCallSequence`` ended.
+public enum SequenceEnd: Sendable {
+    /// Every call that was to be made has returned.
+    case finished
+    /// The deadline passed, or the cancellation came; the process was killed and is gone.
+    case killed(SequenceKillReason)
+    /// Killed, but the kernel has not let go of the process: nothing may touch what it works on until it has.
+    case stuck(StuckSequence)
+}
+
+public enum SequenceKillReason: Sendable {
+    case deadline, cancelled
+}
+
+/// A killed process that the kernel still holds inside a system call.
+public final class StuckSequence: Sendable {
+    private let sequence: SystemCallSequence
+    private let descriptor: CInt
+    public let process: CInt
+    public let reason: SequenceKillReason
+
+    init(_ sequence: SystemCallSequence, descriptor: CInt, process: CInt, reason: SequenceKillReason) {
+        self.sequence = sequence
+        self.descriptor = descriptor
+        self.process = process
+        self.reason = reason
+    }
+
+    /// The call that it is stuck in.
+    public var call: String { sequence.interruptedCall ?? "exit" }
+
+    /// Blocks until the kernel has let go; without limit, so only on a thread kept for it.
+    public func waitUntilGone() {
+        var request = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+        while Glibc.poll(&request, 1, -1) < 0 {}
+        reap(descriptor)
+    }
+}
+
+extension SystemCallSequence {
+    /// How long a killed process may take to go before it counts as stuck.
+    private static let killGrace = Duration.seconds(2)
+
+    /// Makes the calls in a process of their own and blocks until they are made, the deadline passes or the cancellation comes.
+    ///
+    /// - Throws: `SystemError` if the process cannot be started. What the calls themselves answered is in
+    ///   ``result(of:)`` and ``failedCall``.
+    public func run(until deadline: Deadline, cancellation: Cancellation? = nil) throws(SystemError) -> SequenceEnd {
+        let (process, descriptor) = try start()
+        var reason: SequenceKillReason?
+        wait: while true {
+            var requests = [pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)]
+            if let cancellation { requests.append(pollfd(fd: cancellation.descriptor.rawValue, events: Int16(POLLIN), revents: 0)) }
+            let count = Glibc.poll(&requests, nfds_t(requests.count), deadline.pollTimeout)
+            if requests[0].revents != 0 { break wait }
+            if count == 0 && deadline.hasPassed { reason = .deadline }
+            if requests.count > 1 && requests[1].revents != 0 { reason = .cancelled }
+            if reason != nil { break wait }
+        }
+        guard let reason else {
+            reap(descriptor)
+            return hasFinished ? .finished : .killed(.cancelled)
+        }
+        CLinux_pidfd_send_signal(descriptor, SIGKILL)
+        let grace = Deadline(after: Self.killGrace)
+        var request = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+        while request.revents == 0 && !grace.hasPassed { _ = Glibc.poll(&request, 1, grace.pollTimeout) }
+        if request.revents == 0 {
+            return .stuck(StuckSequence(self, descriptor: descriptor, process: process, reason: reason))
+        }
+        reap(descriptor)
+        return hasFinished ? .finished : .killed(reason)
+    }
+}
+
+/// Takes the exit status, so that no zombie stays, and closes the pidfd.
+private func reap(_ descriptor: CInt) {
+    var status: CInt = 0
+    CLinux_wait_pidfd(descriptor, &status)
+    Glibc.close(descriptor)
+}

@@ -1,0 +1,195 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+internal import CLinux
+import Glibc
+public import SystemPackage
+
+/// System calls prepared here and made, in order, by a process of their own that can be killed while one of them waits.
+///
+/// A call to a dead NFS server can wait without limit, and only SIGKILL ends it. So mount(2) and its kin are never made
+/// by the daemon's own threads. The process shares this one's memory and nothing else (its descriptor table, working
+/// directory and signal mask are copies), so a sequence costs some 60 µs instead of a fork or an exec.
+///
+/// Each call may use the results of earlier ones (descriptors, mostly). The first call that fails ends the sequence,
+/// unless its options say otherwise.
+public final class SystemCallSequence: @unchecked Sendable {
+    // @unchecked: built on one thread, then handed to `run`; the other process writes only `result`, `failed` and
+    // `finished`, which are read after its end.
+
+    /// A call of this sequence.
+    public struct Call: Sendable, Hashable {
+        /// Its place in the sequence, from 0.
+        public let position: Int
+        public init(position: Int) { self.position = position }
+    }
+
+    public enum Argument: Sendable {
+        case value(Int)
+        /// A C string; an embedded NUL is refused by ``SystemCallSequence/run(until:cancellation:)``.
+        case string(String)
+        case result(Call)
+        case buffer(Buffer)
+    }
+
+    /// Memory that calls read into.
+    public struct Buffer: @unchecked Sendable {
+        let start: UnsafeMutableRawPointer
+        public let count: Int
+    }
+
+    public struct Options: OptionSet, Sendable {
+        public let rawValue: UInt8
+        public init(rawValue: UInt8) { self.rawValue = rawValue }
+        /// A failure does not end the sequence.
+        public static let mayFail = Options(rawValue: 1)
+        /// Runs even after a failure.
+        public static let final = Options(rawValue: 2)
+        /// Runs only after a failure.
+        public static let onFailure = Options(rawValue: 4)
+    }
+
+    public enum CallResult: Sendable, Equatable {
+        case success(Int)
+        case failure(Errno)
+        /// Not reached, or its condition did not hold.
+        case notRun
+        /// The process ended inside this call.
+        case interrupted
+    }
+
+    private struct Description {
+        var name: String
+        var operand: String
+    }
+
+    private var calls: [CLinux_call] = []
+    private var descriptions: [Description] = []
+    private var memory: [UnsafeMutableRawPointer] = []
+    private var hostile: SystemError?
+    private var shared: UnsafeMutablePointer<CLinux_sequence>?
+    private var stack: UnsafeMutableRawPointer?
+
+    /// The deepest thing on it is one small C function.
+    private static let stackSize = 64 << 10
+
+    public init() {}
+
+    deinit {
+        for piece in memory { piece.deallocate() }
+        shared?.pointee.calls.deallocate()
+        shared?.deallocate()
+        stack?.deallocate()
+    }
+
+    /// Adds a call.
+    ///
+    /// - Parameters:
+    ///   - name: as the manual page spells it, for errors.
+    ///   - number: `__NR_…`.
+    ///   - operand: what it acts on, for errors.
+    ///   - condition: run only if this earlier call succeeded.
+    @discardableResult
+    public func add(
+        _ name: String, _ number: Int, on operand: String, _ arguments: [Argument], options: Options = [], if condition: Call? = nil
+    ) -> Call {
+        var call = CLinux_call()
+        call.number = number
+        call.flags = options.rawValue
+        call.only_if = Int16(condition?.position ?? -1)
+        call.result = notRunResult
+        withUnsafeMutablePointer(to: &call.arguments) { values in
+            values.withMemoryRebound(to: Int.self, capacity: 6) { values in
+                for (index, argument) in arguments.enumerated() { values[index] = value(of: argument) }
+            }
+        }
+        withUnsafeMutablePointer(to: &call.result_of) { sources in
+            sources.withMemoryRebound(to: Int16.self, capacity: 6) { sources in
+                for index in 0..<6 {
+                    sources[index] = -1
+                    if index < arguments.count, case .result(let earlier) = arguments[index] { sources[index] = Int16(earlier.position) }
+                }
+            }
+        }
+        calls.append(call)
+        descriptions.append(Description(name: name, operand: operand))
+        return Call(position: calls.count - 1)
+    }
+
+    /// Memory of `count` bytes, zeroed, that lives as long as the sequence.
+    public func buffer(_ count: Int) -> Buffer {
+        let start = UnsafeMutableRawPointer.allocate(byteCount: count, alignment: 16)
+        start.initializeMemory(as: UInt8.self, repeating: 0, count: count)
+        memory.append(start)
+        return Buffer(start: start, count: count)
+    }
+
+    public func bytes(of buffer: Buffer, count: Int) -> [UInt8] {
+        Array(UnsafeRawBufferPointer(start: buffer.start, count: min(max(count, 0), buffer.count)))
+    }
+
+    /// What became of a call, after the run.
+    public func result(of call: Call) -> CallResult {
+        guard let shared else { return .notRun }
+        let raw = shared.pointee.calls[call.position].result
+        if raw == notRunResult { return .notRun }
+        if raw == enteredResult { return .interrupted }
+        return raw < 0 ? .failure(Errno(rawValue: CInt(-raw))) : .success(raw)
+    }
+
+    /// The failure of one call, after the run.
+    public func error(of call: Call) -> SystemError? {
+        guard case .failure(let code) = result(of: call) else { return nil }
+        return SystemError(descriptions[call.position].name, code, on: descriptions[call.position].operand)
+    }
+
+    /// The call that ended the sequence, after the run.
+    public var failedCall: Call? {
+        guard let shared, shared.pointee.failed >= 0 else { return nil }
+        return Call(position: Int(shared.pointee.failed))
+    }
+
+    /// The name of the call in which the process ended, or now waits.
+    public var interruptedCall: String? {
+        guard let shared else { return nil }
+        for index in calls.indices where shared.pointee.calls[index].result == enteredResult { return descriptions[index].name }
+        return nil
+    }
+
+    /// Makes the calls in a new process.
+    ///
+    /// - Returns: the process, which the caller must wait for.
+    /// - Throws: `SystemError` of clone(2) or, for a string with a NUL in it, `EINVAL`.
+    func start() throws(SystemError) -> (process: CInt, descriptor: CInt) {
+        if let hostile { throw hostile }
+        let list = UnsafeMutablePointer<CLinux_call>.allocate(capacity: max(calls.count, 1))
+        list.initialize(from: calls, count: calls.count)
+        let sequence = UnsafeMutablePointer<CLinux_sequence>.allocate(capacity: 1)
+        sequence.initialize(to: CLinux_sequence(calls: list, count: CInt(calls.count), failed: -1, finished: 0))
+        let stack = UnsafeMutableRawPointer.allocate(byteCount: Self.stackSize, alignment: 4096)
+        shared = sequence
+        self.stack = stack
+        var descriptor: CInt = -1
+        let process = CLinux_start_sequence(sequence, stack, Self.stackSize, &descriptor)
+        if process < 0 { throw SystemError("clone", Errno(rawValue: -process), on: "for \(descriptions.first?.name ?? "nothing")") }
+        return (process, descriptor)
+    }
+
+    var hasFinished: Bool { shared?.pointee.finished == 1 }
+
+    private func value(of argument: Argument) -> Int {
+        switch argument {
+        case .value(let value): return value
+        case .result: return 0
+        case .buffer(let buffer): return Int(bitPattern: buffer.start)
+        case .string(let text):
+            let bytes = Array(text.utf8)
+            if bytes.contains(0) { hostile = SystemError("prepare", .invalidArgument, on: "a text with a NUL byte in it") }
+            let copy = buffer(bytes.count + 1)
+            copy.start.copyMemory(from: bytes, byteCount: bytes.count)
+            return Int(bitPattern: copy.start)
+        }
+    }
+}
+
+private let notRunResult = -100_000
+private let enteredResult = -100_001

@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+import LinuxSystem
+import SystemPackage
+
+/// How the kernel is asked.
+public enum MountMethod: String, Sendable, CaseIterable {
+    /// fsopen(2) and its family, and mount(2) where that cannot be used.
+    case automatic
+    case fsopen
+    case mount
+}
+
+/// One attempt: the calls that mount an export, or a directory in it, at a place on this host.
+struct MountSequence {
+    private let sequence = SystemCallSequence()
+    private var optionCalls: [SystemCallSequence.Call: String] = [:]
+    private var serverCall: SystemCallSequence.Call?
+    private var contextCall: SystemCallSequence.Call?
+    private var subdirectoryCalls: ClosedRange<Int>?
+    private var logs: [(SystemCallSequence.Call, SystemCallSequence.Buffer)] = []
+
+    /// The kernel keeps at most eight messages, and older ones lose a message that does not fit. fs/fsopen.c.
+    private static let logMessages = 8
+    private static let logMessageSize = 4096
+
+    /// By the new mount API: nothing is visible on this host before move_mount(2), the last call.
+    static func fsopen(_ parameters: KernelParameters, _ subdirectory: Subdirectory?, at target: String) -> MountSequence {
+        var result = MountSequence()
+        let sequence = result.sequence
+        sequence.nameProcess("nfsd-mount")
+        let context = sequence.fsopen(parameters.fileSystem)
+        result.contextCall = context
+        result.optionCalls[sequence.fsconfig(context, "source", parameters.source)] = "source"
+        for option in parameters.options { result.optionCalls[sequence.fsconfig(context, option.key, option.value)] = option.key }
+        for word in parameters.superblockWords { result.optionCalls[sequence.fsconfig(context, word, nil)] = word }
+        result.serverCall = sequence.fsconfigCreate(context, on: parameters.source)
+        let mount = sequence.fsmount(context, parameters.attributes, on: parameters.source)
+        if let subdirectory {
+            let first = mount.position + 1
+            let directory = subdirectory.open(below: mount, in: sequence)
+            let tree = sequence.openTree(directory, on: subdirectory.path)
+            result.subdirectoryCalls = first...tree.position
+            sequence.moveMount(tree, to: target)
+        } else {
+            sequence.moveMount(mount, to: target)
+        }
+        for _ in 0..<logMessages {
+            let buffer = sequence.buffer(logMessageSize)
+            result.logs.append((sequence.read(context, into: buffer, operand: "messages of the kernel"), buffer))
+        }
+        return result
+    }
+
+    /// By mount(2). For a subdirectory the export is mounted at `staging` for a moment.
+    static func mount(
+        _ parameters: KernelParameters, data: String, _ subdirectory: Subdirectory?, at target: String, staging: String
+    ) -> MountSequence {
+        var result = MountSequence()
+        let sequence = result.sequence
+        sequence.nameProcess("nfsd-mount")
+        let place = subdirectory == nil ? target : staging
+        result.serverCall = sequence.mount(parameters.source, on: place, type: parameters.fileSystem, parameters.flags, data: data)
+        if let subdirectory {
+            let export = sequence.openDirectory(staging, operand: staging)
+            let directory = subdirectory.open(below: export, in: sequence)
+            result.subdirectoryCalls = export.position...directory.position
+            // The bind mount names its source relative to the directory that was checked, not by a path that may change.
+            sequence.changeDirectory(directory, operand: subdirectory.path)
+            sequence.mount(".", on: target, type: "none", .bind, data: nil)
+            sequence.unmount(staging, [.detach, .noFollow], options: .final)
+        }
+        return result
+    }
+
+    /// Makes the attempt. nil: it is mounted.
+    func run(until deadline: Deadline, cancellation: Cancellation?) -> AttemptFailure? {
+        do throws(SystemError) {
+            switch try sequence.run(until: deadline, cancellation: cancellation) {
+            case .finished:
+                guard let failed = sequence.failedCall, let error = sequence.error(of: failed) else { return nil }
+                return AttemptFailure(stage(of: failed), subdirectoryError(at: failed) ?? error, kernelLog: kernelLog)
+            case .killed(let reason):
+                let call = sequence.interruptedCall ?? "mount"
+                return AttemptFailure(.server, SystemError(call, .timedOut, on: "the server"), end: reason)
+            case .stuck(let stuck):
+                return AttemptFailure(.server, SystemError(stuck.call, .timedOut, on: "the server"), end: stuck.reason, stuck: stuck)
+            }
+        } catch {
+            return AttemptFailure(.local, error)
+        }
+    }
+
+    /// Whether the kernel has no fsopen(2) for this, or something keeps it from us.
+    func lacksFSOpen(_ failure: AttemptFailure) -> Bool {
+        guard let contextCall, failure.error.call == "fsopen", sequence.failedCall == contextCall else { return false }
+        return [.noFunction, .notPermitted, .invalidArgument].contains(failure.error.errno)
+    }
+
+    private func stage(of call: SystemCallSequence.Call) -> AttemptFailure.Stage {
+        if let key = optionCalls[call] { return .option(key) }
+        if call == serverCall { return .server }
+        if let subdirectoryCalls, subdirectoryCalls.contains(call.position) { return .subdirectory }
+        return .local
+    }
+
+    /// Opening a directory that could not be made fails with ENOENT; why it could not be made is the better answer.
+    private func subdirectoryError(at call: SystemCallSequence.Call) -> SystemError? {
+        guard let subdirectoryCalls, subdirectoryCalls.contains(call.position) else { return nil }
+        for position in subdirectoryCalls where position < call.position {
+            if let error = sequence.error(of: .init(position: position)), error.call == "mkdirat", error.errno != .fileExists { return error }
+        }
+        return nil
+    }
+
+    private var kernelLog: [String] {
+        logs.compactMap { call, buffer in
+            guard case .success(let count) = sequence.result(of: call), count > 0 else { return nil }
+            let text = String(decoding: sequence.bytes(of: buffer, count: count), as: UTF8.self)
+            let bare = text.hasPrefix("e ") || text.hasPrefix("w ") || text.hasPrefix("i ") ? String(text.dropFirst(2)) : text
+            return bare.split(whereSeparator: \.isNewline).joined(separator: " ")
+        }
+    }
+}

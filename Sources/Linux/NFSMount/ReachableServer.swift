@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+import LinuxSystem
+import SystemPackage
+
+/// An address at which something answered, before the kernel is sent there.
+struct ReachableServer: Sendable {
+    var address: ServerAddress
+    /// This host's address on the way there, empty if it was not asked.
+    var localAddress: String
+
+    /// Every address of the request's server that is worth an attempt, in the resolver's order.
+    ///
+    /// - Throws: `NFSMountError` if the name has no address, or none of them answers.
+    static func find(
+        for request: NFSMountRequest, limits: NFSMountLimits, deadline: Deadline, cancellation: Cancellation?
+    ) throws(NFSMountError) -> [ReachableServer] {
+        let name = request.options.server ?? request.server
+        let addresses = try addresses(of: name, for: request, limits: limits, deadline: deadline, cancellation)
+        // There is no cheap question for a UDP or RDMA server.
+        if let transport = request.options.transport, transport != "tcp" {
+            return addresses.map { ReachableServer(address: $0, localAddress: "") }
+        }
+        let began = ContinuousClock.now
+        let limit = Deadline(after: limits.probe).earlier(deadline)
+        let port = request.options.port ?? 2049
+        let best = request.versions.candidates[0]
+        var results = ServerProbe.nfs(port: port, version: best).ask(addresses, by: limit, cancellation: cancellation)
+        // A version 3 server may listen elsewhere; its rpcbind knows, and the kernel asks it.
+        if request.options.port == nil, request.versions.candidates.contains(.v3), !results.contains(where: \.isWorthAnAttempt) {
+            let again = Deadline(after: limits.probe).earlier(deadline)
+            let portmappers = ServerProbe.portmapper.ask(addresses, by: again, cancellation: cancellation)
+            if portmappers.contains(where: \.isWorthAnAttempt) { results = portmappers }
+        }
+        let reachable = zip(addresses, results).filter { $1.isWorthAnAttempt }
+        if reachable.isEmpty {
+            if cancellation?.isCancelled == true {
+                throw NFSMountError(.cancelled, "cannot mount \(request.source): given up because the caller has gone")
+            }
+            throw failure(request, addresses, results, port: port, waited: ContinuousClock.now - began)
+        }
+        return reachable.map { address, result in
+            if case .answers(let local) = result { return ReachableServer(address: address, localAddress: local) }
+            return ReachableServer(address: address, localAddress: "")
+        }
+    }
+
+    static func addresses(
+        of name: ServerName, for request: NFSMountRequest, limits: NFSMountLimits, deadline: Deadline, _ cancellation: Cancellation?
+    ) throws(NFSMountError) -> [ServerAddress] {
+        let all: [ServerAddress]
+        do throws(ResolutionFailure) {
+            all = try resolve(name, by: Deadline(after: limits.resolution).earlier(deadline), cancellation: cancellation)
+        } catch {
+            throw NFSMountError(
+                .nameNotResolved,
+                "cannot mount \(request.source): the server name \(name.text) does not resolve (\(error.reason)); check its spelling and this host's DNS (getent ahosts \(name.text))",
+                mayPass: error.isTemporary)
+        }
+        guard let family = request.options.family else { return all }
+        let fitting = all.filter { $0.family == family }
+        if fitting.isEmpty {
+            throw NFSMountError(
+                .nameNotResolved,
+                "cannot mount \(request.source): \(name.text) has no IPv6 address, which proto=\(request.options.transport ?? "tcp")6 asks for; leave proto out")
+        }
+        return fitting
+    }
+
+    private static func failure(
+        _ request: NFSMountRequest, _ addresses: [ServerAddress], _ results: [ProbeResult], port: UInt16, waited: Duration
+    ) -> NFSMountError {
+        let told = zip(addresses, results).map { "\($0.text): \($1.words(waited))" }.joined(separator: ", ")
+        let start = "cannot mount \(request.source): the server does not answer at TCP port \(port) (\(told))"
+        if results.contains(where: { if case .mute = $0 { true } else { false } }) {
+            return NFSMountError(.mute, "\(start); something listens there but does not speak NFS: restart the NFS server, or correct the port", mayPass: true)
+        }
+        if results.contains(.unreachable(.connectionRefused)) {
+            return NFSMountError(.refused, "\(start); is the NFS server running there (systemctl status nfs-server)?", mayPass: true)
+        }
+        if results.contains(.silent) {
+            return NFSMountError(.silent, "\(start); is the server up, and does a firewall let TCP port \(port) through?", mayPass: true)
+        }
+        return NFSMountError(.noRoute, "\(start); check this host's network and routes, or give another address", mayPass: true)
+    }
+}
+
+extension ProbeResult {
+    fileprivate var isWorthAnAttempt: Bool {
+        switch self {
+        case .answers, .undecided: true
+        case .unreachable, .silent, .mute: false
+        }
+    }
+
+    fileprivate func words(_ waited: Duration) -> String {
+        switch self {
+        case .answers: "answers"
+        case .undecided: "not asked"
+        case .unreachable(let code): code.explained
+        case .silent: "no answer to the connection within \(waited.components.seconds) s"
+        case .mute: "connected, but no answer to a call within \(waited.components.seconds) s"
+        }
+    }
+}
