@@ -17,9 +17,8 @@ say() {
   printf 'machine: %s\n' "$*" >&2
 }
 
-started_at=$SECONDS
 step() {
-  printf 'machine: [%3d s] %s\n' "$((SECONDS - started_at))" "$*" >&2
+  printf 'machine: [%3d s] %s\n' "$SECONDS" "$*" >&2
 }
 
 # Installs the packages whose command is missing. Arguments: COMMAND:PACKAGE ...

@@ -86,11 +86,21 @@ launch() {
       -device "virtio-net-pci,netdev=link,mac=$machine_mac,romfile="
     )
   fi
-  # The lock and the caller's output must not stay open for as long as the machine lives.
-  qemu-system-x86_64 "${arguments[@]}" "$@" </dev/null >"$folder/emulator.log" 2>&1 {build_lock}>&- || {
+  (
+    # Whatever the caller has open, a lock or a pipe that somebody waits on, must not stay open while the machine lives.
+    close_descriptors
+    exec qemu-system-x86_64 "${arguments[@]}" "$@" </dev/null >"$folder/emulator.log" 2>&1
+  ) || {
     tail -n 5 "$folder/emulator.log" >&2
     fail "machine: the emulator did not start for $folder; see its words above"
   }
+}
+
+close_descriptors() {
+  local number
+  for number in $(ls "/proc/$BASHPID/fd"); do
+    [ "$number" -le 2 ] || eval "exec $number>&-"
+  done
 }
 
 make_pipe() {
