@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+import DockerPluginAPI
+import JSON
+import Logging
+import NIOCore
+
+/// The open connections and running calls of one server. Belongs to its event loop.
+final class Connections {
+    let logger: Logger
+    let limits: ServerLimits
+    let eventLoop: any EventLoop
+    private(set) var isStopping = false
+
+    private var open: [ObjectIdentifier: PluginConnection] = [:]
+    private var runningTasks = 0
+    private var hasReportedLimit = false
+    private var idleWaiters: [EventLoopPromise<Void>] = []
+
+    /// One for all, since an answer is written in one go. A large one is not kept.
+    private var scratch: [UInt8] = []
+    private static let scratchKept = 64 << 10
+
+    init(eventLoop: any EventLoop, limits: ServerLimits, logger: Logger) {
+        self.eventLoop = eventLoop
+        self.limits = limits
+        self.logger = logger
+    }
+
+    // MARK: Connections
+
+    /// - Returns: false if the connection must be closed at once.
+    func add(_ connection: PluginConnection) -> Bool {
+        if isStopping { return false }
+        if open.count >= limits.connections {
+            if !hasReportedLimit {
+                logger.warning("\(open.count) connections are open, which is the limit; new ones are closed until others end")
+                hasReportedLimit = true
+            }
+            return false
+        }
+        open[ObjectIdentifier(connection)] = connection
+        return true
+    }
+
+    func remove(_ connection: PluginConnection) {
+        open[ObjectIdentifier(connection)] = nil
+        // Half, so that a caller at the limit does not fill the log.
+        if open.count <= limits.connections / 2 { hasReportedLimit = false }
+        completeIfIdle()
+    }
+
+    // MARK: Calls
+
+    /// Runs `body` as a task that ``untilIdle()`` waits for; `completion` is called on the event loop.
+    func run<Success: Sendable>(
+        _ body: @escaping @Sendable () async -> Success, completion: @escaping (Success) -> Void
+    ) -> Task<Void, Never> {
+        runningTasks += 1
+        let bound = NIOLoopBound((self, completion), eventLoop: eventLoop)
+        return Task { [eventLoop] in
+            let success = await body()
+            eventLoop.execute {
+                let (connections, completion) = bound.value
+                connections.runningTasks -= 1
+                completion(success)
+                connections.completeIfIdle()
+            }
+        }
+    }
+
+    /// Takes back a mount whose answer did not reach the caller, since engines send no Unmount after a failed Mount.
+    func undoMount(_ name: String, id: String, driver: any VolumeDriver, logger: Logger) {
+        _ = run {
+            do throws(PluginError) {
+                try await driver.unmount(name, id: id)
+                return nil
+            } catch {
+                return error
+            }
+        } completion: { (error: PluginError?) in
+            if let error {
+                logger.error("A mount that its caller did not wait for could not be taken back: \(error)", metadata: ["volume": "\(name)"])
+            } else {
+                logger.notice("A mount that its caller did not wait for was taken back", metadata: ["volume": "\(name)"])
+            }
+        }
+    }
+
+    /// Lets `body` write a JSON document, and passes on its bytes.
+    func withWriter(_ write: (inout JSONWriter) -> Void, then use: ([UInt8]) -> Void) {
+        var writer = JSONWriter()
+        swap(&writer.bytes, &scratch)
+        write(&writer)
+        use(writer.bytes)
+        if writer.bytes.capacity > Self.scratchKept { return }
+        writer.bytes.removeAll(keepingCapacity: true)
+        swap(&writer.bytes, &scratch)
+    }
+
+    // MARK: The end
+
+    /// Closes the connections that wait for a request, and the others after their answer.
+    func stop() {
+        isStopping = true
+        for connection in open.values { connection.stop() }
+    }
+
+    /// Cancels the running calls and closes their connections.
+    func cancelAll() {
+        for connection in open.values { connection.abort() }
+    }
+
+    var hasRunningTasks: Bool { runningTasks > 0 }
+
+    /// Succeeds once there are neither connections nor running calls.
+    func untilIdle() -> EventLoopFuture<Void> {
+        let promise = eventLoop.makePromise(of: Void.self)
+        idleWaiters.append(promise)
+        completeIfIdle()
+        return promise.futureResult
+    }
+
+    private func completeIfIdle() {
+        guard isStopping, open.isEmpty, runningTasks == 0 else { return }
+        for waiter in idleWaiters { waiter.succeed() }
+        idleWaiters = []
+    }
+}

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+public import DockerPluginAPI
+public import SystemPackage
+
+/// One plugin on one socket.
+public struct PluginListener: Sendable {
+    public enum Socket: Sendable {
+        /// A socket file to make: its name without `.sock` is the driver's name to Docker.
+        case path(FilePath)
+        /// A listening UNIX stream socket, from ``SocketActivation``. The server closes it and leaves its file alone.
+        case inherited(FileDescriptor)
+    }
+
+    /// The driver's name, for the log.
+    public var name: String
+    public var socket: Socket
+    public var driver: any VolumeDriver
+
+    public init(name: String, socket: Socket, driver: any VolumeDriver) {
+        self.name = name
+        self.socket = socket
+        self.driver = driver
+    }
+}
+
+/// What callers may use up.
+public struct ServerLimits: Sendable {
+    /// Of a request's body, in bytes. More is answered with 413.
+    public var bodySize = 1 << 20
+    /// Of a request's header fields together, in bytes. More is answered with 431.
+    public var headerSize = 64 << 10
+    /// From a request's first byte to its last. Late ones are answered with 408.
+    public var requestArrival = Duration.seconds(30)
+    /// Without a request, until a connection is closed. Engines keep theirs for the next call.
+    public var idle = Duration.seconds(600)
+    /// Over all listeners. Further ones are closed as they come, and the log says so.
+    public var connections = 1024
+    /// How long ``PluginServer/stop()`` lets running calls go on before it cancels them.
+    public var stop = Duration.seconds(10)
+    /// How long ``PluginServer/stop()`` then waits for cancelled calls to end.
+    public var cancellation = Duration.seconds(2)
+
+    public init() {}
+}
+
+/// A server that cannot start, in one line for the operator.
+public struct PluginServerError: Error, Sendable, Equatable, CustomStringConvertible {
+    public let description: String
+
+    init(_ description: String) { self.description = description }
+}
