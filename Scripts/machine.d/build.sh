@@ -112,7 +112,7 @@ make_initramfs() {
   rm -rf "$tree"
 }
 
-# An ext4 image $2 of size $3 with the content of folder $1, owned by root whoever built it.
+# An ext4 image $2 of size $3 with the content of folder $1.
 make_disk() {
   local content=$1 image=$2 size=$3
   rm -f "$image"

@@ -3,44 +3,58 @@
 
 start_limit=300
 
+# What a machine is when nothing else is said.
+new_machine() {
+  machine_name=machine machine_socket='' machine_number='' machine_payload=''
+  # Docker Swarm and systemd tell machines apart by it.
+  machine_id=$(random_hex)
+}
+
+random_hex() {
+  head -c 16 /dev/urandom | od -An -tx1 | tr -d ' \n'
+}
+
 machine_start() {
   [ $# -ge 1 ] || fail "machine start: needs a folder for the machine's files"
   local folder payload='' cold=no
   folder=$(absolute "$1")
   shift
-  machine_name=machine machine_socket='' machine_role=server machine_address='' machine_mac='' machine_id=''
+  new_machine
   while [ $# -gt 0 ]; do
     case "$1" in
       --payload) payload=${2:?machine start: --payload needs a folder}; shift 2 ;;
       --memory) machine_memory=${2:?machine start: --memory needs a number of MiB}; shift 2 ;;
       --name) machine_name=${2:?machine start: --name needs a host name}; shift 2 ;;
       --net-socket) machine_socket=$(absolute "${2:?machine start: --net-socket needs a path}"); shift 2 ;;
-      --net-role) machine_role=${2:?machine start: --net-role needs server or client}; shift 2 ;;
+      --net-number) machine_number=${2:?machine start: --net-number needs 1 or 2}; shift 2 ;;
       --cold) cold=yes; shift ;;
       *) fail "machine start: no such option: $1; see Scripts/machine help" ;;
     esac
   done
   [ -z "$payload" ] || [ -d "$payload" ] || fail "machine start: --payload $payload is not a folder"
   ! running_pid "$folder" >/dev/null || fail "machine start: a machine runs in $folder already; stop it first"
+  case "$machine_socket:$machine_number" in
+    : | ?*:[12]) ;;
+    *) fail "machine start: --net-socket PATH and --net-number 1 or 2 belong together; give both or neither" ;;
+  esac
+  # The kernel allows a socket's path 107 bytes.
+  [ "${#machine_socket}" -le 105 ] || fail "machine start: --net-socket $machine_socket is too long for a socket; use a shorter path"
   machine_build
   machine_accelerator=$(accelerator)
-  [ -z "$machine_socket" ] || choose_addresses
-
   mkdir -p "$folder"
   rm -f "$folder"/{payload.img,disk.qcow2,settings,console.log}
   if [ -n "$payload" ]; then
-    make_disk "$payload" "$folder/payload.img" "$payload_size"
+    machine_payload=yes
+    make_payload "$payload" "$folder/payload.img"
   else
     truncate -s "$payload_size" "$folder/payload.img"
   fi
   # What reset needs to start the same machine again.
-  declare -p machine_name machine_memory machine_accelerator machine_socket machine_role machine_address machine_mac \
-    machine_id | sed 's/^declare -- //' >"$folder/settings"
-  [ -z "$payload" ] || echo 'machine_payload=yes' >>"$folder/settings"
-  machine_payload=${payload:+yes}
+  declare -p machine_name machine_memory machine_accelerator machine_socket machine_number machine_id machine_payload |
+    sed 's/^declare -- //' >"$folder/settings"
 
   trap 'abandon "$folder"' EXIT
-  if [ "$cold" = no ] && [ -z "$machine_socket" ] && [ "$(warm_fingerprint)" = "$(cat "$cache/warm/fingerprint" 2>/dev/null)" ]; then
+  if [ "$cold" = no ] && [ "$(warm_fingerprint)" = "$(cat "$cache/warm/fingerprint" 2>/dev/null)" ]; then
     make_overlay "$cache/warm/disk.qcow2" qcow2 "$folder/disk.qcow2"
     launch "$folder" -incoming "exec:cat $(printf %q "$cache/warm/state")"
     await_agent "$folder"
@@ -60,7 +74,6 @@ machine_reset() {
   folder=$(absolute "$1")
   [ -s "$folder/settings" ] || fail "machine reset: no machine was started in $folder; start it first"
   need_emulator
-  machine_payload=''
   # shellcheck source=/dev/null
   source "$folder/settings"
   cut_power "$folder"
@@ -79,6 +92,11 @@ machine_stop() {
   folder=$(absolute "$1")
   [ -d "$folder" ] || return 0
   cut_power "$folder"
+  if [ -s "$folder/settings" ]; then
+    # shellcheck source=/dev/null
+    source "$folder/settings"
+    [ -z "$machine_socket" ] || rm -f "$machine_socket.$machine_number"
+  fi
   rm -f "$folder"/{pid,settings,disk.qcow2,payload.img,console.log,console.log.before,emulator.log,script} \
     "$folder"/channel*.{in,out,lock} "$folder"/monitor.{in,out}
   rmdir "$folder" 2>/dev/null || true
@@ -93,20 +111,6 @@ abandon() {
 
 make_overlay() {
   qemu-img create -q -f qcow2 -F "$2" -b "$1" "$3" >&2 || fail "machine: could not make the overlay $3 over $1; is the disk full?"
-}
-
-# Two joined machines get the addresses 192.168.77.1 and .2, fd77::1 and ::2; server and client are told apart by role.
-choose_addresses() {
-  local number
-  case "$machine_role" in
-    server) number=1 ;;
-    client) number=2 ;;
-    *) fail "machine start: --net-role $machine_role is unknown; use server (start it first) or client" ;;
-  esac
-  machine_address="192.168.77.$number/24,fd77::$number/64"
-  machine_mac=52:54:00:77:00:0$number
-  # Docker Swarm and systemd tell machines apart by it.
-  machine_id=$(head -c 16 /dev/urandom | od -An -tx1 | tr -d ' \n')
 }
 
 # Waits until the machine writes to its console that it is ready: watching a file here costs the guest nothing.
@@ -137,14 +141,30 @@ await_agent() {
   done
 }
 
-# What the boot cannot do by itself: the clock and name of a machine that was saved earlier, and the payload.
+# What the boot cannot do by itself: clock, name, chance and addresses of a machine that was saved earlier; the payload.
 prepare_guest() {
-  local folder=$1 begin=$SECONDS output
+  local folder=$1 output
   {
     printf 'set -e\ndate -s @%s >/dev/null\nhostname %q\necho %q >/etc/hostname\n' "$(date +%s.%N)" "$machine_name" "$machine_name"
-    echo 'systemctl is-active --quiet docker.service nfs-server.service'
+    printf 'systemctl is-active --quiet docker.service nfs-server.service\n'
+    # 0x5207 is RNDRESEEDCRNG: without it two machines from one state would draw the same identifiers.
+    printf "echo %s >/dev/urandom\nperl -e 'open F, \">/dev/urandom\"; ioctl F, 0x5207, 0'\n" "$(random_hex)$(random_hex)"
+    [ -z "$machine_number" ] || join_commands
     [ -z "$machine_payload" ] || printf 'mkdir -p /payload\nmount -t ext4 -o ro,noload /dev/vdb /payload\n'
   } >"$folder/script"
   output=$(run_in_machine "$folder" 60 "$folder/script") || fail "machine: docker, the NFS server or the payload's disk is not in order in $folder: $output"
   rm -f "$folder/script"
+}
+
+# Makes a machine with the warm state's address and identity another one; after a real boot it changes nothing.
+join_commands() {
+  cat <<END
+[ "\$(cat /sys/class/net/eth0/address)" = $(machine_mac) ] || {
+  echo $machine_id >/etc/machine-id
+  ip link set eth0 address $(machine_mac)
+  /usr/local/libexec/machine-network machine.address=$(machine_addresses)
+  # A server says who it is by the host name that it started with; a client takes two servers of one name for one.
+  systemctl restart nfs-server.service
+}
+END
 }

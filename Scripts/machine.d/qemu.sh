@@ -54,7 +54,7 @@ launch() {
   shift
   append="console=ttyS0 root=/dev/vda quiet loglevel=4 systemd.show_status=0 mitigations=off apparmor=0 audit=0 panic=-1"
   append+=" systemd.hostname=$machine_name"
-  [ -z "$machine_address" ] || append+=" machine.address=$machine_address systemd.machine_id=$machine_id"
+  [ -z "$machine_number" ] || append+=" machine.address=$(machine_addresses) systemd.machine_id=$machine_id"
   mapfile -t arguments < <(accelerator_arguments "$machine_accelerator")
   arguments+=(
     -name "$machine_name" -nodefaults -no-user-config -display none -no-reboot -daemonize -pidfile "$folder/pid"
@@ -78,14 +78,16 @@ launch() {
       -device "virtserialport,nr=$channel,chardev=channel$channel,name=machine.$channel"
     )
   done
+  # The card is there in every machine, so that the warm state fits joined ones, too.
   if [ -n "$machine_socket" ]; then
-    local server=on
-    [ "$machine_role" = server ] || server=off
-    arguments+=(
-      -netdev "stream,id=link,server=$server,addr.type=unix,addr.path=$machine_socket"
-      -device "virtio-net-pci,netdev=link,mac=$machine_mac,romfile="
-    )
+    # Datagrams: the two machines start, stop and reset independently.
+    local mine=$machine_socket.$machine_number other=$machine_socket.$((3 - machine_number))
+    rm -f "$mine"
+    arguments+=(-netdev "dgram,id=link,local.type=unix,local.path=$mine,remote.type=unix,remote.path=$other")
+  else
+    arguments+=(-netdev hubport,id=link,hubid=0)
   fi
+  arguments+=(-device "virtio-net-pci,netdev=link,mac=$(machine_mac),romfile=")
   (
     # Whatever the caller has open, a lock or a pipe that somebody waits on, must not stay open while the machine lives.
     close_descriptors
@@ -94,6 +96,15 @@ launch() {
     tail -n 5 "$folder/emulator.log" >&2
     fail "machine: the emulator did not start for $folder; see its words above"
   }
+}
+
+# Two joined machines have the addresses 192.168.77.1 and .2, fd77::1 and fd77::2.
+machine_addresses() {
+  printf '192.168.77.%s/24,fd77::%s/64' "$machine_number" "$machine_number"
+}
+
+machine_mac() {
+  printf '52:54:00:77:00:0%s' "${machine_number:-0}"
 }
 
 close_descriptors() {
@@ -133,4 +144,14 @@ monitor() {
   done
   exec {to}>&- {from}>&-
   fail "machine: the emulator of $folder did not answer {$command} within 60 s; stop the machine"
+}
+
+# Makes the payload's disk $2 from folder $1, everything owned by root whoever owns it here.
+make_payload() {
+  make_disk "$1" "$2" "$payload_size"
+  {
+    echo 'rmdir lost+found'
+    (cd "$1" && find . -mindepth 1 '(' -not -uid 0 -o -not -gid 0 ')' -printf 'sif "/%P" uid 0\nsif "/%P" gid 0\n')
+    printf 'sif / uid 0\nsif / gid 0\n'
+  } | debugfs -w -f - "$2" >/dev/null 2>&1 || fail "machine: debugfs could not make root the owner of $2; is the disk full?"
 }

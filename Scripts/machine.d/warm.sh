@@ -25,7 +25,8 @@ build_warm_state() {
   rm -rf "$folder" "$cache/warm"
   mkdir -p "$folder"
   (
-    machine_name=machine machine_socket='' machine_address='' machine_payload='' machine_accelerator=$(accelerator)
+    new_machine
+    machine_accelerator=$(accelerator)
     truncate -s "$payload_size" "$folder/payload.img"
     make_overlay "$cache/image/root.img" raw "$folder/disk.qcow2"
     trap 'abandon "$folder"' EXIT
