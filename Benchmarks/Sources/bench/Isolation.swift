@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+import Glibc
+
+/// Runs this program again with its own mounts and its own processes: whatever goes wrong, all that it mounted and started is
+/// gone with it.
+enum Isolation {
+    private static let mark = "BENCH_FOLDER"
+
+    /// The folder to work in, if this is the inner program.
+    static var folder: String? { getpid() == 1 ? Process.environment[mark] : nil }
+
+    /// Runs the inner program and takes its folder away afterwards.
+    ///
+    /// - Returns: the inner program's exit status.
+    static func run(_ arguments: [String]) throws -> CInt {
+        if geteuid() != 0 { throw BenchmarkError("mounting needs root; run: sudo make bench") }
+        // Not in /tmp, which may be in memory: what the daemon keeps is on a disk in real life.
+        var template = Array("/var/tmp/docker-nfsd-bench.XXXXXX\0".utf8CString)
+        guard let made = mkdtemp(&template) else { throw BenchmarkError("mkdtemp: \(String(cString: strerror(errno)))") }
+        let folder = String(cString: made)
+        defer { _ = try? bench.run("rm", ["-rf", "--one-file-system", folder]) }
+        var signals = sigset_t()
+        sigemptyset(&signals)
+        for signal in [SIGINT, SIGTERM, SIGHUP, SIGCHLD] { sigaddset(&signals, signal) }
+        sigprocmask(SIG_BLOCK, &signals, nil)
+        let options = ["--mount", "--propagation", "private", "--pid", "--fork", "--kill-child", "--mount-proc"]
+        let inner = try Process("unshare", options + [try ownProgram()] + arguments, environment: [mark: folder])
+        while true {
+            var signal: CInt = 0
+            sigwait(&signals, &signal)
+            if signal != SIGCHLD {
+                // The inner program is the first of its processes: they all end with it.
+                kill(inner.id, SIGKILL)
+                inner.wait()
+                return 128 + signal
+            }
+            var status: CInt = 0
+            if waitpid(inner.id, &status, WNOHANG) == inner.id { return Process.exitStatus(status) }
+        }
+    }
+
+    private static func ownProgram() throws -> String {
+        var path = [UInt8](repeating: 0, count: Int(PATH_MAX))
+        let count = path.withUnsafeMutableBytes { readlink("/proc/self/exe", $0.baseAddress!, $0.count) }
+        if count < 0 { throw BenchmarkError("readlink /proc/self/exe: \(String(cString: strerror(errno)))") }
+        return String(decoding: path[..<count], as: UTF8.self)
+    }
+}

@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+/// What the command line says.
+struct Settings {
+    static let usage = """
+        usage: bench --daemon PROGRAM --peer PROGRAM --bare PROGRAM --load PROGRAM [OPTION]...
+          --daemon PROGRAM      docker-nfsd
+          --peer PROGRAM        volume-peer
+          --bare PROGRAM        bare-mounts
+          --load PROGRAM        load
+          --report-only         succeed whatever the figures are
+          --only NAME,...       of: start, get, list, memory, binary, mounts
+          --rounds N            rounds of each measure (default 41; the long ones take a third of that)
+        mounts on NFS, instead of on a file system that stands in for it:
+          --export SERVER:PATH  an export of this machine; folders 0 to 63 are made in it
+          --mount-nfs PROGRAM   mount.nfs, to measure against it too
+          --emulated            the processor is: what a mount may take more is told, and not judged
+        """
+
+    enum Measure: String, CaseIterable { case start, get, list, memory, binary, mounts }
+
+    struct Export {
+        var server: String
+        var path: String
+    }
+
+    var daemon = ""
+    var peer = ""
+    var bare = ""
+    var load = ""
+    var reportOnly = false
+    var measures = Set(Measure.allCases)
+    var rounds = 41
+    var export: Export?
+    var mountNFS: String?
+    var isEmulated = false
+
+    /// For measures of which a round takes seconds.
+    var fewRounds: Int { max(3, rounds / 3) }
+
+    init(_ arguments: [String]) throws {
+        var words = arguments[...]
+        func value(of option: String) throws -> String {
+            guard let value = words.popFirst() else { throw BenchmarkError("\(option) needs a value\n\(Self.usage)") }
+            return value
+        }
+        while let option = words.popFirst() {
+            switch option {
+            case "--daemon": daemon = try value(of: option)
+            case "--peer": peer = try value(of: option)
+            case "--bare": bare = try value(of: option)
+            case "--load": load = try value(of: option)
+            case "--report-only": reportOnly = true
+            case "--emulated": isEmulated = true
+            case "--mount-nfs": mountNFS = try value(of: option)
+            case "--rounds":
+                guard let number = Int(try value(of: option)), number > 0 else { throw BenchmarkError("--rounds needs a number above 0") }
+                rounds = number
+            case "--only":
+                measures = []
+                for name in try value(of: option).split(separator: ",") {
+                    guard let measure = Measure(rawValue: String(name)) else { throw BenchmarkError("no measure \(name)\n\(Self.usage)") }
+                    measures.insert(measure)
+                }
+            case "--export":
+                let parts = try value(of: option).split(separator: ":", maxSplits: 1)
+                guard parts.count == 2, parts[1].hasPrefix("/") else { throw BenchmarkError("--export needs SERVER:PATH") }
+                export = Export(server: String(parts[0]), path: String(parts[1]))
+            default: throw BenchmarkError("no option \(option)\n\(Self.usage)")
+            }
+        }
+        for (option, program) in [("--daemon", daemon), ("--peer", peer), ("--bare", bare), ("--load", load)] where program.isEmpty {
+            throw BenchmarkError("\(option) is missing\n\(Self.usage)")
+        }
+    }
+}
