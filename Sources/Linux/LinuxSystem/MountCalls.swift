@@ -142,17 +142,32 @@ extension SystemCallSequence {
             options: options, if: condition)
     }
 
-    /// renameat2(2) inside one directory or between two; never over something that exists where the file system can tell.
-    @discardableResult
+    /// renameat2(2) inside one directory.
     public func rename(_ name: String, in directory: Call, to other: String, operand: String) -> Call {
         add(
             "renameat2", Int(__NR_renameat2), on: operand,
             [.result(directory), .string(name), .result(directory), .string(other), .value(0)])
     }
 
-    /// faccessat(2) for existence; the result of a missing name is ENOENT.
-    public func exists(_ name: String, in directory: Call, operand: String, options: Options = .mayFail) -> Call {
-        add("faccessat", Int(__NR_faccessat), on: operand, [.result(directory), .string(name), .value(0)], options: options)
+    /// faccessat(2) for existence; the result of a missing name is ENOENT. That it fails does not end the sequence.
+    public func exists(_ name: String, in directory: Call, operand: String) -> Call {
+        add("faccessat", Int(__NR_faccessat), on: operand, [.result(directory), .string(name), .value(0)], options: .mayFail)
+    }
+
+    /// openat(2) of a directory that is open by O_PATH, now for reading its names.
+    public func openForReading(_ directory: Call, operand: String) -> Call {
+        let flags = Int(O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        return add("openat", Int(__NR_openat), on: operand, [.result(directory), .string("."), .value(flags)])
+    }
+
+    /// getdents64(2).
+    public func directoryEntries(of directory: Call, into buffer: Buffer) -> Call {
+        add("getdents64", Int(__NR_getdents64), on: "directory", [.result(directory), .buffer(buffer), .value(buffer.count)])
+    }
+
+    /// unlinkat(2) of what is not a directory. That it fails does not end the sequence.
+    public func removeFile(_ name: String, in directory: Call, operand: String) -> Call {
+        add("unlinkat", Int(__NR_unlinkat), on: operand, [.result(directory), .string(name), .value(0)], options: .mayFail)
     }
 
     /// read(2), even after a failure.

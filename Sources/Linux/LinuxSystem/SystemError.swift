@@ -3,7 +3,7 @@
 public import SystemPackage
 
 /// A system call that failed: which call, on what, with which errno.
-public struct SystemError: Error, Sendable, CustomStringConvertible {
+public struct SystemError: Error, Sendable, Equatable, CustomStringConvertible {
     /// The call's name as its manual page spells it, such as `fsmount`.
     public var call: String
     public var errno: Errno

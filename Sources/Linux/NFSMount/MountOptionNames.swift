@@ -85,3 +85,10 @@ private func editDistance(_ left: [UInt8], _ right: [UInt8]) -> Int {
     }
     return row[right.count]
 }
+
+extension MountOptions {
+    /// Whether this is the name of an option of NFS or of mount(8).
+    public static func isKnownName(_ name: String) -> Bool {
+        NFSOptionNames.all.contains(name) || (name.hasPrefix("no") && NFSOptionNames.all.contains(String(name.dropFirst(2))))
+    }
+}

@@ -61,14 +61,16 @@ public struct MountOptions: Sendable, Equatable {
 
     /// - Parameters:
     ///   - text: the user's words; each beats a default of the same kind.
-    ///   - defaults: words that hold where the user says nothing, such as `rw,noatime,soft`.
-    public init(_ text: String, defaults: String = "") throws(MountOptionError) {
-        let chosen = try Self.split(text)
-        try Self.refuseContradictions(chosen)
-        let kinds = Set(chosen.map(Self.kind))
+    ///   - defaults: words that hold where the user says nothing, such as `rw,noatime,soft`; an earlier list beats a later one.
+    public init(_ text: String, defaults: [String] = []) throws(MountOptionError) {
         var all: [MountOption] = []
-        for option in try Self.split(defaults) where !kinds.contains(Self.kind(of: option)) { all.append(option) }
-        for option in all + chosen { try take(option) }
+        for list in [text] + defaults {
+            let words = try Self.split(list)
+            try Self.refuseContradictions(words)
+            let taken = Set(all.map(Self.kind))
+            all = words.filter { !taken.contains(Self.kind(of: $0)) } + all
+        }
+        for option in all { try take(option) }
     }
 
     /// Splits at commas; a comma inside double quotes does not split, as in mount(8).
@@ -139,7 +141,7 @@ public struct MountOptions: Sendable, Equatable {
             "rslave", "unbindable", "runbindable", "loop", "offset":
             throw MountOptionError("option \(option.key) in o does not apply to a volume; leave it out")
         default:
-            if !Self.isKnown(option.key), let near = nearestWord(to: option.key, among: NFSOptionNames.all, within: 2) {
+            if !Self.isKnownName(option.key), let near = nearestWord(to: option.key, among: NFSOptionNames.all, within: 2) {
                 throw MountOptionError("unknown option \(option.key) in o; did you mean \(near)?")
             }
             if option.key == "port" || option.key == "mountport", option.value.flatMap(UInt16.init) == nil {
@@ -147,10 +149,6 @@ public struct MountOptions: Sendable, Equatable {
             }
             kernel.append(option)
         }
-    }
-
-    private static func isKnown(_ key: String) -> Bool {
-        NFSOptionNames.all.contains(key) || (key.hasPrefix("no") && NFSOptionNames.all.contains(String(key.dropFirst(2))))
     }
 
     /// Options that belong to the VFS, not to NFS.

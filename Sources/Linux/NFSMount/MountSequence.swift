@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 
 import LinuxSystem
-import SystemPackage
+public import SystemPackage
 
 /// How the kernel is asked.
 public enum MountMethod: String, Sendable, CaseIterable {
@@ -120,5 +120,21 @@ struct MountSequence {
             let bare = text.hasPrefix("e ") || text.hasPrefix("w ") || text.hasPrefix("i ") ? String(text.dropFirst(2)) : text
             return bare.split(whereSeparator: \.isNewline).joined(separator: " ")
         }
+    }
+}
+
+extension NFSMounter {
+    /// Whether fsopen(2) knows a file system; asking loads its module.
+    ///
+    /// - Returns: nil if it does, else what the kernel said.
+    public static func opensFileSystem(_ name: String) -> Errno? {
+        let sequence = SystemCallSequence()
+        let call = sequence.fsopen(name)
+        do throws(SystemError) {
+            guard case .finished = try sequence.run(until: Deadline(after: .seconds(10))) else { return .timedOut }
+        } catch {
+            return error.errno
+        }
+        return sequence.error(of: call)?.errno
     }
 }

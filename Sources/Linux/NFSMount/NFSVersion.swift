@@ -37,3 +37,8 @@ public struct VersionPolicy: Sendable, Equatable {
         self.text = text
     }
 }
+
+extension VersionPolicy {
+    /// 4.1, alone.
+    public static let `default` = VersionPolicy([.v4_1], "4.1")
+}

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 
 import Glibc
-import LinuxSystem
+public import LinuxSystem
 import Synchronization
 import SystemPackage
 
@@ -18,7 +18,7 @@ public struct ResolutionFailure: Error, Sendable, Equatable {
 /// The resolver cannot be interrupted, so it works on a thread of its own that is left behind when the deadline passes.
 ///
 /// - Returns: at least one address, without repetitions. getaddrinfo(3).
-func resolve(_ name: ServerName, by deadline: Deadline, cancellation: Cancellation?) throws(ResolutionFailure) -> [ServerAddress] {
+public func resolve(_ name: ServerName, by deadline: Deadline, cancellation: Cancellation?) throws(ResolutionFailure) -> [ServerAddress] {
     let answer = Answer()
     do throws(SystemError) {
         answer.ready = try Cancellation()

@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+import JSON
+import LinuxSystem
+public import Logging
+import NFSMount
+public import SystemPackage
+
+/// A setting that cannot be accepted: where it stands, what is wrong, what to write.
+public struct SettingsError: Error, Sendable, Equatable, CustomStringConvertible {
+    public let description: String
+    init(_ description: String) { self.description = description }
+}
+
+/// All settings of docker-nfsd: built-in values, under the file's, under the environment's, under the command line's.
+///
+/// Read by hand and not by swift-configuration: that library makes the stripped program larger than 20 MB, and its JSON
+/// files need the whole of Foundation. Each setting has one key, which is its name in all three places.
+public struct DaemonSettings: Sendable {
+    public var volumes = VolumeSettings()
+    /// Where the sockets are made if systemd does not hand them over.
+    public var socketDirectory: FilePath = "/run/docker/plugins"
+    public var logLevel = Logger.Level.info
+
+    public static let defaultFile: FilePath = "/etc/docker/docker-nfsd.json"
+    /// The names under which Docker finds the driver; each is the name of a socket too.
+    public static let driverNames = ["nfsd", "docker-nfsd"]
+    private static let longestFile = 1 << 20
+
+    /// What a setting is called, what it is for, and what its text changes.
+    public struct Setting: Sendable {
+        public let key: String
+        public let help: String
+        fileprivate let apply: @Sendable (inout DaemonSettings, String) throws(SettingsError) -> Void
+
+        /// `state-directory` is `DOCKER_NFSD_STATE_DIRECTORY` in the environment.
+        public var variable: String { "DOCKER_NFSD_" + key.uppercased().map { $0 == "-" ? "_" : String($0) }.joined() }
+    }
+
+    public static let all: [Setting] = [
+        folder("state-directory", "where volumes are defined", \.volumes.stateDirectory),
+        folder("runtime-directory", "where references are kept until the next boot", \.volumes.runtimeDirectory),
+        folder("mount-directory", "where volumes are mounted", \.volumes.mountDirectory),
+        folder("socket-directory", "where the sockets are made", \.socketDirectory),
+        folder("docker-directory", "Docker's data root, to tell which containers hold a volume", \.volumes.dockerDirectory),
+        Setting(key: "options", help: "mount options for every volume that does not say otherwise") { settings, text throws(SettingsError) in
+            let options: MountOptions
+            do throws(MountOptionError) { options = try MountOptions(text) } catch { throw SettingsError("\(error)") }
+            if options.versions != nil { throw SettingsError("give the version as nfsvers") }
+            if options.server != nil { throw SettingsError("a server cannot be a default") }
+            settings.volumes.mountOptions = text
+        },
+        Setting(key: "nfsvers", help: "version of NFS for volumes that name none: 4.2, 4.1, 4.0, 3 or auto") { settings, text throws(SettingsError) in
+            guard let policy = VersionPolicy(text) else { throw SettingsError("not a version of NFS: give 4.2, 4.1, 4.0, 3 or auto") }
+            settings.volumes.versions = policy
+        },
+        seconds("mount-deadline", "seconds for a mount, all in all (Docker waits 120)", 1...110, \.volumes.limits.mount),
+        seconds("probe-deadline", "seconds for a server to answer at all", 1...60, \.volumes.limits.probe),
+        seconds("resolve-deadline", "seconds for resolving a server's name", 1...60, \.volumes.limits.resolution),
+        seconds("unmount-deadline", "seconds for each step of unmounting (Docker waits 60 for all)", 1...20, \.volumes.limits.unmount),
+        seconds("remove-deadline", "seconds for archiving or deleting a removed volume's directory (Docker waits 60)", 1...55, \.volumes.removal),
+        Setting(key: "mount-method", help: "how the kernel is asked: automatic, fsopen or mount") { settings, text throws(SettingsError) in
+            guard let method = MountMethod(rawValue: text) else { throw SettingsError("not one of automatic, fsopen, mount") }
+            settings.volumes.mountMethod = method
+        },
+        Setting(key: "log-level", help: "debug, info, notice, warning or error") { settings, text throws(SettingsError) in
+            guard let level = Logger.Level(rawValue: text), level >= .debug, level <= .error else {
+                throw SettingsError("not one of debug, info, notice, warning, error")
+            }
+            settings.logLevel = level
+        },
+    ]
+
+    public init() {}
+
+    /// Reads all layers.
+    ///
+    /// - Parameters:
+    ///   - file: where the settings file is; that it is missing is no failure, unless `fileIsRequired`.
+    ///   - environment: the process's variables.
+    ///   - flags: texts from the command line, by key.
+    /// - Throws: `SettingsError` naming the file and line, the variable or the flag.
+    public init(file: FilePath, fileIsRequired: Bool = false, environment: [String: String], flags: [String: String] = [:]) throws(SettingsError) {
+        self.init()
+        try readFile(file, isRequired: fileIsRequired)
+        for setting in Self.all {
+            if let text = environment[setting.variable] { try set(setting, text, at: setting.variable) }
+        }
+        for setting in Self.all {
+            if let text = flags[setting.key] { try set(setting, text, at: "--\(setting.key)") }
+        }
+        if let text = environment["DOCKER_NFSD_TEST_STAND_IN"] {
+            guard let standIn = NFSMounter.StandIn(text) else { throw SettingsError("DOCKER_NFSD_TEST_STAND_IN=\(text): not of the form TYPE:SOURCE") }
+            volumes.standIn = standIn
+        }
+    }
+
+    private mutating func readFile(_ file: FilePath, isRequired: Bool) throws(SettingsError) {
+        let bytes: [UInt8]
+        do throws(SystemError) {
+            bytes = try readWholeFile(file, limit: Self.longestFile)
+        } catch {
+            if error.errno == .noSuchFileOrDirectory && !isRequired { return }
+            throw SettingsError("settings file: \(error)")
+        }
+        let document: JSONValue
+        do throws(JSONError) {
+            document = try JSONValue(parsing: bytes)
+        } catch {
+            throw SettingsError("\(file):\(error.line): \(error.reason)")
+        }
+        guard let object = document.objectValue else { throw SettingsError("\(file):1: the file must hold one JSON object, {\"key\": value, …}") }
+        for member in object.members {
+            let place = "\(file):\(Self.line(of: member.key, in: bytes)): \(member.key)"
+            guard let setting = Self.all.first(where: { $0.key == member.key }) else {
+                let near = nearestWord(to: member.key, among: Self.all.map(\.key), within: 4)
+                throw SettingsError("\(place): unknown setting" + (near.map { "; did you mean \($0)?" } ?? "; docker-nfsd serve --help lists them"))
+            }
+            switch member.value {
+            case .string(let text): try set(setting, text, at: place)
+            case .number(let number): try set(setting, number.text, at: place)
+            default: throw SettingsError("\(place): must be a text or a number, not \(member.value.kind)")
+            }
+        }
+    }
+
+    private mutating func set(_ setting: Setting, _ text: String, at place: String) throws(SettingsError) {
+        do throws(SettingsError) { try setting.apply(&self, text) } catch { throw SettingsError("\(place)=\(text): \(error)") }
+    }
+
+    /// The line on which a key of the outermost object first stands, counted from 1.
+    private static func line(of key: String, in bytes: [UInt8]) -> Int {
+        let wanted = JSONValue.string(key).encoded()
+        var line = 1
+        for index in bytes.indices {
+            if bytes[index] == UInt8(ascii: "\n") { line += 1 }
+            if bytes[index...].starts(with: wanted) { return line }
+        }
+        return 1
+    }
+
+    private static func folder(_ key: String, _ help: String, _ path: any WritableKeyPath<DaemonSettings, FilePath> & Sendable) -> Setting {
+        Setting(key: key, help: help) { settings, text throws(SettingsError) in
+            guard text.hasPrefix("/"), !text.utf8.contains(where: { $0 < 0x20 }) else { throw SettingsError("not an absolute path") }
+            settings[keyPath: path] = FilePath(text).lexicallyNormalized()
+        }
+    }
+
+    private static func seconds(
+        _ key: String, _ help: String, _ range: ClosedRange<Int>, _ path: any WritableKeyPath<DaemonSettings, Duration> & Sendable
+    ) -> Setting {
+        Setting(key: key, help: help) { settings, text throws(SettingsError) in
+            guard let number = Int(text), range.contains(number) else {
+                throw SettingsError("not a number of seconds from \(range.lowerBound) to \(range.upperBound)")
+            }
+            settings[keyPath: path] = .seconds(number)
+        }
+    }
+}

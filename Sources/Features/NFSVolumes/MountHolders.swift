@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+import JSON
+import LinuxSystem
+import SystemPackage
+
+/// Who besides this daemon's own mount namespace has a file system mounted: the kernel's own answer to whether a container
+/// still uses a volume. Reads /proc only.
+enum MountHolders {
+    /// A process of another mount namespace in which the same part of the same superblock is mounted; nil if there is none.
+    ///
+    /// Two volumes of one export share both, and cannot be told apart here.
+    static func process(holding entry: MountTableEntry) -> Int32? {
+        guard let own = MountNamespace.identity(of: nil) else { return nil }
+        var seen: Set<MountNamespace> = [own]
+        for process in MountNamespace.processes() {
+            guard let namespace = MountNamespace.identity(of: process), seen.insert(namespace).inserted,
+                let table = try? MountTable(of: process)
+            else { continue }
+            if table.entries.contains(where: { $0.device == entry.device && $0.root == entry.root && $0.mountPoint != entry.mountPoint }) {
+                return process
+            }
+        }
+        return nil
+    }
+}
+
+/// Which container each of Docker's mount IDs belongs to, from the engine's own files.
+///
+/// The API does not tell; `containers/ID/config.v2.json` has it under `MountPoints`. Asking files also works while the
+/// engine is down, or waits for this daemon.
+struct DockerContainers: Sendable {
+    let directory: FilePath
+
+    private static let longestFile = 16 << 20
+
+    /// Container names by mount ID; containers whose file cannot be read are left out.
+    func namesByMountID() -> [String: String] {
+        let folder = directory.appending("containers")
+        guard let names = try? namesInFolder(folder) else { return [:] }
+        var found: [String: String] = [:]
+        for id in names {
+            guard let bytes = try? readWholeFile(folder.appending(id).appending("config.v2.json"), limit: Self.longestFile),
+                let document = try? JSONValue(parsing: bytes), let mounts = document["MountPoints"]?.objectValue
+            else { continue }
+            let name = document["Name"]?.stringValue.map { $0.hasPrefix("/") ? String($0.dropFirst()) : $0 } ?? id
+            for member in mounts.members {
+                if let mountID = member.value["ID"]?.stringValue, !mountID.isEmpty { found[mountID] = name }
+            }
+        }
+        return found
+    }
+}

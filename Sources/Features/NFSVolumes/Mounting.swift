@@ -1,0 +1,187 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+import DockerPluginAPI
+import LinuxSystem
+import Logging
+import NFSMount
+
+import SystemPackage
+
+/// Mounting with the first reference, unmounting with the last.
+extension NFSVolumes {
+    /// How long a reference must have stood before it can be taken for a leak: between Docker's mount and the start of the
+    /// container's process nothing but the reference shows that somebody needs the volume. Seconds.
+    static let leakAge = 120
+
+    func mount(_ text: String, id: String, driver: String) async throws(PluginError) -> String {
+        let name = try volume(text, driver: driver)
+        let cancellation: Cancellation
+        do throws(SystemError) { cancellation = try Cancellation() } catch { throw PluginError("cannot mount volume \(text): \(error)") }
+        let result: Result<String, PluginError> = await withTaskCancellationHandler {
+            do throws(PluginError) {
+                return .success(try await exclusively(name) { [self] in try mount(name, id: id, driver: driver, cancellation) })
+            } catch {
+                return .failure(error)
+            }
+        } onCancel: {
+            cancellation.cancel()
+        }
+        referencesChanged()
+        return try result.get()
+    }
+
+    func unmount(_ text: String, id: String, driver: String) async throws(PluginError) {
+        let name = try volume(text, driver: driver)
+        try await exclusively(name) { [self] in try unmount(name, id: id) }
+        referencesChanged()
+    }
+
+    /// Blocks; the caller holds the volume's lock.
+    private func mount(_ name: VolumeName, id: String, driver: String, _ cancellation: Cancellation) throws(PluginError) -> String {
+        guard let record = record(name) else { throw PluginError("no such volume: \(name)") }
+        if let busy = record.busy { throw PluginError("volume \(name) cannot be mounted now: \(busy)") }
+        let place = settings.place(of: name)
+        if try standingMount(of: name) == nil {
+            if record.isMounted { logger.warning("volume \(name) was unmounted by somebody else at \(place); mounting it again") }
+            try mountInKernel(record.definition, cancellation)
+        }
+        var references = record.references
+        references.take(id, engine: engine(of: driver), now: secondsSinceBoot())
+        do throws(SystemError) { try files.write(references, of: name) } catch {
+            let cleanup = record.references.isEmpty ? unmountInKernel(name) : nil
+            throw PluginError("cannot mount volume \(name): its reference cannot be stored: \(error)" + (cleanup.map { "; and then: \($0)" } ?? ""))
+        }
+        change(name) { $0.references = references }
+        if cancellation.isCancelled {
+            // Docker sends no unmount for a mount whose answer it did not wait for.
+            try unmount(name, id: id)
+            throw PluginError("mounting volume \(name) was undone because the caller has gone")
+        }
+        return place.string
+    }
+
+    /// The volume's mount, if the kernel has it; what it says is kept.
+    private func standingMount(of name: VolumeName) throws(PluginError) -> MountTableEntry? {
+        do throws(SystemError) {
+            let entry = try MountTable().topmost(at: settings.place(of: name).string)
+            if let entry, !isOurs(entry) {
+                throw SystemError("mount", .resourceBusy, on: entry.mountPoint, hint: "\(entry.fileSystem) of somebody else is mounted there: unmount it")
+            }
+            if record(name)?.mount != entry { change(name) { $0.mount = entry } }
+            return entry
+        } catch {
+            throw PluginError("cannot mount volume \(name): \(error)")
+        }
+    }
+
+    func isOurs(_ entry: MountTableEntry) -> Bool {
+        entry.isNFS || (settings.standIn.map { $0.fileSystem == entry.fileSystem } ?? false)
+    }
+
+    private func mountInKernel(_ definition: VolumeDefinition, _ cancellation: Cancellation) throws(PluginError) {
+        let name = definition.name
+        let place = settings.place(of: name)
+        do {
+            try prepareFolder(place)
+            let mounted = try mounter.mount(try settings.request(for: definition), cancellation: cancellation)
+            change(name) {
+                $0.mount = mounted.entry
+                $0.lastFailure = nil
+            }
+            logger.info("volume \(name) mounted: \(mounted.entry.source) at \(place), \(mounted.entry.superblockOptions.joined(separator: ","))")
+        } catch let error as NFSMountError {
+            change(name) { $0.lastFailure = "\(timestamp()): \(error)" }
+            logger.warning("volume \(name): \(error)")
+            if let hold = error.stuck { keepBusy(name, until: hold) } else { try? removeEmptyFolder(place) }
+            throw PluginError("\(error)")
+        } catch {
+            logger.warning("volume \(name): \(error)")
+            throw PluginError("cannot mount volume \(name): \(error)")
+        }
+    }
+
+    /// An empty folder that nobody can write to while nothing is mounted on it.
+    private func prepareFolder(_ place: FilePath) throws(SystemError) {
+        do throws(SystemError) {
+            try makeFolder(place, mode: 0)
+        } catch where error.errno == .fileExists {
+            guard try namesInFolder(place).isEmpty else {
+                throw SystemError("mkdir", .directoryNotEmpty, on: place.string, hint: "it holds local files: move them away, then try again")
+            }
+        } catch where error.errno == .noSuchFileOrDirectory {
+            try makeFolders(settings.mountDirectory, mode: 0o711)
+            try makeFolder(place, mode: 0)
+        }
+    }
+
+    /// Blocks; the caller holds the volume's lock.
+    func unmount(_ name: VolumeName, id: String) throws(PluginError) {
+        guard let record = record(name) else { throw PluginError("no such volume: \(name)") }
+        var references = record.references
+        if !references.release(id) {
+            logger.info("volume \(name): nothing to release for \(id)")
+            if !references.isEmpty || !record.isMounted { return }
+        }
+        let engine = engine(of: record.definition.driver)
+        if references.areLeftOver(engine: engine, takenBefore: secondsSinceBoot() - Self.leakAge), let mount = record.mount,
+            MountHolders.process(holding: mount) == nil
+        {
+            logger.notice("volume \(name): \(references.total) references of an engine that has ended are dropped; no process uses them")
+            references.releaseAll()
+        }
+        store(references, of: name)
+        if references.isEmpty, let failure = unmountInKernel(name) { throw PluginError("volume \(name): \(failure)") }
+    }
+
+    /// The references in memory count for this run in any case; what cannot be stored is only missing after a restart.
+    func store(_ references: References, of name: VolumeName) {
+        change(name) { $0.references = references }
+        do throws(SystemError) { try files.write(references, of: name) } catch {
+            logger.error("volume \(name): its references cannot be stored: \(error)")
+        }
+    }
+
+    /// Unmounts and removes the folder.
+    ///
+    /// - Returns: what went wrong; nil if nothing is mounted any more.
+    func unmountInKernel(_ name: VolumeName) -> String? {
+        let place = settings.place(of: name)
+        do {
+            let result = try mounter.unmount(place.string)
+            change(name) { $0.mount = nil }
+            try removeEmptyFolder(place)
+            switch result {
+            case .unmounted: logger.info("volume \(name) unmounted")
+            case .detached: logger.warning("volume \(name) detached: the server did not answer, or something on this host still uses it")
+            case .wasNotMounted: logger.info("volume \(name) was not mounted any more")
+            }
+            return nil
+        } catch let error as UnmountError {
+            if let hold = error.stuck { keepBusy(name, until: hold) }
+            logger.error("volume \(name): \(error)")
+            return error.description
+        } catch {
+            // The folder is not empty: somebody wrote below the mount point. Nothing is mounted, so the volume is free.
+            logger.error("volume \(name) is unmounted, but its folder stays: \(error)")
+            return nil
+        }
+    }
+
+    /// Refuses all work on a volume until the kernel has let go of a killed process that works on its mount point.
+    private func keepBusy(_ name: VolumeName, until hold: SystemCallHold) {
+        let reason = "process \(hold.process), killed, is still held by the kernel in \(hold.call); when the server answers again, it ends"
+        change(name) { $0.busy = reason }
+        logger.error("volume \(name): \(reason)")
+        let place = settings.place(of: name).string
+        do throws(SystemError) {
+            try BlockingThread.start(named: "nfsd-hold") { [self] in
+                hold.waitUntilGone()
+                if record(name)?.references.isEmpty ?? true { _ = try? mounter.unmount(place) }
+                change(name) { $0.busy = nil }
+                logger.notice("volume \(name): the kernel has let go; the volume can be used again")
+            }
+        } catch {
+            logger.error("volume \(name) stays unusable until docker-nfsd is restarted: \(error)")
+        }
+    }
+}

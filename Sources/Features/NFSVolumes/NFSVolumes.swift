@@ -1,0 +1,190 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+public import DockerPluginAPI
+public import LinuxSystem
+public import Logging
+import NFSMount
+import Synchronization
+import SystemPackage
+
+/// The volumes of this host: which exist, who has them mounted, and the changes to both.
+///
+/// What is asked for often (`get`, `list`, `path`) is answered from memory under a lock that nobody holds while waiting.
+/// Changes to one volume happen one at a time; volumes do not wait for one another.
+public final class NFSVolumes: Sendable {
+    struct State: Sendable {
+        var records: [VolumeName: VolumeRecord] = [:]
+        /// How often an engine has introduced itself to each driver name since the boot.
+        var engines: [String: Int] = [:]
+        /// Container names by the ID that Docker mounts with.
+        var containers: [String: String] = [:]
+    }
+
+    let settings: VolumeSettings
+    let mounter: NFSMounter
+    let files: VolumeFiles
+    let logger: Logger
+    let state = Mutex(State())
+    let locks = VolumeLocks()
+    /// The driver name to which an engine has introduced itself.
+    let activations: AsyncStream<String>
+    /// That references have changed; several changes in a row are one.
+    let changes: AsyncStream<Void>
+    private let activationSource: AsyncStream<String>.Continuation
+    private let changeSource: AsyncStream<Void>.Continuation
+
+    /// Makes the folders, reads what is on disk and compares it with the kernel's mount table. Blocks on local files.
+    ///
+    /// - Throws: `SystemError` if a folder of the daemon's own cannot be made or read.
+    public init(settings: VolumeSettings, logger: Logger) throws(SystemError) {
+        self.settings = settings
+        self.logger = logger
+        files = try VolumeFiles(state: settings.stateDirectory, runtime: settings.runtimeDirectory)
+        mounter = NFSMounter(
+            limits: settings.limits, method: settings.mountMethod, stagingFolder: settings.runtimeDirectory.appending("staging"),
+            standIn: settings.standIn)
+        (activations, activationSource) = AsyncStream.makeStream()
+        (changes, changeSource) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
+        try makeFolders(settings.mountDirectory, mode: 0o711)
+        try reconcile()
+    }
+
+    /// The driver that Docker knows by this name: it sees only the volumes that were created under it.
+    public func driver(named name: String) -> NFSVolumeDriver { NFSVolumeDriver(name: name, volumes: self) }
+
+    /// Ends ``run()``.
+    public func shutDown() {
+        activationSource.finish()
+        changeSource.finish()
+    }
+
+    func engineIntroducedItself(to driver: String) { activationSource.yield(driver) }
+    func referencesChanged() { changeSource.yield() }
+
+    // MARK: From memory
+
+    func shown(_ name: String, driver: String) -> Volume? {
+        guard let name = VolumeName(name) else { return nil }
+        return state.withLock { state in
+            guard let record = state.records[name], record.definition.driver == driver else { return nil }
+            return record.shown
+        }
+    }
+
+    func shownVolumes(driver: String) -> [Volume] {
+        state.withLock { state in state.records.values.filter { $0.definition.driver == driver }.map(\.shown) }
+    }
+
+    func definition(of name: VolumeName) -> VolumeDefinition? {
+        state.withLock { state in state.records[name]?.definition }
+    }
+
+    func record(_ name: VolumeName) -> VolumeRecord? { state.withLock { state in state.records[name] } }
+
+    /// Changes a volume's record and what is shown of it.
+    func change(_ name: VolumeName, _ body: (inout VolumeRecord) -> Void) {
+        let place = settings.place(of: name).string
+        state.withLock { state in
+            guard var record = state.records[name] else { return }
+            body(&record)
+            record.render(at: place, containers: state.containers)
+            state.records[name] = record
+        }
+    }
+
+    func engine(of driver: String) -> Int { state.withLock { state in state.engines[driver] ?? 0 } }
+
+    // MARK: Changes
+
+    /// Defines a volume. Repeating it with options that mean the same is no failure.
+    func create(_ text: String, options: [String: String], driver: String) async throws(PluginError) {
+        guard let name = VolumeName(text) else { throw PluginError("volume name is empty or too long; give one of at most 200 letters, digits, ., _ or -") }
+        let wanted: VolumeOptions
+        do {
+            wanted = try VolumeOptions(options)
+            _ = try settings.options(of: wanted)
+        } catch {
+            throw PluginError("cannot create volume \(text): \(error)")
+        }
+        try await exclusively(name) { [self] in
+            if let existing = definition(of: name) {
+                if existing.driver != driver {
+                    throw PluginError("volume \(text) exists under the driver name \(existing.driver); use that name, or remove it there first")
+                }
+                let differing = wanted.differences(from: existing.options)
+                if differing.isEmpty { return }
+                let list = differing.map {
+                    "\($0)=\(existing.options.canonical[$0] ?? "(not set)") instead of \(wanted.canonical[$0] ?? "(not set)")"
+                }
+                throw PluginError(
+                    "volume \(text) exists with other options: \(list.joined(separator: ", ")); remove it first (docker volume rm \(text)), its data stay on the server"
+                )
+            }
+            let definition = VolumeDefinition(name: name, driver: driver, createdAt: timestamp(), options: wanted)
+            do throws(SystemError) { try files.write(definition) } catch {
+                throw PluginError("cannot create volume \(text): its definition cannot be stored: \(error)")
+            }
+            let place = settings.place(of: name).string
+            state.withLock { state in
+                var record = VolumeRecord(definition)
+                record.render(at: place, containers: [:])
+                state.records[name] = record
+            }
+            logger.info("volume \(text) created under \(driver): \(wanted.server.sourceLabel):\(wanted.path)")
+        }
+    }
+
+    /// Runs blocking work for one volume on a thread of its own, after all earlier work for the same volume.
+    func exclusively<Value: Sendable>(_ name: VolumeName, _ body: @escaping @Sendable () throws -> Value) async throws(PluginError) -> Value {
+        guard await locks.acquire(name) else { throw PluginError("given up because the caller has gone") }
+        defer { locks.release(name) }
+        do {
+            return try await BlockingThread.run(named: "nfsd-volume", body)
+        } catch let error as PluginError {
+            throw error
+        } catch {
+            throw PluginError("\(error)")
+        }
+    }
+
+    func volume(_ text: String, driver: String) throws(PluginError) -> VolumeName {
+        guard let name = VolumeName(text), let definition = definition(of: name), definition.driver == driver else {
+            throw PluginError("no such volume: \(text)")
+        }
+        return name
+    }
+}
+
+/// ``NFSVolumes`` under one of the driver's names, as the plugin server calls it.
+public struct NFSVolumeDriver: VolumeDriver {
+    let name: String
+    let volumes: NFSVolumes
+
+    /// Each node keeps its own list.
+    public var scope: VolumeScope { .local }
+
+    public func get(_ name: String) throws(PluginError) -> Volume {
+        guard let volume = volumes.shown(name, driver: self.name) else { throw PluginError("no such volume: \(name)") }
+        return volume
+    }
+
+    public func list() -> [Volume] { volumes.shownVolumes(driver: name) }
+
+    public func path(of name: String) throws(PluginError) -> String { try get(name).mountpoint }
+
+    public func activated() { volumes.engineIntroducedItself(to: name) }
+
+    public func create(_ name: String, options: [String: String]) async throws(PluginError) {
+        try await volumes.create(name, options: options, driver: self.name)
+    }
+
+    public func remove(_ name: String) async throws(PluginError) { try await volumes.remove(name, driver: self.name) }
+
+    public func mount(_ name: String, id: String) async throws(PluginError) -> String {
+        try await volumes.mount(name, id: id, driver: self.name)
+    }
+
+    public func unmount(_ name: String, id: String) async throws(PluginError) {
+        try await volumes.unmount(name, id: id, driver: self.name)
+    }
+}

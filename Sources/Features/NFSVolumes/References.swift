@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+import JSON
+
+/// Who has a volume mounted, as Docker told it: a count for each ID.
+///
+/// A number, not a set: `docker cp` on a running container mounts and unmounts with the ID that the container itself uses.
+struct References: Sendable, Equatable {
+    struct Holder: Sendable, Equatable {
+        var count: Int
+        /// Which life of the engine took it: engines count up by one with each activation.
+        var engine: Int
+        /// Seconds since the boot at which it was last taken.
+        var since: Int
+    }
+
+    private(set) var holders: [String: Holder] = [:]
+
+    var isEmpty: Bool { holders.isEmpty }
+    var total: Int { holders.values.reduce(0) { $0 + $1.count } }
+
+    mutating func take(_ id: String, engine: Int, now: Int) {
+        var holder = holders[id] ?? Holder(count: 0, engine: engine, since: now)
+        holder.count += 1
+        holder.engine = engine
+        holder.since = now
+        holders[id] = holder
+    }
+
+    /// - Returns: false if this ID holds nothing: Docker may repeat an unmount, and that is no error.
+    mutating func release(_ id: String) -> Bool {
+        guard var holder = holders[id] else { return false }
+        holder.count -= 1
+        holders[id] = holder.count > 0 ? holder : nil
+        return true
+    }
+
+    /// Forgets everything.
+    mutating func releaseAll() { holders = [:] }
+
+    /// Whether every holder is from an earlier life of the engine, and none has been taken since `time`. Such a reference can
+    /// be a leak: an engine that is killed never sends its unmounts.
+    func areLeftOver(engine: Int, takenBefore time: Int) -> Bool {
+        !isEmpty && holders.values.allSatisfy { $0.engine < engine && $0.since < time }
+    }
+
+    /// The file's form. The boot's id makes a file of an earlier boot recognisable wherever it is kept.
+    func json(boot: String) -> JSONValue {
+        var list = JSONObject()
+        for (id, holder) in holders.sorted(by: { $0.key < $1.key }) {
+            list[id] = ["count": JSONValue(holder.count), "engine": JSONValue(holder.engine), "since": JSONValue(holder.since)]
+        }
+        return ["boot": .string(boot), "holders": .object(list)]
+    }
+
+    init() {}
+
+    /// - Returns: nil for a file of another boot.
+    init?(parsing bytes: [UInt8], boot: String) throws(DamagedFile) {
+        let document: JSONValue
+        do throws(JSONError) { document = try JSONValue(parsing: bytes) } catch { throw DamagedFile("\(error)") }
+        guard let written = document["boot"]?.stringValue, let list = document["holders"]?.objectValue else {
+            throw DamagedFile("boot or holders are missing")
+        }
+        if written != boot { return nil }
+        for member in list.members {
+            guard let count = member.value["count"]?.intValue, count > 0, let engine = member.value["engine"]?.intValue,
+                let since = member.value["since"]?.intValue
+            else { throw DamagedFile("holder \(member.key) is not of the form {count, engine, since}") }
+            holders[member.key] = Holder(count: count, engine: engine, since: since)
+        }
+    }
+}

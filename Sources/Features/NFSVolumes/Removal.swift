@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+import DockerPluginAPI
+import LinuxSystem
+import Logging
+import NFSMount
+import Synchronization
+import SystemPackage
+
+/// Removing a volume, and what `onremove` says about its data.
+extension NFSVolumes {
+    func remove(_ text: String, driver: String) async throws(PluginError) {
+        let name = try volume(text, driver: driver)
+        try await exclusively(name) { [self] in try remove(name) }
+    }
+
+    /// Blocks; the caller holds the volume's lock.
+    private func remove(_ name: VolumeName) throws(PluginError) {
+        guard let record = record(name) else { throw PluginError("no such volume: \(name)") }
+        if let busy = record.busy { throw PluginError("volume \(name) cannot be removed now: \(busy)") }
+        if !record.references.isEmpty { try dropReferencesOfTheDead(name, record) }
+        if let failure = unmountInKernel(name) { throw PluginError("cannot remove volume \(name): \(failure)") }
+        if record.definition.options.removal != .retain { try disposeOfData(record.definition) }
+        do throws(SystemError) { try files.removeDefinition(of: name) } catch {
+            throw PluginError("cannot remove volume \(name): its definition cannot be deleted: \(error)")
+        }
+        state.withLock { state in _ = state.records.removeValue(forKey: name) }
+        logger.info("volume \(name) removed")
+    }
+
+    /// Docker asks for a removal only when no container of its refers to the volume; if the kernel agrees that nobody has it
+    /// mounted, the references are leaks.
+    private func dropReferencesOfTheDead(_ name: VolumeName, _ record: VolumeRecord) throws(PluginError) {
+        let engine = engine(of: record.definition.driver)
+        let ofEarlierEngine = record.references.areLeftOver(engine: engine, takenBefore: .max)
+        let old = record.references.areLeftOver(engine: .max, takenBefore: secondsSinceBoot() - Self.leakAge)
+        let users = containerNames(record.references)
+        if !ofEarlierEngine && !old {
+            throw PluginError("volume \(name) is in use\(users); stop what uses it first")
+        }
+        if let mount = record.mount, let process = MountHolders.process(holding: mount), !isShared(mount, besides: name) {
+            throw PluginError("volume \(name) is in use\(users) by process \(process); stop it first")
+        }
+        logger.notice("volume \(name): \(record.references.total) references that nobody uses are dropped")
+        store(References(), of: name)
+    }
+
+    private func containerNames(_ references: References) -> String {
+        let known = state.withLock { state in references.holders.keys.compactMap { state.containers[$0] } }
+        return known.isEmpty ? "" : " by container \(Set(known).sorted().joined(separator: ", "))"
+    }
+
+    /// Whether another volume has the same part of the same superblock mounted, so that its users look like ours.
+    private func isShared(_ mount: MountTableEntry, besides name: VolumeName) -> Bool {
+        state.withLock { state in
+            state.records.contains { other, record in
+                other != name && !record.references.isEmpty && record.mount?.device == mount.device && record.mount?.root == mount.root
+            }
+        }
+    }
+
+    private func disposeOfData(_ definition: VolumeDefinition) throws(PluginError) {
+        guard let subdirectory = definition.options.subdirectory else { return }
+        let (name, policy) = (definition.name, definition.options.removal)
+        if let other = volumeOverlapping(definition) {
+            throw PluginError(
+                "cannot remove volume \(name): onremove=\(policy.rawValue) would touch the directory of volume \(other), which shares it; remove that volume first")
+        }
+        let deadline = Deadline(after: settings.removal)
+        let place = settings.runtimeDirectory.appending("staging").appending("remove-\(name.fileName)")
+        do {
+            try makeFolders(place, mode: 0o700)
+            var request = try settings.request(for: definition)
+            request.options = try MountOptions(
+                definition.options.mountOptions.isEmpty ? "rw" : definition.options.mountOptions, defaults: [settings.mountOptions, VolumeSettings.builtInOptions])
+            request.subdirectory = nil
+            request.target = place.string
+            _ = try mounter.mount(request)
+            defer {
+                _ = try? mounter.unmount(place.string)
+                try? removeEmptyFolder(place)
+            }
+            let tree = ExportTree(mountedAt: place.string, until: deadline)
+            switch policy {
+            case .retain: break
+            case .archive:
+                let archive = "archived-\(subdirectory.components.last ?? "")-\(timestamp(compact: true))"
+                if try tree.rename(subdirectory, to: archive) { logger.notice("volume \(name): its directory \(subdirectory.path) is now \(archive)") }
+            case .delete:
+                try tree.delete(subdirectory)
+                logger.notice("volume \(name): its directory \(subdirectory.path) is deleted")
+            }
+        } catch let error as ExportTreeError {
+            try? removeEmptyFolder(place)
+            let next = error.isUnfinished ? "not finished within \(settings.removal.components.seconds) s; run docker volume rm again to go on" : "correct it on the server, then try again"
+            throw PluginError("cannot remove volume \(name): onremove=\(policy.rawValue) of \(subdirectory.path): \(error); \(next)")
+        } catch {
+            try? removeEmptyFolder(place)
+            throw PluginError("cannot remove volume \(name): onremove=\(policy.rawValue) needs its export: \(error)")
+        }
+    }
+
+    /// A volume whose directory is this one's, or contains it, or lies in it.
+    private func volumeOverlapping(_ definition: VolumeDefinition) -> VolumeName? {
+        func parts(_ options: VolumeOptions) -> [String] {
+            options.path.split(separator: "/").map(String.init) + (options.subdirectory?.components ?? [])
+        }
+        let own = parts(definition.options)
+        return state.withLock { state in
+            state.records.values.first { record in
+                let other = record.definition
+                guard other.name != definition.name, other.options.server == definition.options.server, other.options.subdirectory != nil else { return false }
+                let theirs = parts(other.options)
+                return theirs.starts(with: own) || own.starts(with: theirs)
+            }?.definition.name
+        }
+    }
+}

@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+import JSON
+public import Logging
+public import LinuxSystem
+public import SystemPackage
+
+/// The daemon's own files: definitions, which survive everything, and references, which end with the boot.
+///
+///     <state>/volumes/NAME.json         a definition; written atomically and synced
+///     <state>/damaged/NAME.json         what could not be read at a start
+///     <run>/references/NAME.json        who has it mounted
+///     <run>/engines.json                how often engines have introduced themselves
+public struct VolumeFiles: Sendable {
+    private let definitions: FilePath
+    private let damaged: FilePath
+    private let references: FilePath
+    private let engines: FilePath
+    private let boot: String
+    /// Whether this is the daemon, or one who only looks.
+    private let isOwner: Bool
+
+    private static let suffix = ".json"
+    /// A definition is some hundred bytes; references grow with the number of containers.
+    private static let longestFile = 4 << 20
+
+    /// Makes the folders.
+    ///
+    /// - Throws: `SystemError` naming the folder that could not be made, or the file that could not be read.
+    ///
+    /// - Parameter isOwner: false for one who only looks: nothing is made, moved or removed then.
+    public init(state: FilePath, runtime: FilePath, isOwner: Bool = true) throws(SystemError) {
+        self.isOwner = isOwner
+        definitions = state.appending("volumes")
+        damaged = state.appending("damaged")
+        references = runtime.appending("references")
+        engines = runtime.appending("engines.json")
+        boot = String(decoding: try readWholeFile("/proc/sys/kernel/random/boot_id", limit: 256).prefix { $0 > 0x20 }, as: UTF8.self)
+        if isOwner { for folder in [definitions, damaged, references] { try makeFolders(folder, mode: 0o700) } }
+    }
+
+    /// Every definition that can be read; the others are moved to `damaged` and reported, and so never keep the daemon from starting.
+    public func readDefinitions(logger: Logger) throws(SystemError) -> [VolumeDefinition] {
+        var found: [VolumeDefinition] = []
+        for name in try namesInFolder(definitions) {
+            let file = definitions.appending(name)
+            guard name.hasSuffix(Self.suffix) else {
+                // A draft of a write that was cut off; the file it was to replace is whole.
+                if isOwner, name.hasSuffix(".new") { try? removeFile(file) }
+                continue
+            }
+            do {
+                let definition = try VolumeDefinition(parsing: try readWholeFile(file, limit: Self.longestFile))
+                guard definition.name.fileName + Self.suffix == name else { throw DamagedFile("it speaks of volume \(definition.name)") }
+                found.append(definition)
+            } catch {
+                setAside(file, because: error, logger: logger)
+            }
+        }
+        return found
+    }
+
+    public func write(_ definition: VolumeDefinition) throws(SystemError) {
+        try replaceFile(file(definition.name), with: definition.json.encoded(.pretty))
+    }
+
+    public func removeDefinition(of name: VolumeName) throws(SystemError) { try removeFile(file(name)) }
+
+    func readReferences(logger: Logger) throws(SystemError) -> [String: References] {
+        var found: [String: References] = [:]
+        for name in try namesInFolder(references) where name.hasSuffix(Self.suffix) {
+            let file = references.appending(name)
+            do {
+                let held = try References(parsing: try readWholeFile(file, limit: Self.longestFile), boot: boot)
+                if let held, !held.isEmpty {
+                    found[String(name.dropLast(Self.suffix.count))] = held
+                } else if isOwner {
+                    try removeFile(file, durable: false)
+                }
+            } catch {
+                setAside(file, because: error, logger: logger)
+            }
+        }
+        return found
+    }
+
+    /// Not synced: after a power cut there is nothing that they could be true of.
+    func write(_ held: References, of name: VolumeName) throws(SystemError) {
+        let file = references.appending(name.fileName + Self.suffix)
+        if held.isEmpty { return try removeFile(file, durable: false) }
+        try replaceFile(file, with: held.json(boot: boot).encoded(.compact), durable: false)
+    }
+
+    func readEngines() -> [String: Int] {
+        guard let bytes = try? readWholeFile(engines, limit: Self.longestFile), let document = try? JSONValue(parsing: bytes),
+            document["boot"]?.stringValue == boot, let counts = document["engines"]?.objectValue
+        else { return [:] }
+        return Dictionary(counts.members.compactMap { member in member.value.intValue.map { (member.key, $0) } }) { $1 }
+    }
+
+    func writeEngines(_ counts: [String: Int]) throws(SystemError) {
+        var list = JSONObject()
+        for (driver, count) in counts.sorted(by: { $0.key < $1.key }) { list[driver] = JSONValue(count) }
+        let document: JSONValue = ["boot": .string(boot), "engines": .object(list)]
+        try replaceFile(engines, with: document.encoded(.compact), durable: false)
+    }
+
+    private func file(_ name: VolumeName) -> FilePath { definitions.appending(name.fileName + Self.suffix) }
+
+    private func setAside(_ file: FilePath, because reason: any Error, logger: Logger) {
+        guard isOwner else { return logger.error("damaged file \(file): \(reason)") }
+        let place = damaged.appending(file.lastComponent?.string ?? "unnamed")
+        do throws(SystemError) {
+            // Not a rename: references lie on another file system.
+            let content = try readWholeFile(file, limit: Self.longestFile)
+            try replaceFile(place, with: content)
+            try removeFile(file)
+            logger.error("damaged file \(file) set aside as \(place): \(reason); its volume is not known until it is created again")
+        } catch {
+            logger.error("damaged file \(file) cannot be used (\(reason)) and not be set aside: \(error)")
+        }
+    }
+}

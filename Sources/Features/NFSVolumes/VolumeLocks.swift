@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+import Synchronization
+
+/// One at a time for each volume, first come first served; volumes do not wait for one another.
+final class VolumeLocks: Sendable {
+    private struct Waiter {
+        var ticket: Int
+        var continuation: CheckedContinuation<Bool, Never>
+    }
+
+    private struct State {
+        /// A volume that is locked has an entry, even if nobody waits.
+        var waiters: [VolumeName: [Waiter]] = [:]
+        var tickets = 0
+    }
+
+    private let state = Mutex(State())
+
+    /// - Returns: false if the task was cancelled while it waited; the lock is then not held.
+    func acquire(_ name: VolumeName) async -> Bool {
+        let ticket = state.withLock { state in
+            state.tickets += 1
+            return state.tickets
+        }
+        return await withTaskCancellationHandler {
+            await withCheckedContinuation { continuation in
+                let answer: Bool? = state.withLock { state in
+                    guard state.waiters[name] != nil else {
+                        state.waiters[name] = []
+                        return true
+                    }
+                    if Task.isCancelled { return false }
+                    state.waiters[name]?.append(Waiter(ticket: ticket, continuation: continuation))
+                    return nil
+                }
+                if let answer { continuation.resume(returning: answer) }
+            }
+        } onCancel: {
+            let waiter: Waiter? = state.withLock { state in
+                guard let index = state.waiters[name]?.firstIndex(where: { $0.ticket == ticket }) else { return nil }
+                return state.waiters[name]?.remove(at: index)
+            }
+            waiter?.continuation.resume(returning: false)
+        }
+    }
+
+    func release(_ name: VolumeName) {
+        let next: Waiter? = state.withLock { state in
+            if state.waiters[name]?.isEmpty == false { return state.waiters[name]?.removeFirst() }
+            state.waiters[name] = nil
+            return nil
+        }
+        next?.continuation.resume(returning: true)
+    }
+}

@@ -1,0 +1,239 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+public import NFSMount
+
+/// Options of `docker volume create` that cannot be accepted: which, why, and what to write instead.
+public struct VolumeOptionError: Error, Sendable, Equatable, CustomStringConvertible {
+    public var description: String
+    init(_ description: String) { self.description = description }
+}
+
+/// What happens to a created subdirectory when its volume is removed.
+public enum RemovalPolicy: String, Sendable, CaseIterable {
+    /// It stays as it is.
+    case retain
+    /// It is renamed to `archived-NAME-TIME` beside where it was.
+    case archive
+    /// It is deleted with all that is in it.
+    case delete
+}
+
+/// The options of `docker volume create -d nfsd`, checked, in one spelling.
+public struct VolumeOptions: Sendable, Equatable {
+    public let server: ServerName
+    /// The export's path, absolute.
+    public let path: String
+    /// nil: the daemon's default holds.
+    public let versions: VersionPolicy?
+    /// Further mount options as the user wrote them; they have been checked.
+    public let mountOptions: String
+    public let subdirectory: Subdirectory?
+    public let removal: RemovalPolicy
+
+    /// The same options in the canonical spelling, for comparing, keeping and showing.
+    public let canonical: [String: String]
+
+    static let names = [
+        "server", "path", "nfsvers", "vers", "version", "o", "subdir", "create", "mode", "uid", "gid", "onremove", "type", "device",
+    ]
+
+    /// Reads and checks options; nothing is resolved or contacted.
+    public init(_ options: [String: String]) throws(VolumeOptionError) {
+        for key in options.keys.sorted() where !Self.names.contains(key) { throw Self.unknown(key) }
+        guard !options.isEmpty else {
+            throw VolumeOptionError(
+                "no options given; say what to mount: docker volume create -d nfsd --opt server=HOST --opt path=/EXPORT NAME")
+        }
+        let words = try Self.mountOptions(options["o"] ?? "")
+        let device = try Self.device(options["device"])
+        let (host, isLocalSpelling) = try Self.host(options, device, words)
+        server = host
+        path = try Self.path(options, device)
+        versions = try Self.versions(options, words, type: options["type"], isLocalSpelling: isLocalSpelling)
+        mountOptions = options["o"] ?? ""
+        subdirectory = try Self.subdirectory(options)
+        removal = try Self.removal(options, subdirectory)
+        canonical = Self.canonical(options, server: host, path: path, versions: versions, subdirectory: subdirectory, removal: removal)
+    }
+
+    /// The names of the options in which two volumes differ, sorted; empty if they mean the same.
+    public func differences(from other: VolumeOptions) -> [String] {
+        Set(canonical.keys).union(other.canonical.keys).filter { canonical[$0] != other.canonical[$0] }.sorted()
+    }
+
+    private static func unknown(_ key: String) -> VolumeOptionError {
+        if let near = nearestWord(to: key, among: names, within: 3) {
+            return VolumeOptionError("unknown option \(key); did you mean \(near)?")
+        }
+        if (try? NFSMount.MountOptions("\(key)")) != nil, NFSMount.MountOptions.isKnownName(key) {
+            return VolumeOptionError("unknown option \(key); mount options go into o, as in --opt o=\(key)")
+        }
+        return VolumeOptionError("unknown option \(key); the options are server, path, nfsvers, o, subdir, create, mode, uid, gid, onremove, type, device")
+    }
+
+    private static func mountOptions(_ text: String) throws(VolumeOptionError) -> NFSMount.MountOptions {
+        do throws(MountOptionError) { return try NFSMount.MountOptions(text) } catch { throw VolumeOptionError(error.description) }
+    }
+
+    private typealias Device = (host: ServerName?, path: String)
+
+    /// `:/path`, `host:/path` or `[2001:db8::7]:/path`.
+    private static func device(_ text: String?) throws(VolumeOptionError) -> Device? {
+        guard let text else { return nil }
+        let start = text.hasPrefix("[") ? text.firstIndex(of: "]") ?? text.startIndex : text.startIndex
+        guard let colon = text[start...].firstIndex(of: ":") else {
+            throw VolumeOptionError("option device is not of the form HOST:/EXPORT or :/EXPORT: \(text)")
+        }
+        let host = String(text[..<colon])
+        let path = String(text[text.index(after: colon)...])
+        if host.isEmpty { return (nil, path) }
+        guard let name = ServerName(host) else { throw VolumeOptionError("option device names no valid host before the colon: \(text)") }
+        return (name, path)
+    }
+
+    private static func host(
+        _ options: [String: String], _ device: Device?, _ words: NFSMount.MountOptions
+    ) throws(VolumeOptionError) -> (ServerName, isLocalSpelling: Bool) {
+        if let text = options["server"] {
+            guard let name = ServerName(text) else {
+                throw VolumeOptionError(
+                    "option server is not a host name, an IPv4 or an IPv6 address: \(text); the export goes into path, as in --opt server=HOST --opt path=/EXPORT")
+            }
+            if let other = device?.host ?? words.server, other != name {
+                throw VolumeOptionError("options server=\(name.text) and \(device?.host == nil ? "o=addr" : "device")=\(other.text) contradict each other; give one of them")
+            }
+            return (name, false)
+        }
+        if let name = device?.host ?? words.server { return (name, true) }
+        throw VolumeOptionError("option server is missing; give the NFS server, as in --opt server=HOST --opt path=/EXPORT")
+    }
+
+    private static func path(_ options: [String: String], _ device: Device?) throws(VolumeOptionError) -> String {
+        guard let text = options["path"] ?? device?.path else {
+            throw VolumeOptionError("option path is missing; give the export's path, as in --opt path=/EXPORT")
+        }
+        let option = options["path"] == nil ? "device" : "path"
+        if let device, options["path"] != nil, tidied(device.path) != tidied(text) {
+            throw VolumeOptionError("options path=\(text) and device=…:\(device.path) contradict each other; give one of them")
+        }
+        guard text.hasPrefix("/") else { throw VolumeOptionError("option \(option) is not an absolute path: \(text); it begins with /") }
+        if text.utf8.contains(where: { $0 < 0x20 || $0 == 0x7f }) { throw VolumeOptionError("option \(option) has a control character in it") }
+        if text.split(separator: "/").contains("..") { throw VolumeOptionError("option \(option) has .. in it: \(text); give the path itself") }
+        if text.utf8.count > 1024 { throw VolumeOptionError("option \(option) is longer than 1024 bytes") }
+        return tidied(text)
+    }
+
+    private static func tidied(_ path: String) -> String {
+        "/" + path.utf8.split(separator: UInt8(ascii: "/")).map { String($0) ?? "" }.filter { $0 != "." }.joined(separator: "/")
+    }
+
+    private static func versions(
+        _ options: [String: String], _ words: NFSMount.MountOptions, type: String?, isLocalSpelling: Bool
+    ) throws(VolumeOptionError) -> VersionPolicy? {
+        var given: [(name: String, policy: VersionPolicy)] = []
+        for name in ["nfsvers", "vers", "version"] {
+            guard let text = options[name] else { continue }
+            guard let policy = VersionPolicy(text) else {
+                throw VolumeOptionError("option \(name)=\(text) is not a version of NFS; give 4.2, 4.1, 4.0, 3 or auto")
+            }
+            given.append((name, policy))
+        }
+        if let policy = words.versions { given.append(("o=vers", policy)) }
+        for other in given.dropFirst() where other.policy != given[0].policy {
+            throw VolumeOptionError(
+                "options \(given[0].name)=\(given[0].policy.text) and \(other.name)=\(other.policy.text) contradict each other; give one of them")
+        }
+        switch type {
+        case nil: return given.first?.policy
+        case "nfs":
+            // What mount(8) does with this type, so that a volume of the local driver finds its server again.
+            return given.first?.policy ?? (isLocalSpelling ? .auto : nil)
+        case "nfs4":
+            if let policy = given.first?.policy, policy.candidates.contains(.v3) {
+                throw VolumeOptionError("options type=nfs4 and \(given[0].name)=\(policy.text) contradict each other; give type=nfs")
+            }
+            return given.first?.policy
+        case .some(let type): throw VolumeOptionError("option type=\(type) is not NFS; give type=nfs or type=nfs4, or leave it out")
+        }
+    }
+
+    private static func subdirectory(_ options: [String: String]) throws(VolumeOptionError) -> Subdirectory? {
+        var creates = false
+        if let text = options["create"] {
+            guard let value = boolean(text) else { throw VolumeOptionError("option create=\(text) is neither true nor false") }
+            creates = value
+        }
+        guard let path = options["subdir"] else {
+            for name in ["create", "mode", "uid", "gid"] where options[name] != nil {
+                throw VolumeOptionError("option \(name) needs the option subdir, the directory that it speaks of")
+            }
+            return nil
+        }
+        for name in ["mode", "uid", "gid"] where options[name] != nil && !creates {
+            throw VolumeOptionError("option \(name) needs create=true: a directory that is there already is never changed")
+        }
+        var creation: Subdirectory.Creation?
+        if creates {
+            var wanted = Subdirectory.Creation()
+            if let text = options["mode"] {
+                guard let mode = UInt32(text, radix: 8), mode <= 0o7777 else {
+                    throw VolumeOptionError("option mode=\(text) is not an octal mode such as 0755")
+                }
+                wanted.mode = mode
+            }
+            wanted.user = try identifier("uid", options)
+            wanted.group = try identifier("gid", options)
+            creation = wanted
+        }
+        do throws(MountOptionError) {
+            return try Subdirectory(path, creation: creation)
+        } catch {
+            throw VolumeOptionError(error.description)
+        }
+    }
+
+    private static func identifier(_ name: String, _ options: [String: String]) throws(VolumeOptionError) -> UInt32? {
+        guard let text = options[name] else { return nil }
+        guard let id = UInt32(text), id < UInt32.max else {
+            throw VolumeOptionError("option \(name)=\(text) is not a numeric id: the names of this host mean nothing on the server")
+        }
+        return id
+    }
+
+    private static func removal(_ options: [String: String], _ subdirectory: Subdirectory?) throws(VolumeOptionError) -> RemovalPolicy {
+        guard let text = options["onremove"] else { return .retain }
+        guard let policy = RemovalPolicy(rawValue: text) else {
+            let near = nearestWord(to: text, among: RemovalPolicy.allCases.map(\.rawValue), within: 3)
+            throw VolumeOptionError("option onremove=\(text) is not one of retain, archive, delete\(near.map { "; did you mean \($0)?" } ?? "")")
+        }
+        if policy != .retain, subdirectory?.creation == nil {
+            throw VolumeOptionError("option onremove=\(text) needs subdir and create=true: only a directory that the volume made is touched, never an export")
+        }
+        return policy
+    }
+
+    static func boolean(_ text: String) -> Bool? {
+        switch text {
+        case "true", "1", "yes": true
+        case "false", "0", "no": false
+        default: nil
+        }
+    }
+
+    private static func canonical(
+        _ options: [String: String], server: ServerName, path: String, versions: VersionPolicy?, subdirectory: Subdirectory?, removal: RemovalPolicy
+    ) -> [String: String] {
+        var result = ["server": server.text, "path": path]
+        if let versions { result["nfsvers"] = versions.text }
+        if let words = options["o"], !words.isEmpty { result["o"] = words }
+        if let subdirectory { result["subdir"] = subdirectory.path }
+        if let creation = subdirectory?.creation {
+            result["create"] = "true"
+            result["mode"] = "0" + String(creation.mode, radix: 8)
+            if let user = creation.user { result["uid"] = String(user) }
+            if let group = creation.group { result["gid"] = String(group) }
+        }
+        if removal != .retain { result["onremove"] = removal.rawValue }
+        return result
+    }
+}

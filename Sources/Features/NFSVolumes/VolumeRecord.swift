@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+import DockerPluginAPI
+import JSON
+import LinuxSystem
+import NFSMount
+
+/// What the daemon knows about a volume, in memory.
+struct VolumeRecord: Sendable {
+    let definition: VolumeDefinition
+    var references = References()
+    /// The kernel's view of the mount when it was last looked at; nil while it is not mounted.
+    var mount: MountTableEntry?
+    var lastFailure: String?
+    /// Why nothing may be done with the mount point now.
+    var busy: String?
+    /// As `Get` and `List` show it; made anew by ``render(at:containers:)`` after each change, for they are asked far more often.
+    private(set) var shown: Volume
+
+    init(_ definition: VolumeDefinition) {
+        self.definition = definition
+        shown = Volume(name: definition.name.text)
+    }
+
+    var isMounted: Bool { mount != nil }
+
+    /// - Parameters:
+    ///   - place: the mount point.
+    ///   - containers: names of containers by the ID that Docker mounts with, as far as they are known.
+    mutating func render(at place: String, containers: [String: String]) {
+        shown = Volume(
+            name: definition.name.text, mountpoint: isMounted ? place : "", createdAt: definition.createdAt,
+            status: VolumeStatus(record: self, containers: containers).json)
+    }
+}
+
+/// What `docker volume inspect` shows under Status, and `docker-nfsd status` too.
+struct VolumeStatus {
+    var state: String
+    var source: String
+    var requested: [String: String]
+    var effective: [String]
+    var fileSystem: String?
+    var address: String?
+    var version: String?
+    var references: [(id: String, count: Int, container: String?)]
+    var lastFailure: String?
+
+    init(record: VolumeRecord, containers: [String: String]) {
+        let options = record.definition.options
+        state = record.busy ?? (record.isMounted ? "mounted" : "not mounted")
+        source = "\(options.server.sourceLabel):\(options.path)" + (options.subdirectory.map { "/\($0.path)" } ?? "")
+        requested = options.canonical
+        // The superblock's word on ro is not this mount's.
+        effective = (record.mount?.options ?? []) + (record.mount?.superblockOptions ?? []).filter { $0 != "rw" && $0 != "ro" }
+        fileSystem = record.mount?.fileSystem
+        address = record.mount?.value(of: "addr")
+        version = record.mount?.value(of: "vers")
+        references = record.references.holders.sorted { $0.key < $1.key }.map { ($0.key, $0.value.count, containers[$0.key]) }
+        lastFailure = record.lastFailure
+    }
+
+    var json: JSONObject {
+        var object: JSONObject = [
+            "state": .string(state), "source": .string(source), "requested": .object(JSONObject(requested)),
+            "effective": .string(effective.joined(separator: ",")),
+        ]
+        if let fileSystem { object["fileSystem"] = .string(fileSystem) }
+        if let address { object["address"] = .string(address) }
+        if let version { object["nfsvers"] = .string(version) }
+        object["references"] = JSONValue(references.reduce(0) { $0 + $1.count })
+        object["heldBy"] = .array(
+            references.map { reference in
+                var holder: JSONObject = ["id": .string(reference.id), "count": JSONValue(reference.count)]
+                if let container = reference.container { holder["container"] = .string(container) }
+                return .object(holder)
+            })
+        if let lastFailure { object["lastFailure"] = .string(lastFailure) }
+        return object
+    }
+}

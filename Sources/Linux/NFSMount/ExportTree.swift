@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+public import LinuxSystem
+import SystemPackage
+
+/// Why a subdirectory of an export could not be renamed or deleted.
+public struct ExportTreeError: Error, Sendable, CustomStringConvertible {
+    public var description: String
+    /// The deadline passed: what is done is done, and doing it again goes on from there.
+    public var isUnfinished = false
+}
+
+/// A mounted export whose directories are renamed and deleted, each call in a process that can be killed. No symbolic link
+/// is followed, so nothing outside the export is ever touched.
+public struct ExportTree: Sendable {
+    private let root: String
+    private let deadline: Deadline
+
+    /// Names removed by one sequence of calls.
+    private static let batch = 400
+    private static let deepest = 200
+
+    /// - Parameter root: where the export is mounted.
+    public init(mountedAt root: String, until deadline: Deadline) {
+        self.root = root
+        self.deadline = deadline
+    }
+
+    /// Renames a directory within its parent. Renaming one that is not there is no failure.
+    ///
+    /// - Returns: false if there was nothing to rename.
+    public func rename(_ directory: Subdirectory, to name: String) throws(ExportTreeError) -> Bool {
+        let sequence = SystemCallSequence()
+        guard let last = directory.components.last else { return false }
+        let parent = open(directory.components.dropLast(), in: sequence)
+        let missing = sequence.exists(last, in: parent, operand: directory.path)
+        let taken = sequence.exists(name, in: parent, operand: name)
+        let call = sequence.rename(last, in: parent, to: name, operand: "\(directory.path) to \(name)")
+        try run(sequence, directory.path)
+        if sequence.error(of: missing)?.errno == .noSuchFileOrDirectory || isMissing(sequence) { return false }
+        if case .success = sequence.result(of: taken) {
+            throw ExportTreeError(description: "the archive's name \(name) is taken already; try again")
+        }
+        if let error = sequence.error(of: call) ?? firstError(sequence) { throw ExportTreeError(description: "\(error)") }
+        return true
+    }
+
+    /// Deletes a directory and all that is in it. Deleting one that is not there is no failure.
+    ///
+    /// - Throws: `ExportTreeError`; what has been deleted by then stays deleted.
+    public func delete(_ directory: Subdirectory) throws(ExportTreeError) {
+        let top = directory.components
+        var pending = [top]
+        while let current = pending.last {
+            guard let names = try names(in: current) else {
+                pending.removeLast()
+                continue
+            }
+            if names.isEmpty {
+                try removeEmpty(current)
+                pending.removeLast()
+                continue
+            }
+            let directories = try unlink(names, in: current)
+            if current.count - top.count >= Self.deepest, !directories.isEmpty {
+                throw ExportTreeError(description: "\(current.joined(separator: "/")) is deeper than \(Self.deepest) directories")
+            }
+            pending.append(contentsOf: directories.map { current + [$0] })
+        }
+    }
+
+    /// Some names of a directory, nil if it is not there (any more).
+    private func names(in directory: [String]) throws(ExportTreeError) -> [[UInt8]]? {
+        let sequence = SystemCallSequence()
+        let handle = open(directory[...], in: sequence)
+        let readable = sequence.openForReading(handle, operand: directory.joined(separator: "/"))
+        let buffer = sequence.buffer(64 << 10)
+        let first = sequence.directoryEntries(of: readable, into: buffer)
+        try run(sequence, directory.joined(separator: "/"))
+        if isMissing(sequence) { return nil }
+        if let error = firstError(sequence) { throw ExportTreeError(description: "\(error)") }
+        guard case .success(let count) = sequence.result(of: first) else { return [] }
+        return DirectoryEntries.names(in: sequence.bytes(of: buffer, count: count))
+    }
+
+    /// Unlinks what is not a directory.
+    ///
+    /// - Returns: the names of the directories.
+    private func unlink(_ names: [[UInt8]], in directory: [String]) throws(ExportTreeError) -> [String] {
+        var directories: [String] = []
+        for start in stride(from: 0, to: names.count, by: Self.batch) {
+            let sequence = SystemCallSequence()
+            let handle = open(directory[...], in: sequence)
+            let part = names[start..<min(start + Self.batch, names.count)].map { String(decoding: $0, as: UTF8.self) }
+            let calls = part.map { sequence.removeFile($0, in: handle, operand: $0) }
+            try run(sequence, directory.joined(separator: "/"))
+            for (name, call) in zip(part, calls) {
+                guard let error = sequence.error(of: call) else { continue }
+                switch error.errno {
+                case .noSuchFileOrDirectory: continue
+                // POSIX says EPERM, Linux EISDIR; which one an NFS server chooses is its own affair.
+                case .isDirectory, .notPermitted: directories.append(name)
+                default: throw ExportTreeError(description: "\(error)")
+                }
+            }
+        }
+        return directories
+    }
+
+    private func removeEmpty(_ directory: [String]) throws(ExportTreeError) {
+        guard let last = directory.last else { return }
+        let sequence = SystemCallSequence()
+        let parent = open(directory.dropLast(), in: sequence)
+        let call = sequence.removeDirectory(last, in: parent, operand: directory.joined(separator: "/"), options: .mayFail)
+        try run(sequence, last)
+        if let error = sequence.error(of: call), error.errno != .noSuchFileOrDirectory { throw ExportTreeError(description: "\(error)") }
+    }
+
+    private func open(_ components: ArraySlice<String>, in sequence: SystemCallSequence) -> SystemCallSequence.Call {
+        sequence.nameProcess("nfsd-remove")
+        var directory = sequence.openDirectory(root, operand: root)
+        for name in components { directory = sequence.openDirectory(name, in: directory, operand: name) }
+        return directory
+    }
+
+    private func run(_ sequence: SystemCallSequence, _ operand: String) throws(ExportTreeError) {
+        do throws(SystemError) {
+            switch try sequence.run(until: deadline) {
+            case .finished: return
+            case .killed, .stuck:
+                throw SystemError(sequence.interruptedCall ?? "remove", .timedOut, on: operand)
+            }
+        } catch {
+            throw ExportTreeError(description: "\(error)", isUnfinished: error.errno == .timedOut)
+        }
+    }
+
+    private func firstError(_ sequence: SystemCallSequence) -> SystemError? { sequence.failedCall.flatMap(sequence.error) }
+    private func isMissing(_ sequence: SystemCallSequence) -> Bool { firstError(sequence)?.errno == .noSuchFileOrDirectory }
+}
+
+/// The records of getdents64(2).
+enum DirectoryEntries {
+    /// Without `.` and `..`.
+    static func names(in bytes: [UInt8]) -> [[UInt8]] {
+        var names: [[UInt8]] = []
+        var start = 0
+        // 8 bytes inode, 8 bytes offset, 2 bytes length of the record, 1 byte type, the name and a NUL
+        while start + 19 <= bytes.count {
+            let length = Int(bytes[start + 16]) | Int(bytes[start + 17]) << 8
+            guard length >= 20, start + length <= bytes.count else { break }
+            let name = Array(bytes[start + 19..<start + length].prefix { $0 != 0 })
+            if name != [0x2e] && name != [0x2e, 0x2e] { names.append(name) }
+            start += length
+        }
+        return names
+    }
+}

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+import Glibc
+public import Logging
+
+/// Writes each event as one line to standard error, with the priority in front that journald understands. sd-daemon(3).
+///
+/// On a terminal the level's name stands there instead.
+public struct JournalLogHandler: LogHandler {
+    public var logLevel: Logger.Level
+    public var metadata: Logger.Metadata = [:]
+    private let isTerminal: Bool
+
+    public init(level: Logger.Level) {
+        logLevel = level
+        isTerminal = isatty(STDERR_FILENO) == 1
+    }
+
+    public subscript(metadataKey key: String) -> Logger.Metadata.Value? {
+        get { metadata[key] }
+        set { metadata[key] = newValue }
+    }
+
+    public func log(event: LogEvent) {
+        let all = metadata.merging(event.metadata ?? [:]) { $1 }
+        let line = Self.line(event.level, "\(event.message)", all, isTerminal: isTerminal)
+        // One write, so that lines of several threads do not mix.
+        _ = line.withUnsafeBytes { write(STDERR_FILENO, $0.baseAddress, $0.count) }
+    }
+
+    static func line(_ level: Logger.Level, _ message: String, _ metadata: Logger.Metadata, isTerminal: Bool) -> [UInt8] {
+        let prefix = isTerminal ? "\(level): " : "<\(priority(of: level))>"
+        let rest = metadata.sorted { $0.key < $1.key }.map { " \($0.key)=\($0.value)" }.joined()
+        // What a name or a server put into a message must not begin a line of its own.
+        let bytes = (prefix + message + rest).utf8.map { $0 < 0x20 || $0 == 0x7f ? UInt8(ascii: " ") : $0 }
+        return bytes + [UInt8(ascii: "\n")]
+    }
+
+    /// The priorities of syslog(3).
+    private static func priority(of level: Logger.Level) -> Int {
+        switch level {
+        case .critical: 2
+        case .error: 3
+        case .warning: 4
+        case .notice: 5
+        case .info: 6
+        case .debug, .trace: 7
+        }
+    }
+}

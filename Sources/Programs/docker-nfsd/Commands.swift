@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+import ArgumentParser
+import Glibc
+import JSON
+import LinuxSystem
+import Logging
+import NFSVolumes
+import PluginServer
+
+struct DockerNFSD: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "docker-nfsd", abstract: "NFS volumes for Docker by kernel mounts.", version: version,
+        subcommands: [Serve.self, Status.self, Doctor.self])
+}
+
+/// The settings as flags; each beats the environment and the file.
+struct SettingFlags: ParsableArguments {
+    @Option(help: "The settings file (default: \(DaemonSettings.defaultFile)).") var config: String?
+    @Option(help: Self.help("state-directory")) var stateDirectory: String?
+    @Option(help: Self.help("runtime-directory")) var runtimeDirectory: String?
+    @Option(help: Self.help("mount-directory")) var mountDirectory: String?
+    @Option(help: Self.help("socket-directory")) var socketDirectory: String?
+    @Option(help: Self.help("docker-directory")) var dockerDirectory: String?
+    @Option(help: Self.help("options")) var options: String?
+    @Option(help: Self.help("nfsvers")) var nfsvers: String?
+    @Option(help: Self.help("mount-deadline")) var mountDeadline: String?
+    @Option(help: Self.help("probe-deadline")) var probeDeadline: String?
+    @Option(help: Self.help("resolve-deadline")) var resolveDeadline: String?
+    @Option(help: Self.help("unmount-deadline")) var unmountDeadline: String?
+    @Option(help: Self.help("remove-deadline")) var removeDeadline: String?
+    @Option(help: Self.help("mount-method")) var mountMethod: String?
+    @Option(help: Self.help("log-level")) var logLevel: String?
+
+    var texts: [String: String] {
+        let all = [
+            "state-directory": stateDirectory, "runtime-directory": runtimeDirectory, "mount-directory": mountDirectory,
+            "socket-directory": socketDirectory, "docker-directory": dockerDirectory, "options": options, "nfsvers": nfsvers,
+            "mount-deadline": mountDeadline, "probe-deadline": probeDeadline, "resolve-deadline": resolveDeadline,
+            "unmount-deadline": unmountDeadline, "remove-deadline": removeDeadline, "mount-method": mountMethod, "log-level": logLevel,
+        ]
+        return all.compactMapValues { $0 }
+    }
+
+    var settings: DaemonSettings { get throws { try Daemon.settings(flags: texts, file: config) } }
+
+    private static func help(_ key: String) -> ArgumentHelp {
+        let setting = DaemonSettings.all.first { $0.key == key }
+        return ArgumentHelp("\(setting?.help ?? key) (\(setting?.variable ?? ""))")
+    }
+}
+
+struct Serve: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(abstract: "Answer Docker until a signal comes; mounts stay.")
+    @OptionGroup var flags: SettingFlags
+
+    func run() async throws {
+        do { try await Daemon.run(flags: flags.texts, file: flags.config, signals: Program.signals.get()) } catch { Daemon.fail(error) }
+    }
+}
+
+struct Status: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(abstract: "Show volumes, their mounts, and who holds them.")
+    @Flag(help: "As one JSON object.") var json = false
+    @OptionGroup var flags: SettingFlags
+
+    func run() async throws {
+        do {
+            let settings = try flags.settings
+            let logger = Logger(label: "docker-nfsd") { _ in JournalLogHandler(level: .warning) }
+            let report = try await BlockingThread.run(named: "status") { try StatusReport(settings: settings, logger: logger) }
+            print(json ? String(decoding: report.json.encoded(.pretty), as: UTF8.self) : report.text, terminator: json ? "\n" : "")
+        } catch {
+            Daemon.fail(error)
+        }
+    }
+}
+
+struct Doctor: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Check this host, and an export if one is given.",
+        discussion: "With SERVER:/PATH the name is resolved, the server asked, and the export mounted once and unmounted again. Exits with 1 if anything failed.")
+    @Argument(help: "An export, as HOST:/PATH, 192.0.2.1:/PATH or [2001:db8::1]:/PATH.") var export: String?
+    @Option(name: .customShort("o"), help: "Mount options for the trial, as in --opt o=….") var mountOptions: String?
+    @OptionGroup var flags: SettingFlags
+
+    func run() async throws {
+        do {
+            let settings = try flags.settings
+            let (export, options) = (export, mountOptions ?? "")
+            let findings = try await BlockingThread.run(named: "doctor") {
+                let check = HostCheck(settings: settings)
+                return check.host() + (try export.map { try check.export($0, options: options, versions: nil) } ?? [])
+            }
+            for finding in findings { print(finding.text) }
+            if findings.contains(where: { $0.verdict == .failed }) { throw ExitCode.failure }
+        } catch let code as ExitCode {
+            throw code
+        } catch {
+            Daemon.fail(error)
+        }
+    }
+}

@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+import Glibc
+import LinuxSystem
+import Logging
+import NFSMount
+import NFSVolumes
+import PluginServer
+import SystemPackage
+
+/// The service: builds its parts, answers until a signal comes, and leaves mounts as they are.
+enum Daemon {
+    static func run(flags: [String: String], file: String?, signals: TerminationSignals) async throws {
+        let settings = try settings(flags: flags, file: file)
+        let level = settings.logLevel
+        let logger = Logger(label: "docker-nfsd") { _ in JournalLogHandler(level: level) }
+        if let standIn = settings.volumes.standIn { logger.warning("\(standIn.fileSystem) stands in for NFS: this is a test") }
+        if !EffectiveUser.isRoot { logger.error("not running as root: every mount will be refused by the kernel") }
+
+        let activated = try SocketActivation.takeSockets()
+        let volumes = try NFSVolumes(settings: settings.volumes, logger: logger)
+        let listeners = DaemonSettings.driverNames.map { name in
+            let handed = activated.first { $0.path?.lastComponent?.stem == name }
+            return PluginListener(
+                name: name, socket: handed.map { .inherited($0.descriptor) } ?? .path(settings.socketDirectory.appending(name + ".sock")),
+                driver: volumes.driver(named: name))
+        }
+        let server = PluginServer(listeners: listeners, logger: logger)
+        let systemd = ServiceNotification()
+        try await withThrowingDiscardingTaskGroup { group in
+            try await server.start()
+            group.addTask { await volumes.run() }
+            logger.info("docker-nfsd \(version) serves \(DaemonSettings.driverNames.joined(separator: " and "))")
+            try systemd.ready()
+            if let problem = Propagation.problem(mountDirectory: settings.volumes.mountDirectory.string) { logger.error("\(problem)") }
+            let signal = try await signals.first()
+            logger.info("stopping on \(signal); mounts stay")
+            try systemd.stopping()
+            await server.stop()
+            volumes.shutDown()
+        }
+    }
+
+    /// File, environment and flags, in this order of strength.
+    static func settings(flags: [String: String], file: String?) throws -> DaemonSettings {
+        var environment: [String: String] = [:]
+        for setting in DaemonSettings.all { environment[setting.variable] = getenv(setting.variable).map { String(cString: $0) } }
+        let standIn = "DOCKER_NFSD_TEST_STAND_IN"
+        environment[standIn] = getenv(standIn).map { String(cString: $0) }
+        let chosen = file ?? getenv("DOCKER_NFSD_CONFIG").map { String(cString: $0) }
+        return try DaemonSettings(
+            file: chosen.map { FilePath($0) } ?? DaemonSettings.defaultFile, fileIsRequired: chosen != nil, environment: environment, flags: flags)
+    }
+
+    static func fail(_ error: any Error) -> Never {
+        let line = "docker-nfsd: \(error)\n"
+        _ = line.utf8.withContiguousStorageIfAvailable { write(STDERR_FILENO, $0.baseAddress, $0.count) }
+        exit(1)
+    }
+}
