@@ -146,13 +146,13 @@ prepare_guest() {
   local folder=$1 output
   {
     printf 'set -e\ndate -s @%s >/dev/null\nhostname %q\necho %q >/etc/hostname\n' "$(date +%s.%N)" "$machine_name" "$machine_name"
-    printf 'systemctl is-active --quiet docker.service nfs-server.service\n'
+    printf 'systemctl is-active docker.service nfs-server.service\n'
     # 0x5207 is RNDRESEEDCRNG: without it two machines from one state would draw the same identifiers.
     printf "echo %s >/dev/urandom\nperl -e 'open F, \">/dev/urandom\"; ioctl F, 0x5207, 0'\n" "$(random_hex)$(random_hex)"
     [ -z "$machine_number" ] || join_commands
     [ -z "$machine_payload" ] || printf 'mkdir -p /payload\nmount -t ext4 -o ro,noload /dev/vdb /payload\n'
   } >"$folder/script"
-  output=$(run_in_machine "$folder" 60 "$folder/script") || fail "machine: docker, the NFS server or the payload's disk is not in order in $folder: $output"
+  output=$(run_in_machine "$folder" 60 "$folder/script") || fail "machine: docker, the NFS server or the payload's disk is not in order in $folder (status $?): ${output//$'\n'/; }"
   rm -f "$folder/script"
 }
 
