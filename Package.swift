@@ -5,6 +5,8 @@ import PackageDescription
 
 // Targets stand in the order of ARCHITECTURE.md: a target imports only from targets above it.
 // Scripts/check-imports holds every `import` in the sources against these lists.
+let systemPackage = Target.Dependency.product(name: "SystemPackage", package: "swift-system")
+
 let package = Package(
     name: "docker-nfsd",
     products: [
@@ -21,12 +23,12 @@ let package = Package(
         .target(name: "CLinux", path: "Sources/Linux/CLinux"),
         .target(
             name: "LinuxSystem",
-            dependencies: ["CLinux", .product(name: "SystemPackage", package: "swift-system")],
+            dependencies: ["CLinux", systemPackage],
             path: "Sources/Linux/LinuxSystem"
         ),
         .target(
             name: "NFSMount",
-            dependencies: ["LinuxSystem", .product(name: "SystemPackage", package: "swift-system")],
+            dependencies: ["LinuxSystem", systemPackage],
             path: "Sources/Linux/NFSMount"
         ),
 
@@ -43,7 +45,7 @@ let package = Package(
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),
-                .product(name: "SystemPackage", package: "swift-system"),
+                systemPackage,
             ],
             path: "Sources/PluginSystem/PluginServer"
         ),
@@ -54,7 +56,7 @@ let package = Package(
             dependencies: [
                 "LinuxSystem", "NFSMount", "JSON", "DockerPluginAPI",
                 .product(name: "Logging", package: "swift-log"),
-                .product(name: "SystemPackage", package: "swift-system"),
+                systemPackage,
             ],
             path: "Sources/Features/NFSVolumes"
         ),
@@ -66,27 +68,36 @@ let package = Package(
                 "LinuxSystem", "NFSMount", "JSON", "DockerPluginAPI", "PluginServer", "NFSVolumes",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
-                .product(name: "SystemPackage", package: "swift-system"),
+                systemPackage,
             ],
             path: "Sources/Programs/docker-nfsd"
         ),
 
         // Tests, by what they need: nothing, root and Docker on this machine, a virtual machine.
-        .testTarget(name: "LinuxSystemTests", dependencies: ["LinuxSystem"], path: "Tests/LinuxSystemTests"),
-        .testTarget(name: "NFSMountTests", dependencies: ["NFSMount", "LinuxSystem"], path: "Tests/NFSMountTests"),
+        .target(name: "TestSupport", path: "Tests/TestSupport"),
+        .testTarget(name: "LinuxSystemTests", dependencies: ["LinuxSystem", "TestSupport", systemPackage], path: "Tests/LinuxSystemTests"),
+        .testTarget(
+            name: "NFSMountTests", dependencies: ["NFSMount", "LinuxSystem", "TestSupport", systemPackage], path: "Tests/NFSMountTests"),
         .testTarget(name: "JSONTests", dependencies: ["JSON"], path: "Tests/JSONTests"),
         .testTarget(
             name: "DockerPluginAPITests", dependencies: ["DockerPluginAPI", "JSON"], path: "Tests/DockerPluginAPITests"),
         .testTarget(
             name: "PluginServerTests",
-            dependencies: ["PluginServer", "DockerPluginAPI", "JSON", "LinuxSystem"],
+            dependencies: [
+                "PluginServer", "DockerPluginAPI", "JSON", "LinuxSystem", systemPackage, .product(name: "Logging", package: "swift-log"),
+            ],
             path: "Tests/PluginServerTests"
         ),
         .testTarget(
             name: "NFSVolumesTests",
-            dependencies: ["NFSVolumes", "NFSMount", "DockerPluginAPI", "JSON", "LinuxSystem"],
+            dependencies: [
+                "NFSVolumes", "NFSMount", "DockerPluginAPI", "JSON", "LinuxSystem", "TestSupport", systemPackage,
+                .product(name: "Logging", package: "swift-log"),
+            ],
             path: "Tests/NFSVolumesTests"
         ),
+        .testTarget(name: "DockerTests", dependencies: ["TestSupport", "JSON"], path: "Tests/DockerTests"),
+        .testTarget(name: "MachineTests", dependencies: ["TestSupport", "JSON"], path: "Tests/MachineTests"),
     ],
     swiftLanguageModes: [.v6],
     cLanguageStandard: .gnu11

@@ -91,11 +91,9 @@ extension NFSVolumes {
             logger.info("volume \(name) mounted: \(mounted.entry.source) at \(place), \(mounted.entry.superblockOptions.joined(separator: ","))")
         } catch let error as NFSMountError {
             change(name) { $0.lastFailure = "\(timestamp()): \(error)" }
-            logger.warning("volume \(name): \(error)")
             if let hold = error.stuck { keepBusy(name, until: hold) } else { try? removeEmptyFolder(place) }
             throw PluginError("\(error)")
         } catch {
-            logger.warning("volume \(name): \(error)")
             throw PluginError("cannot mount volume \(name): \(error)")
         }
     }
@@ -158,7 +156,6 @@ extension NFSVolumes {
             return nil
         } catch let error as UnmountError {
             if let hold = error.stuck { keepBusy(name, until: hold) }
-            logger.error("volume \(name): \(error)")
             return error.description
         } catch {
             // The folder is not empty: somebody wrote below the mount point. Nothing is mounted, so the volume is free.

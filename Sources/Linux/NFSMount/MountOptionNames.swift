@@ -60,7 +60,7 @@ enum NFSOptionNames {
     ]
 }
 
-/// The candidate with the smallest edit distance (Levenshtein) to a word, if that is at most `limit`.
+/// The candidate with the smallest edit distance to a word, if that is at most `limit`.
 public func nearestWord(to word: String, among candidates: some Sequence<String>, within limit: Int) -> String? {
     var best: (distance: Int, word: String)?
     for candidate in candidates.sorted() {
@@ -72,18 +72,19 @@ public func nearestWord(to word: String, among candidates: some Sequence<String>
     return best?.word
 }
 
+/// Insertions, deletions, substitutions and swaps of neighbours that turn one word into the other (optimal string alignment).
 private func editDistance(_ left: [UInt8], _ right: [UInt8]) -> Int {
-    var row = Array(0...right.count)
+    var rows = [Array(0...right.count)]
     for (i, a) in left.enumerated() {
-        var diagonal = row[0]
-        row[0] = i + 1
+        var row = [i + 1]
         for (j, b) in right.enumerated() {
-            let substitution = diagonal + (a == b ? 0 : 1)
-            diagonal = row[j + 1]
-            row[j + 1] = min(substitution, row[j] + 1, row[j + 1] + 1)
+            var best = min(rows[i][j] + (a == b ? 0 : 1), row[j] + 1, rows[i][j + 1] + 1)
+            if i > 0, j > 0, a == right[j - 1], b == left[i - 1] { best = min(best, rows[i - 1][j - 1] + 1) }
+            row.append(best)
         }
+        rows.append(row)
     }
-    return row[right.count]
+    return rows[left.count][right.count]
 }
 
 extension MountOptions {

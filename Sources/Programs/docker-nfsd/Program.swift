@@ -1,15 +1,25 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 
 import ArgumentParser
+import Glibc
 import LinuxSystem
 
 @main
 enum Program {
     static let signals = Result { try TerminationSignals() }
 
-    static func main() async {
-        // Before anything makes a thread, so that the signals reach only the one that waits for them.
+    /// Not an async main: that would run on a thread which was made before the signals could be blocked, and SIGTERM would
+    /// end the process on the spot.
+    static func main() {
         _ = signals
+        Task {
+            await run()
+            exit(EXIT_SUCCESS)
+        }
+        while true { pause() }
+    }
+
+    private static func run() async {
         // The unit's own command line, without flags, goes straight to the service: parsing it costs more than half of the
         // time in which the daemon is to give its first answer.
         if CommandLine.arguments.dropFirst() == ["serve"] {

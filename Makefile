@@ -1,0 +1,88 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+
+VERSION := $(shell sed -n 's/^let version = "\(.*\)"$$/\1/p' Sources/Programs/docker-nfsd/Version.swift)
+DESTDIR ?=
+PREFIX ?= /usr/local
+SBINDIR ?= $(PREFIX)/sbin
+MANDIR ?= $(PREFIX)/share/man
+UNITDIR ?= /etc/systemd/system
+
+BUILD := .build/release
+BINARY := $(BUILD)/docker-nfsd
+# Static Swift runtime, so that a host needs nothing of Swift. Not a static executable: glibc resolves host names through
+# shared modules. The rest makes it smaller; ARCHITECTURE.md has the figures.
+RELEASE := -c release --static-swift-stdlib -Xswiftc -use-ld=lld -Xlinker --gc-sections -Xlinker --icf=safe \
+	-Xlinker -z -Xlinker pack-relative-relocs
+
+.PHONY: build
+build: ## Build the release (the default)
+	swift build $(RELEASE) --product docker-nfsd
+
+.PHONY: help
+help: ## List the targets
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
+
+.PHONY: check
+check: ## Check format, imports, names and linkage
+	Scripts/check-imports
+	Scripts/check-style
+	swift format lint --strict --recursive Package.swift Sources Tests
+	@if [ -x $(BINARY) ]; then Scripts/check-linkage $(BINARY); fi
+
+.PHONY: test
+test: build ## Run all tests: plain, with a real Docker Engine, and in a virtual machine
+	Scripts/test-needs
+	Scripts/machine build
+	$(MAKE) check
+	swift build --build-tests
+	DOCKER_NFSD_TEST_REQUIRE=root,docker,machine DOCKER_NFSD_TEST_BINARY=$(CURDIR)/$(BINARY) swift test --skip-build
+
+.PHONY: test-plain
+test-plain: ## Run the tests that need nothing
+	swift test
+
+.PHONY: demo
+demo: build ## Show it at work: the README's example in a virtual machine
+	Scripts/demo
+
+.PHONY: bench
+bench: build ## Measure it against its peers
+	$(MAKE) -C Benchmarks run DAEMON=$(CURDIR)/$(BINARY)
+
+.PHONY: install
+install: ## Install the program, its units and its manual (after make; as root)
+	@test -x $(BINARY) || { echo "make install: $(BINARY) is not there; run make first" >&2; exit 1; }
+	install -d $(DESTDIR)$(SBINDIR) $(DESTDIR)$(UNITDIR) $(DESTDIR)$(MANDIR)/man8 $(DESTDIR)$(MANDIR)/man5
+	install -s -m 755 $(BINARY) $(DESTDIR)$(SBINDIR)/docker-nfsd
+	sed 's,@SBINDIR@,$(SBINDIR),' Packaging/systemd/docker-nfsd.service.in > $(DESTDIR)$(UNITDIR)/docker-nfsd.service
+	chmod 644 $(DESTDIR)$(UNITDIR)/docker-nfsd.service
+	install -m 644 Packaging/systemd/docker-nfsd.socket $(DESTDIR)$(UNITDIR)/docker-nfsd.socket
+	install -m 644 Packaging/man/docker-nfsd.8 $(DESTDIR)$(MANDIR)/man8/docker-nfsd.8
+	install -m 644 Packaging/man/docker-nfsd.json.5 $(DESTDIR)$(MANDIR)/man5/docker-nfsd.json.5
+	@if [ -z "$(DESTDIR)" ] && [ -d /run/systemd/system ]; then systemctl daemon-reload; fi
+
+.PHONY: uninstall
+uninstall: ## Take everything away again; the state too with PURGE=1
+	@if [ -z "$(DESTDIR)" ] && [ -d /run/systemd/system ]; then \
+		systemctl disable --now docker-nfsd.service docker-nfsd.socket 2>/dev/null || true; fi
+	@if grep -qs ' /var/lib/docker-volumes-nfsd/' /proc/self/mountinfo && [ -z "$(DESTDIR)" ]; then \
+		echo "make uninstall: volumes are still mounted below /var/lib/docker-volumes-nfsd; stop their containers first" >&2; fi
+	rm -f $(DESTDIR)$(SBINDIR)/docker-nfsd $(DESTDIR)$(UNITDIR)/docker-nfsd.service $(DESTDIR)$(UNITDIR)/docker-nfsd.socket
+	rm -f $(DESTDIR)$(MANDIR)/man8/docker-nfsd.8 $(DESTDIR)$(MANDIR)/man5/docker-nfsd.json.5
+	@if [ -z "$(DESTDIR)" ] && [ -d /run/systemd/system ]; then systemctl daemon-reload; fi
+	@if [ "$(PURGE)" = 1 ]; then \
+		rm -rf $(DESTDIR)/var/lib/docker-nfsd $(DESTDIR)/run/docker-nfsd $(DESTDIR)/etc/docker/docker-nfsd.json; \
+		rmdir $(DESTDIR)/var/lib/docker-volumes-nfsd/* $(DESTDIR)/var/lib/docker-volumes-nfsd 2>/dev/null || true; fi
+
+.PHONY: package
+package: build ## Make a Debian package in .stage/
+	rm -rf .stage/package && mkdir -p .stage/package/DEBIAN
+	$(MAKE) install DESTDIR=.stage/package PREFIX=/usr UNITDIR=/lib/systemd/system
+	sed -e 's/@VERSION@/$(VERSION)/' -e "s/@ARCHITECTURE@/$$(dpkg --print-architecture)/" Packaging/debian/control.in > .stage/package/DEBIAN/control
+	install -m 755 Packaging/debian/postinst Packaging/debian/prerm Packaging/debian/postrm .stage/package/DEBIAN/
+	dpkg-deb --root-owner-group --build .stage/package .stage/docker-nfsd_$(VERSION).deb
+
+.PHONY: clean
+clean: ## Remove what was built
+	rm -rf .build .stage
+	$(MAKE) -C Benchmarks clean
