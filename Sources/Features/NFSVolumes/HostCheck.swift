@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 
-import Glibc
 import LinuxSystem
 import NFSMount
 import SystemPackage
@@ -144,7 +143,7 @@ public struct HostCheck: Sendable {
 
     private func trial(_ volume: VolumeOptions) -> Finding {
         let subject = "trial mount"
-        let place = settings.volumes.runtimeDirectory.appending("staging").appending("doctor-\(getpid())")
+        let place = settings.volumes.runtimeDirectory.appending("staging").appending("doctor-\(UInt64.random(in: 0 ... .max))")
         let mounter = NFSMounter(
             limits: settings.volumes.limits, method: settings.volumes.mountMethod,
             stagingFolder: settings.volumes.runtimeDirectory.appending("staging"), standIn: settings.volumes.standIn)
