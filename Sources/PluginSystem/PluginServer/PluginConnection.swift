@@ -140,7 +140,10 @@ final class PluginConnection: ChannelInboundHandler {
     private func receive(_ head: HTTPRequestHead, _ context: ChannelHandlerContext) {
         unconfirmedMount = nil
         // A caller that asks again and again without reading the answers would fill the memory.
-        guard context.channel.isWritable else { return context.close(promise: nil) }
+        guard context.channel.isWritable else {
+            logger.debug("A caller does not read its answers; closing the connection")
+            return context.close(promise: nil)
+        }
         keepsAlive = head.isKeepAlive && head.version == .http1_1 && !connections.isStopping
         bodySize = 0
         state = .receiving(Route(head))

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+import Glibc
+import Logging
+import PluginServer
+import SystemPackage
+
+/// A server on a socket in a folder of its own.
+struct ServerFixture: Sendable {
+    let driver: TestDriver
+    let server: PluginServer
+    let path: FilePath
+    let log: EventLog
+
+    func client() throws -> RawClient { try RawClient(path) }
+}
+
+/// Starts a server, and stops it and removes its folder however `body` ends.
+func withServer(
+    _ driver: TestDriver = TestDriver(), limits: ServerLimits = ServerLimits(), _ body: (ServerFixture) async throws -> Void
+) async throws {
+    try await withTemporaryFolder { folder in
+        let log = EventLog()
+        let path = folder.appending("test.sock")
+        let listener = PluginListener(name: "test", socket: .path(path), driver: driver)
+        let server = PluginServer(listeners: [listener], logger: logger(writingTo: log), limits: limits)
+        try await server.start()
+        do {
+            try await body(ServerFixture(driver: driver, server: server, path: path, log: log))
+        } catch {
+            driver.open()
+            await server.stop()
+            throw error
+        }
+        driver.open()
+        await server.stop()
+    }
+}
+
+func withTemporaryFolder(_ body: (FilePath) async throws -> Void) async throws {
+    var template = Array("/tmp/plugin-server-XXXXXX".utf8CString)
+    guard mkdtemp(&template) != nil else { throw RawClient.Failure(description: "mkdtemp") }
+    let folder = FilePath(String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self))
+    defer {
+        for name in ["test.sock", "other.sock", "sub/test.sock", "test.sock.old"] { unlink(folder.appending(name).string) }
+        for name in ["sub", "test.sock", ""] { rmdir(folder.appending(name).string) }
+    }
+    try await body(folder)
+}
+
+func logger(writingTo log: EventLog) -> Logger {
+    Logger(label: "test") { _ in LogCapture(log: log) }
+}
+
+/// Puts `level message` into a log of events.
+private struct LogCapture: LogHandler {
+    let log: EventLog
+    var logLevel = Logger.Level.debug
+    var metadata = Logger.Metadata()
+
+    init(log: EventLog) { self.log = log }
+
+    subscript(metadataKey key: String) -> Logger.MetadataValue? {
+        get { metadata[key] }
+        set { metadata[key] = newValue }
+    }
+
+    func log(event: LogEvent) { log.add("\(event.level) \(event.message)") }
+}
