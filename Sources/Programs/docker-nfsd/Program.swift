@@ -12,7 +12,8 @@ enum Program {
     /// end the process on the spot.
     static func main() {
         _ = signals
-        Task {
+        // Detached, for the main method of a program belongs to the main actor, and the main thread only waits.
+        Task.detached {
             await run()
             exit(EXIT_SUCCESS)
         }
