@@ -17,9 +17,10 @@ final class Connections {
     private var hasReportedLimit = false
     private var idleWaiters: [EventLoopPromise<Void>] = []
 
-    /// One for all, since an answer is written in one go. A large one is not kept.
-    private var scratch: [UInt8] = []
-    private static let scratchKept = 64 << 10
+    /// Memory for answers, the same for all, since an answer is written in one go. Kept up to a list of some thousand volumes.
+    private var json: [UInt8] = []
+    private var output = ByteBuffer()
+    private static let memoryKept = 256 << 10
 
     init(eventLoop: any EventLoop, limits: ServerLimits, logger: Logger) {
         self.eventLoop = eventLoop
@@ -87,15 +88,19 @@ final class Connections {
         }
     }
 
-    /// Lets `body` write a JSON document, and passes on its bytes.
-    func withWriter(_ write: (inout JSONWriter) -> Void, then use: ([UInt8]) -> Void) {
+    /// An HTTP response with the JSON document that `write` writes.
+    func answer(_ status: AnswerStatus, keepAlive: Bool, _ write: (inout JSONWriter) -> Void) -> ByteBuffer {
+        if json.capacity > Self.memoryKept { json = [] }
+        if output.capacity > Self.memoryKept { output = ByteBuffer() }
         var writer = JSONWriter()
-        swap(&writer.bytes, &scratch)
+        json.removeAll(keepingCapacity: true)
+        swap(&writer.bytes, &json)
         write(&writer)
-        use(writer.bytes)
-        if writer.bytes.capacity > Self.scratchKept { return }
-        writer.bytes.removeAll(keepingCapacity: true)
-        swap(&writer.bytes, &scratch)
+        // Takes new memory by itself while a slow caller's answer is still in the old one.
+        output.clear()
+        output.writeAnswer(status, body: writer.bytes, keepAlive: keepAlive)
+        swap(&writer.bytes, &json)
+        return output
     }
 
     // MARK: The end

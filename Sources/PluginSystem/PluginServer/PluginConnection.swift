@@ -39,7 +39,6 @@ final class PluginConnection: ChannelInboundHandler {
     private var body: ByteBuffer?
     private var bodySize = 0
     private var keepsAlive = true
-    private var output = ByteBuffer()
     /// A mount whose answer the kernel has taken, until the caller is known to have read it.
     private var unconfirmedMount: Mount?
 
@@ -48,8 +47,6 @@ final class PluginConnection: ChannelInboundHandler {
     private var idleTimer: Scheduled<Void>?
     private var arrivalTimer: Scheduled<Void>?
 
-    /// A large answer's buffer is not kept, in bytes.
-    private static let outputKept = 16 << 10
     /// How long a caller that is being refused may go on sending, so that it gets to read why.
     private static let lingering = TimeAmount.seconds(5)
 
@@ -262,9 +259,7 @@ final class PluginConnection: ChannelInboundHandler {
         _ status: AnswerStatus, _ context: ChannelHandlerContext, promise: EventLoopPromise<Void>? = nil,
         _ write: (inout JSONWriter) -> Void
     ) {
-        if output.capacity > Self.outputKept { output = ByteBuffer() }
-        output.clear()
-        connections.withWriter(write) { output.writeAnswer(status, body: $0, keepAlive: keepsAlive) }
+        let output = connections.answer(status, keepAlive: keepsAlive, write)
         waitingSince = .now()
         if keepsAlive {
             state = .waiting
@@ -282,8 +277,7 @@ final class PluginConnection: ChannelInboundHandler {
         arrivalTimer?.cancel()
         body = nil
         state = .closing
-        output.clear()
-        connections.withWriter({ ErrorResponse(message).write(to: &$0) }) { output.writeAnswer(status, body: $0, keepAlive: false) }
+        let output = connections.answer(status, keepAlive: false) { ErrorResponse(message).write(to: &$0) }
         let written = context.eventLoop.makePromise(of: Void.self)
         written.futureResult.assumeIsolated().whenComplete { _ in context.close(mode: .output, promise: nil) }
         context.writeAndFlush(wrapOutboundOut(output), promise: written)
