@@ -95,7 +95,7 @@ public struct JSONWriter: Sendable {
 
     private mutating func end(_ bracket: UInt8) {
         depth -= 1
-        if !isFirst { breakLine() }
+        if style == .pretty && !isFirst { breakLine() }
         bytes.append(bracket)
         isFirst = depth == 0
     }
@@ -109,11 +109,10 @@ public struct JSONWriter: Sendable {
         if depth == 0 { return }
         if !isFirst { bytes.append(UInt8(ascii: ",")) }
         isFirst = false
-        breakLine()
+        if style == .pretty { breakLine() }
     }
 
     private mutating func breakLine() {
-        guard style == .pretty else { return }
         bytes.append(UInt8(ascii: "\n"))
         for _ in 0..<depth {
             bytes.append(UInt8(ascii: " "))
@@ -122,23 +121,27 @@ public struct JSONWriter: Sendable {
     }
 
     private mutating func appendQuoted(_ text: String) {
+        var text = text
+        text.withUTF8 { appendQuoted($0) }
+    }
+
+    private mutating func appendQuoted(_ text: UnsafeBufferPointer<UInt8>) {
+        // Without a way out of the loop, so that the compiler can make vector instructions of it.
+        var escapes: UInt8 = 0
+        for byte in text { escapes |= Self.mustEscape(byte) ? 1 : 0 }
         bytes.append(UInt8(ascii: "\""))
-        let appended: Void? = text.utf8.withContiguousStorageIfAvailable { appendEscaped($0) }
-        if appended == nil { Array(text.utf8).withUnsafeBufferPointer { appendEscaped($0) } }
+        if escapes == 0 {
+            bytes.append(contentsOf: text)
+        } else {
+            for byte in text {
+                if Self.mustEscape(byte) { appendEscape(of: byte) } else { bytes.append(byte) }
+            }
+        }
         bytes.append(UInt8(ascii: "\""))
     }
 
-    /// Appends stretches that need no escape in one go.
-    private mutating func appendEscaped(_ text: UnsafeBufferPointer<UInt8>) {
-        var start = 0
-        for index in text.indices {
-            let byte = text[index]
-            if byte >= 0x20 && byte != UInt8(ascii: "\"") && byte != UInt8(ascii: "\\") { continue }
-            bytes.append(contentsOf: text[start..<index])
-            appendEscape(of: byte)
-            start = index + 1
-        }
-        bytes.append(contentsOf: text[start...])
+    private static func mustEscape(_ byte: UInt8) -> Bool {
+        byte < 0x20 || byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "\\")
     }
 
     private mutating func appendEscape(of byte: UInt8) {
