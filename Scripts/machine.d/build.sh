@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
 # Makes the image: a Debian trixie disk with systemd, Docker and the kernel NFS server, its kernel and an initramfs.
 # Sourced by Scripts/machine.
 # shellcheck shell=bash
@@ -13,7 +14,10 @@ machine_build() {
   mkdir -p "$cache"
   # Two builds at once (a test run and a person) would write the same files.
   exec {build_lock}>"$cache/lock"
-  flock "$build_lock"
+  flock -n "$build_lock" || {
+    step "waiting for whoever makes the image in $cache"
+    flock "$build_lock"
+  }
   local wanted
   wanted=$(image_fingerprint)
   if [ "$(cat "$cache/image/fingerprint" 2>/dev/null)" = "$wanted" ]; then
@@ -89,7 +93,6 @@ make_root() {
     --dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-exclude=/usr/share/man/*' \
     --dpkgopt='path-exclude=/usr/share/info/*' --dpkgopt='path-exclude=/usr/share/locale/*' \
     --dpkgopt='path-exclude=/usr/share/bash-completion/*' --dpkgopt='path-exclude=/usr/share/zsh/*' \
-    --setup-hook='mkdir -p "$1/usr/sbin"; printf "#!/bin/sh\nexit 101\n" >"$1/usr/sbin/policy-rc.d"; chmod +x "$1/usr/sbin/policy-rc.d"' \
     --customize-hook="env MACHINE_KERNEL=$image_kernel bash $(printf %q "$machine_parts/guest/customize") \"\$1\" $(printf %q "$work")" \
     "$image_suite" "$work/root" "deb [signed-by=$keyring] $mirror $image_suite main" >"$cache/build.log" 2>&1 </dev/null; then
     tail -n 25 "$cache/build.log" >&2

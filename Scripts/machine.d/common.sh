@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
 # Settings and small helpers that every verb uses. Sourced by Scripts/machine.
 # shellcheck shell=bash
 

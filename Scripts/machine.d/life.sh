@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
 # Starting, resetting and stopping machines. Sourced by Scripts/machine.
 # shellcheck shell=bash
 
@@ -38,7 +39,8 @@ machine_start() {
     *) fail "machine start: --net-socket PATH and --net-number 1 or 2 belong together; give both or neither" ;;
   esac
   # The kernel allows a socket's path 107 bytes.
-  [ "${#machine_socket}" -le 105 ] || fail "machine start: --net-socket $machine_socket is too long for a socket; use a shorter path"
+  [ "${#machine_socket}" -le 105 ] ||
+    fail "machine start: --net-socket $machine_socket is too long for a socket; use a shorter path"
   machine_build
   machine_accelerator=$(accelerator)
   mkdir -p "$folder"
@@ -49,12 +51,17 @@ machine_start() {
   else
     truncate -s "$payload_size" "$folder/payload.img"
   fi
+  machine_base=$cache/image
+  if [ "$cold" = no ] && [ "$(warm_fingerprint)" = "$(cat "$cache/warm/fingerprint" 2>/dev/null)" ]; then
+    machine_base=$cache/warm
+  fi
+  machine_base_fingerprint=$(cat "$machine_base/fingerprint")
   # What reset needs to start the same machine again.
-  declare -p machine_name machine_memory machine_accelerator machine_socket machine_number machine_id machine_payload |
-    sed 's/^declare -- //' >"$folder/settings"
+  declare -p machine_name machine_memory machine_accelerator machine_socket machine_number machine_id machine_payload \
+    machine_base machine_base_fingerprint | sed 's/^declare -- //' >"$folder/settings"
 
   trap 'abandon "$folder"' EXIT
-  if [ "$cold" = no ] && [ "$(warm_fingerprint)" = "$(cat "$cache/warm/fingerprint" 2>/dev/null)" ]; then
+  if [ "$machine_base" = "$cache/warm" ]; then
     make_overlay "$cache/warm/disk.qcow2" qcow2 "$folder/disk.qcow2"
     launch "$folder" -incoming "exec:cat $(printf %q "$cache/warm/state")"
     await_agent "$folder"
@@ -76,6 +83,9 @@ machine_reset() {
   need_emulator
   # shellcheck source=/dev/null
   source "$folder/settings"
+  # The machine's disk holds only what differs from the one that it was started from.
+  [ "$(cat "$machine_base/fingerprint" 2>/dev/null)" = "$machine_base_fingerprint" ] ||
+    fail "machine reset: the image was made anew since $folder was started; stop the machine and start another"
   cut_power "$folder"
   mv -f "$folder/console.log" "$folder/console.log.before" 2>/dev/null || true
   trap 'abandon "$folder"' EXIT
@@ -134,8 +144,9 @@ await_boot() {
 
 await_agent() {
   local folder=$1 begin=$SECONDS reply_status=''
+  # Five seconds and five bytes is what the agent is told below.
   echo true >"$folder/script"
-  until open_channel "$folder" && request "$folder" exec "5 $(stat -c %s "$folder/script")" "$folder/script" 10 && [ "$reply_status" = 0 ]; do
+  until open_channel "$folder" && request "$folder" exec "5 5" "$folder/script" 10 && [ "$reply_status" = 0 ]; do
     running_pid "$folder" >/dev/null || fail "machine: the emulator of $folder died while it took up the warm state"
     [ $((SECONDS - begin)) -lt 60 ] || fail "machine: $folder did not answer within 60 s of taking up the warm state"
   done
@@ -152,7 +163,8 @@ prepare_guest() {
     [ -z "$machine_number" ] || join_commands
     [ -z "$machine_payload" ] || printf 'mkdir -p /payload\nmount -t ext4 -o ro,noload /dev/vdb /payload\n'
   } >"$folder/script"
-  output=$(run_in_machine "$folder" 60 "$folder/script") || fail "machine: docker, the NFS server or the payload's disk is not in order in $folder (status $?): ${output//$'\n'/; }"
+  output=$(run_in_machine "$folder" 120 "$folder/script") ||
+    fail "machine: docker, the NFS server or the payload's disk is not in order in $folder (status $?): ${output//$'\n'/; }"
   rm -f "$folder/script"
 }
 

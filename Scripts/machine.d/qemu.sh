@@ -1,8 +1,10 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
 # The emulator: whether the processor's own virtualisation works, the command line, starting and killing.
 # Sourced by Scripts/machine.
 # shellcheck shell=bash
 
-machine_memory=2048
+default_memory=2048
+machine_memory=$default_memory
 # The payload's disk is part of the warm state, so it has one size whatever is on it.
 payload_size=4G
 
@@ -52,7 +54,7 @@ accelerator_arguments() {
 launch() {
   local folder=$1 channel arguments append
   shift
-  append="console=ttyS0 root=/dev/vda quiet loglevel=4 systemd.show_status=0 mitigations=off apparmor=0 audit=0 panic=-1"
+  append="console=ttyS0 root=/dev/vda quiet loglevel=4 systemd.show_status=0 mitigations=off apparmor=0 selinux=0 audit=0 panic=-1"
   append+=" systemd.hostname=$machine_name"
   [ -z "$machine_number" ] || append+=" machine.address=$(machine_addresses) systemd.machine_id=$machine_id"
   mapfile -t arguments < <(accelerator_arguments "$machine_accelerator")
@@ -108,9 +110,9 @@ machine_mac() {
 }
 
 close_descriptors() {
-  local number
-  for number in $(ls "/proc/$BASHPID/fd"); do
-    [ "$number" -le 2 ] || eval "exec $number>&-"
+  local descriptor
+  for descriptor in "/proc/$BASHPID/fd"/*; do
+    [ "${descriptor##*/}" -le 2 ] || eval "exec ${descriptor##*/}>&-"
   done
 }
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
 # Runs scripts in a machine and copies files to it, over virtio-serial ports. Sourced by Scripts/machine.
 # The guest's side, with the protocol, is guest/root/usr/local/libexec/machine-agent.
 # shellcheck shell=bash
@@ -49,7 +50,10 @@ request() {
       line=''
     else
       line+=$part
-      running_pid "$folder" >/dev/null || { kill "$sender" 2>/dev/null || true; fail "machine: the machine in $folder died while $verb ran"; }
+      if ! running_pid "$folder" >/dev/null; then
+        kill "$sender" 2>/dev/null || true
+        fail "machine: the machine in $folder died while $verb ran; look at $folder/console.log, then reset it"
+      fi
       if [ "$SECONDS" -ge "$deadline" ]; then
         kill "$sender" 2>/dev/null || true
         close_channel
@@ -74,6 +78,7 @@ machine_exec() {
       *) fail "machine exec: no such option: $1; only --timeout SECONDS is known" ;;
     esac
   done
+  [[ "$seconds" =~ ^[0-9]+$ ]] || fail "machine exec: --timeout $seconds is not a whole number of seconds"
   script=$(mktemp)
   # shellcheck disable=SC2064 # the name is known now
   trap "rm -f '$script'" EXIT
@@ -106,4 +111,5 @@ machine_copy() {
   request "$folder" copy "$(stat -Lc %s "$file") $path" "$file" 300 ||
     fail "machine copy: $folder did not take $file within 300 s; look at $folder/console.log, then reset the machine"
   [ "$reply_status" = 0 ] || fail "machine copy: could not write $path in $folder; see its words above"
+  [ ! -x "$file" ] || machine_exec "$folder" <<<"chmod +x $(printf %q "$path") && sync $(printf %q "$path")"
 }

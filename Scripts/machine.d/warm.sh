@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
 # The warm state: the memory of a machine that has booted, saved once per build. An emulated boot takes most of a
 # minute, taking up the saved state takes seconds. Sourced by Scripts/machine.
 # shellcheck shell=bash
@@ -14,7 +15,7 @@ warm_fingerprint() {
 build_warm_state() {
   local wanted folder=$cache/warm.new answer
   # A memory size of one's own, given to start, is no reason to make another state.
-  [ "$machine_memory" = 2048 ] || return 0
+  [ "$machine_memory" = "$default_memory" ] || return 0
   wanted=$(warm_fingerprint)
   if [ "$(cat "$cache/warm/fingerprint" 2>/dev/null)" = "$wanted" ]; then
     step "the warm state is up to date"
