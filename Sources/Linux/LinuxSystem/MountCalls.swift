@@ -67,7 +67,9 @@ extension SystemCallSequence {
     @discardableResult
     public func fsconfig(_ context: Call, _ key: String, _ value: String?) -> Call {
         if let value {
-            return add("fsconfig", Int(__NR_fsconfig), on: "\(key)=\(value)", [.result(context), .value(1), .string(key), .string(value), .value(0)])
+            return add(
+                "fsconfig", Int(__NR_fsconfig), on: "\(key)=\(value)",
+                [.result(context), .value(1), .string(key), .string(value), .value(0)])
         }
         return add("fsconfig", Int(__NR_fsconfig), on: key, [.result(context), .value(0), .string(key), .value(0), .value(0)])
     }
@@ -111,8 +113,13 @@ extension SystemCallSequence {
 
     /// openat(2) of one directory below another, or of an absolute path: O_PATH, no symbolic link is followed.
     public func openDirectory(_ name: String, in directory: Call? = nil, operand: String) -> Call {
+        openDirectory(Array(name.utf8), in: directory, operand: operand)
+    }
+
+    /// The same for a name that need not be UTF-8.
+    public func openDirectory(_ name: [UInt8], in directory: Call? = nil, operand: String) -> Call {
         let flags = Int(CInt(CLINUX_O_PATH) | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
-        return add("openat", Int(__NR_openat), on: operand, [directory.map(Argument.result) ?? Self.here, .string(name), .value(flags)])
+        return add("openat", Int(__NR_openat), on: operand, [directory.map(Argument.result) ?? Self.here, .bytes(name), .value(flags)])
     }
 
     /// mkdirat(2). That it fails does not end the sequence.
@@ -137,8 +144,14 @@ extension SystemCallSequence {
     /// unlinkat(2) with AT_REMOVEDIR.
     @discardableResult
     public func removeDirectory(_ name: String, in directory: Call, operand: String, options: Options, if condition: Call? = nil) -> Call {
+        removeDirectory(Array(name.utf8), in: directory, operand: operand, options: options, if: condition)
+    }
+
+    /// The same for a name that need not be UTF-8.
+    @discardableResult
+    public func removeDirectory(_ name: [UInt8], in directory: Call, operand: String, options: Options, if condition: Call? = nil) -> Call {
         add(
-            "unlinkat", Int(__NR_unlinkat), on: operand, [.result(directory), .string(name), .value(Self.removeDirectory)],
+            "unlinkat", Int(__NR_unlinkat), on: operand, [.result(directory), .bytes(name), .value(Self.removeDirectory)],
             options: options, if: condition)
     }
 
@@ -166,8 +179,8 @@ extension SystemCallSequence {
     }
 
     /// unlinkat(2) of what is not a directory. That it fails does not end the sequence.
-    public func removeFile(_ name: String, in directory: Call, operand: String) -> Call {
-        add("unlinkat", Int(__NR_unlinkat), on: operand, [.result(directory), .string(name), .value(0)], options: .mayFail)
+    public func removeFile(_ name: [UInt8], in directory: Call, operand: String) -> Call {
+        add("unlinkat", Int(__NR_unlinkat), on: operand, [.result(directory), .bytes(name), .value(0)], options: .mayFail)
     }
 
     /// read(2), even after a failure.

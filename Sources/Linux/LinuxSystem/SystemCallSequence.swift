@@ -27,6 +27,8 @@ public final class SystemCallSequence: @unchecked Sendable {
         case value(Int)
         /// A C string; an embedded NUL is refused by ``SystemCallSequence/run(until:cancellation:)``.
         case string(String)
+        /// A C string of any bytes, for names that need not be UTF-8; a NUL is refused likewise.
+        case bytes([UInt8])
         case result(Call)
         case buffer(Buffer)
     }
@@ -181,8 +183,8 @@ public final class SystemCallSequence: @unchecked Sendable {
         case .value(let value): return value
         case .result: return 0
         case .buffer(let buffer): return Int(bitPattern: buffer.start)
-        case .string(let text):
-            let bytes = Array(text.utf8)
+        case .string(let text): return value(of: .bytes(Array(text.utf8)))
+        case .bytes(let bytes):
             if bytes.contains(0) { hostile = SystemError("prepare", .invalidArgument, on: "a text with a NUL byte in it") }
             let copy = buffer(bytes.count + 1)
             copy.start.copyMemory(from: bytes, byteCount: bytes.count)

@@ -13,6 +13,9 @@ public struct ExportTreeError: Error, Sendable, CustomStringConvertible {
 /// A mounted export whose directories are renamed and deleted, each call in a process that can be killed. No symbolic link
 /// is followed, so nothing outside the export is ever touched.
 public struct ExportTree: Sendable {
+    /// A name as the server gave it: bytes, for it need not be UTF-8.
+    private typealias Name = [UInt8]
+
     private let root: String
     private let deadline: Deadline
 
@@ -30,18 +33,23 @@ public struct ExportTree: Sendable {
     ///
     /// - Returns: false if there was nothing to rename.
     public func rename(_ directory: Subdirectory, to name: String) throws(ExportTreeError) -> Bool {
-        let sequence = SystemCallSequence()
         guard let last = directory.components.last else { return false }
-        let parent = open(directory.components.dropLast(), in: sequence)
-        let missing = sequence.exists(last, in: parent, operand: directory.path)
-        let taken = sequence.exists(name, in: parent, operand: name)
-        let call = sequence.rename(last, in: parent, to: name, operand: "\(directory.path) to \(name)")
-        try run(sequence, directory.path)
-        if sequence.error(of: missing)?.errno == .noSuchFileOrDirectory || isMissing(sequence) { return false }
-        if case .success = sequence.result(of: taken) {
+        let parents = directory.components.dropLast().map { Array($0.utf8) }
+        let looking = SystemCallSequence()
+        let place = open(parents, in: looking)
+        let missing = looking.exists(last, in: place, operand: directory.path)
+        let taken = looking.exists(name, in: place, operand: name)
+        try run(looking, directory.path)
+        if looking.error(of: missing)?.errno == .noSuchFileOrDirectory || isMissing(looking) { return false }
+        // The kernel would replace an empty directory, and NFS has no RENAME_NOREPLACE.
+        if case .success = looking.result(of: taken) {
             throw ExportTreeError(description: "the archive's name \(name) is taken already; try again")
         }
-        if let error = sequence.error(of: call) ?? firstError(sequence) { throw ExportTreeError(description: "\(error)") }
+        if let error = firstError(looking) { throw ExportTreeError(description: "\(error)") }
+        let renaming = SystemCallSequence()
+        _ = renaming.rename(last, in: open(parents, in: renaming), to: name, operand: "\(directory.path) to \(name)")
+        try run(renaming, directory.path)
+        if let error = firstError(renaming) { throw ExportTreeError(description: "\(error)") }
         return true
     }
 
@@ -49,7 +57,7 @@ public struct ExportTree: Sendable {
     ///
     /// - Throws: `ExportTreeError`; what has been deleted by then stays deleted.
     public func delete(_ directory: Subdirectory) throws(ExportTreeError) {
-        let top = directory.components
+        let top = directory.components.map { Array($0.utf8) }
         var pending = [top]
         while let current = pending.last {
             guard let names = try names(in: current) else {
@@ -63,20 +71,20 @@ public struct ExportTree: Sendable {
             }
             let directories = try unlink(names, in: current)
             if current.count - top.count >= Self.deepest, !directories.isEmpty {
-                throw ExportTreeError(description: "\(current.joined(separator: "/")) is deeper than \(Self.deepest) directories")
+                throw ExportTreeError(description: "\(Self.text(current)) is deeper than \(Self.deepest) directories")
             }
             pending.append(contentsOf: directories.map { current + [$0] })
         }
     }
 
     /// Some names of a directory, nil if it is not there (any more).
-    private func names(in directory: [String]) throws(ExportTreeError) -> [[UInt8]]? {
+    private func names(in directory: [Name]) throws(ExportTreeError) -> [Name]? {
         let sequence = SystemCallSequence()
-        let handle = open(directory[...], in: sequence)
-        let readable = sequence.openForReading(handle, operand: directory.joined(separator: "/"))
+        let handle = open(directory, in: sequence)
+        let readable = sequence.openForReading(handle, operand: Self.text(directory))
         let buffer = sequence.buffer(64 << 10)
         let first = sequence.directoryEntries(of: readable, into: buffer)
-        try run(sequence, directory.joined(separator: "/"))
+        try run(sequence, Self.text(directory))
         if isMissing(sequence) { return nil }
         if let error = firstError(sequence) { throw ExportTreeError(description: "\(error)") }
         guard case .success(let count) = sequence.result(of: first) else { return [] }
@@ -86,14 +94,14 @@ public struct ExportTree: Sendable {
     /// Unlinks what is not a directory.
     ///
     /// - Returns: the names of the directories.
-    private func unlink(_ names: [[UInt8]], in directory: [String]) throws(ExportTreeError) -> [String] {
-        var directories: [String] = []
+    private func unlink(_ names: [Name], in directory: [Name]) throws(ExportTreeError) -> [Name] {
+        var directories: [Name] = []
         for start in stride(from: 0, to: names.count, by: Self.batch) {
             let sequence = SystemCallSequence()
-            let handle = open(directory[...], in: sequence)
-            let part = names[start..<min(start + Self.batch, names.count)].map { String(decoding: $0, as: UTF8.self) }
-            let calls = part.map { sequence.removeFile($0, in: handle, operand: $0) }
-            try run(sequence, directory.joined(separator: "/"))
+            let handle = open(directory, in: sequence)
+            let part = names[start..<min(start + Self.batch, names.count)]
+            let calls = part.map { sequence.removeFile($0, in: handle, operand: Self.text(directory + [$0])) }
+            try run(sequence, Self.text(directory))
             for (name, call) in zip(part, calls) {
                 guard let error = sequence.error(of: call) else { continue }
                 switch error.errno {
@@ -107,20 +115,27 @@ public struct ExportTree: Sendable {
         return directories
     }
 
-    private func removeEmpty(_ directory: [String]) throws(ExportTreeError) {
+    private func removeEmpty(_ directory: [Name]) throws(ExportTreeError) {
         guard let last = directory.last else { return }
         let sequence = SystemCallSequence()
         let parent = open(directory.dropLast(), in: sequence)
-        let call = sequence.removeDirectory(last, in: parent, operand: directory.joined(separator: "/"), options: .mayFail)
-        try run(sequence, last)
+        let call = sequence.removeDirectory(last, in: parent, operand: Self.text(directory), options: .mayFail)
+        try run(sequence, Self.text(directory))
         if let error = sequence.error(of: call), error.errno != .noSuchFileOrDirectory { throw ExportTreeError(description: "\(error)") }
     }
 
-    private func open(_ components: ArraySlice<String>, in sequence: SystemCallSequence) -> SystemCallSequence.Call {
+    private func open(_ components: [Name], in sequence: SystemCallSequence) -> SystemCallSequence.Call {
         sequence.nameProcess("nfsd-remove")
         var directory = sequence.openDirectory(root, operand: root)
-        for name in components { directory = sequence.openDirectory(name, in: directory, operand: name) }
+        for (index, name) in components.enumerated() {
+            directory = sequence.openDirectory(name, in: directory, operand: Self.text(Array(components[...index])))
+        }
         return directory
+    }
+
+    /// For a person.
+    private static func text(_ components: [Name]) -> String {
+        components.map { String(decoding: $0, as: UTF8.self) }.joined(separator: "/")
     }
 
     private func run(_ sequence: SystemCallSequence, _ operand: String) throws(ExportTreeError) {
