@@ -16,6 +16,8 @@ public enum SequenceEnd: Sendable {
 
 public enum SequenceKillReason: Sendable {
     case deadline, cancelled
+    /// Somebody else killed it: an administrator, or the kernel for want of memory.
+    case bySomebodyElse
 }
 
 /// A killed process that the kernel still holds inside a system call.
@@ -65,7 +67,7 @@ extension SystemCallSequence {
         }
         guard let reason else {
             reap(descriptor)
-            return hasFinished ? .finished : .killed(.cancelled)
+            return hasFinished ? .finished : .killed(.bySomebodyElse)
         }
         CLinux_pidfd_send_signal(descriptor, SIGKILL)
         let grace = Deadline(after: Self.killGrace)

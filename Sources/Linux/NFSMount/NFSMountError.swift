@@ -45,6 +45,11 @@ struct MountExplanation {
     private func explain(_ failure: AttemptFailure) -> (NFSMountError.Kind, String) {
         switch failure.end {
         case .cancelled: return (.cancelled, "given up because the caller has gone")
+        case .bySomebodyElse:
+            return (
+                .other,
+                "the process that made the mount was killed by somebody else, perhaps for want of memory; look at dmesg, then try again"
+            )
         case .deadline:
             return (
                 .timedOut,
@@ -73,7 +78,10 @@ struct MountExplanation {
         let code = failure.error.errno
         if key == "vers" { return versions(failure) }
         let operand = failure.error.operand
-        return (.badOption, "option \(operand) is refused\(kernelSaid(failure)): \(code.explained); correct it in the volume's options (docker volume rm, then create)")
+        return (
+            .badOption,
+            "option \(operand) is refused\(kernelSaid(failure)): \(code.explained); correct it in the volume's options (docker volume rm, then create)"
+        )
     }
 
     private func versions(_ failure: AttemptFailure) -> (NFSMountError.Kind, String) {
@@ -91,7 +99,9 @@ struct MountExplanation {
         let (call, code, at) = (failure.error.call, failure.error.errno, failure.error.operand)
         switch (call, code) {
         case ("openat", .noSuchFileOrDirectory):
-            return (.subdirectory, "the subdirectory \(path) does not exist in the export; make it there, or create the volume with create=true")
+            return (
+                .subdirectory, "the subdirectory \(path) does not exist in the export; make it there, or create the volume with create=true"
+            )
         case ("openat", .notDirectory), ("openat", .tooManySymbolicLinkLevels):
             return (.subdirectory, "\(at) in the export is not a directory (symbolic links are not followed); give another subdir")
         case ("mkdirat", .readOnlyFileSystem):
@@ -116,9 +126,15 @@ struct MountExplanation {
                 "\(server) denies \(here) access to \(request.path): \(said); the server's /etc/exports needs a line such as \"\(request.path) \(localAddress.isEmpty ? "HOST" : localAddress)(rw)\", then exportfs -ra; or the export wants another sec="
             )
         case .notPermitted where failure.error.call == "fsopen" || failure.error.call == "mount" && failure.kernelLog.isEmpty && !isRoot:
-            return (.notPrivileged, "mounting needs root with CAP_SYS_ADMIN (\(failure.error.call): \(said)); run docker-nfsd as root on the host")
+            return (
+                .notPrivileged,
+                "mounting needs root with CAP_SYS_ADMIN (\(failure.error.call): \(said)); run docker-nfsd as root on the host"
+            )
         case .notPermitted:
-            return (.accessDenied, "\(server) does not permit it: \(said); the export may need the option insecure, or this host root's privileges")
+            return (
+                .accessDenied,
+                "\(server) does not permit it: \(said); the export may need the option insecure, or this host root's privileges"
+            )
         case .noSuchFileOrDirectory:
             return (
                 .exportNotThere,
@@ -127,17 +143,32 @@ struct MountExplanation {
         case .notDirectory: return (.exportNotThere, "\(request.path) on \(server) is not a directory: \(said); give another path")
         case .protocolNotSupported: return versions(failure)
         case .notSupportedOnSocket where version == .v3:
-            return (.versionNotOffered, "\(server) has no NFS version 3 or no mountd registered with its rpcbind: \(said); start them there, or give nfsvers=4.1")
-        case .timedOut: return (.silent, "no answer from \(server) within \(waited.components.seconds) s: \(said); is it up, and does a firewall let TCP port \(port) through?")
-        case .connectionRefused: return (.refused, "\(server) refuses the connection to TCP port \(port): \(said); is the NFS server running there?")
+            return (
+                .versionNotOffered,
+                "\(server) has no NFS version 3 or no mountd registered with its rpcbind: \(said); start them there, or give nfsvers=4.1"
+            )
+        case .timedOut:
+            return (
+                .silent,
+                "no answer from \(server) within \(waited.components.seconds) s: \(said); is it up, and does a firewall let TCP port \(port) through?"
+            )
+        case .connectionRefused:
+            return (.refused, "\(server) refuses the connection to TCP port \(port): \(said); is the NFS server running there?")
         case .noRouteToHost, .networkUnreachable, .networkDown, .hostIsDown:
             return (.noRoute, "no route to \(server): \(said); check this host's network and routes, or give another address")
         case .invalidArgument: return (.badOption, "the kernel refuses the options: \(said); check o= and nfsvers=")
-        case .staleNFSFileHandle: return (.stale, "the export's file handle is stale: \(said); run exportfs -ra on the server, then try again")
+        case .staleNFSFileHandle:
+            return (.stale, "the export's file handle is stale: \(said); run exportfs -ra on the server, then try again")
         case .resourceBusy:
-            return (.conflict, "the same export is in use with options that conflict: \(said); add o=nosharecache, or use the options of the other volume")
+            return (
+                .conflict,
+                "the same export is in use with options that conflict: \(said); add o=nosharecache, or use the options of the other volume"
+            )
         case .init(rawValue: 19), .init(rawValue: 15):
-            return (.noKernelSupport, "this kernel has no \(version.fileSystem) file system: \(said); load it with modprobe \(version == .v3 ? "nfsv3" : "nfsv4"), or install a kernel with NFS")
+            return (
+                .noKernelSupport,
+                "this kernel has no \(version.fileSystem) file system: \(said); load it with modprobe \(version == .v3 ? "nfsv3" : "nfsv4"), or install a kernel with NFS"
+            )
         case .ioError: return (.other, "the session with \(server) failed: \(said); look at dmesg here and at the server's log")
         case .init(rawValue: 121): return (.other, "\(server) reports a fault of its own: \(said); look at the server's log")
         case .init(rawValue: 126), .init(rawValue: 127):
