@@ -45,8 +45,10 @@ public struct MountOptions: Sendable, Equatable {
     public private(set) var retryMinutes: Int?
 
     public var isReadOnly: Bool { attributes.contains(.readOnly) }
-    /// The NFS port, if the user gave one.
-    public var port: UInt16? { kernel.last { $0.key == "port" }.flatMap { $0.value }.flatMap(UInt16.init) }
+    /// The NFS port, if the user gave one. `port=0` gives none: it says that rpcbind knows.
+    public var port: UInt16? {
+        kernel.last { $0.key == "port" }.flatMap { $0.value }.flatMap(UInt16.init).flatMap { $0 == 0 ? nil : $0 }
+    }
     /// Version 3 without locks on the server: nothing needs rpc.statd.
     public var locksAreLocal: Bool {
         for option in kernel.reversed() {
@@ -70,7 +72,9 @@ public struct MountOptions: Sendable, Equatable {
             let taken = Set(all.map(Self.kind))
             all = words.filter { !taken.contains(Self.kind(of: $0)) } + all
         }
-        for option in all { try take(option) }
+        // It completes vers=4 wherever it stands.
+        for option in all where option.key != "minorversion" { try take(option) }
+        for option in all where option.key == "minorversion" { try take(option) }
     }
 
     /// Splits at commas; a comma inside double quotes does not split, as in mount(8).
@@ -83,7 +87,8 @@ public struct MountOptions: Sendable, Equatable {
             } else if byte == UInt8(ascii: ","), !quoted {
                 words.append([])
             } else if byte < 0x20 || byte == 0x7f {
-                throw MountOptionError("option o has a control character in it; write the mount options as in mount(8), separated by commas")
+                throw MountOptionError(
+                    "option o has a control character in it; write the mount options as in mount(8), separated by commas")
             } else {
                 words[words.count - 1].append(byte)
             }
@@ -145,7 +150,7 @@ public struct MountOptions: Sendable, Equatable {
                 throw MountOptionError("unknown option \(option.key) in o; did you mean \(near)?")
             }
             if option.key == "port" || option.key == "mountport", option.value.flatMap(UInt16.init) == nil {
-                throw MountOptionError("option \(option) in o is not a port: give a number from 1 to 65535")
+                throw MountOptionError("option \(option) in o is not a port: give a number from 0 to 65535")
             }
             kernel.append(option)
         }
@@ -201,7 +206,8 @@ public struct MountOptions: Sendable, Equatable {
         let name = option.key == "proto" ? option.value ?? "" : option.key
         let bare = name.hasSuffix("6") ? String(name.dropLast()) : name
         guard ["tcp", "udp", "rdma"].contains(bare), option.key == "proto" || option.value == nil else {
-            throw MountOptionError("\(option) in o is not a transport; give proto=tcp, proto=tcp6, proto=udp, proto=udp6, proto=rdma or proto=rdma6")
+            throw MountOptionError(
+                "\(option) in o is not a transport; give proto=tcp, proto=tcp6, proto=udp, proto=udp6, proto=rdma or proto=rdma6")
         }
         transport = bare
         family = name.hasSuffix("6") ? .ipv6 : nil
