@@ -72,14 +72,20 @@ public struct Negotiation {
                 guard let address = attempts.last?.address else { return nil }
                 return .mounted(version, address)
             }
-            guard isAboutVersion(last.failure) else { return .failed(last.failure, version, last.address) }
+            guard isAboutVersion(last.failure) else {
+                // That version 3 lacks its lock service here is not why the server denied the others.
+                if let first, first.failure.error.errno == .permissionDenied, last.failure.stage == .option("lock") {
+                    return .failed(first.failure, first.version, first.address)
+                }
+                return .failed(last.failure, version, last.address)
+            }
             if version == .v3, let first, ![.resourceBusy, .permissionDenied, .timedOut].contains(last.failure.error.errno) {
                 return .failed(first.failure, first.version, first.address)
             }
-            if version == .v3 || remaining.isEmpty {
-                return .failed(last.failure, version, last.address)
-            }
-            if first == nil { first = (last.failure, version, last.address) }
+            if version == .v3 { return .failed(last.failure, version, last.address) }
+            // What a server said about the export is worth more than that it, or this kernel, lacks a version.
+            if first.map({ $0.failure.saysOnlyVersion && !last.failure.saysOnlyVersion }) ?? true { first = last }
+            if remaining.isEmpty, let first { return .failed(first.failure, first.version, first.address) }
             switch last.failure.error.errno {
             case .protocolNotSupported, .invalidArgument, .permissionDenied: continue
             case .noSuchFileOrDirectory, .notPermitted, .connectionRefused:
@@ -115,6 +121,10 @@ public struct Negotiation {
     private func isAboutVersion(_ failure: AttemptFailure) -> Bool {
         failure.end == nil && (failure.stage == .server || failure.stage == .option("vers"))
     }
+}
+
+extension AttemptFailure {
+    fileprivate var saysOnlyVersion: Bool { error.errno == .protocolNotSupported || error.errno == .invalidArgument }
 }
 
 extension Errno {
