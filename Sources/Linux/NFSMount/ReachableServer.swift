@@ -35,7 +35,7 @@ struct ReachableServer: Sendable {
         let reachable = zip(addresses, results).filter { $1.isWorthAnAttempt }
         if reachable.isEmpty {
             if cancellation?.isCancelled == true {
-                throw NFSMountError(.cancelled, "cannot mount \(request.source): given up because the caller has gone")
+                throw cancelled(request)
             }
             throw failure(request, addresses, results, port: port, waited: ContinuousClock.now - began)
         }
@@ -52,6 +52,7 @@ struct ReachableServer: Sendable {
         do throws(ResolutionFailure) {
             all = try resolve(name, by: Deadline(after: limits.resolution).earlier(deadline), cancellation: cancellation)
         } catch {
+            if cancellation?.isCancelled == true { throw cancelled(request) }
             throw NFSMountError(
                 .nameNotResolved,
                 "cannot mount \(request.source): the server name \(name.text) does not resolve (\(error.reason)); check its spelling and this host's DNS (getent ahosts \(name.text))",
@@ -62,9 +63,14 @@ struct ReachableServer: Sendable {
         if fitting.isEmpty {
             throw NFSMountError(
                 .nameNotResolved,
-                "cannot mount \(request.source): \(name.text) has no IPv6 address, which proto=\(request.options.transport ?? "tcp")6 asks for; leave proto out")
+                "cannot mount \(request.source): \(name.text) has no IPv6 address, which proto=\(request.options.transport ?? "tcp")6 asks for; leave proto out"
+            )
         }
         return fitting
+    }
+
+    private static func cancelled(_ request: NFSMountRequest) -> NFSMountError {
+        NFSMountError(.cancelled, "cannot mount \(request.source): given up because the caller has gone")
     }
 
     private static func failure(
@@ -72,8 +78,10 @@ struct ReachableServer: Sendable {
     ) -> NFSMountError {
         let told = zip(addresses, results).map { "\($0.text): \($1.words(waited))" }.joined(separator: ", ")
         let start = "cannot mount \(request.source): the server does not answer at TCP port \(port) (\(told))"
-        if results.contains(where: { if case .mute = $0 { true } else { false } }) {
-            return NFSMountError(.mute, "\(start); something listens there but does not speak NFS: restart the NFS server, or correct the port", mayPass: true)
+        if results.contains(where: \.isNotNFS) {
+            return NFSMountError(
+                .mute, "\(start); something listens there but does not speak NFS: restart the NFS server, or correct the port",
+                mayPass: true)
         }
         if results.contains(.unreachable(.connectionRefused)) {
             return NFSMountError(.refused, "\(start); is the NFS server running there (systemctl status nfs-server)?", mayPass: true)
@@ -90,6 +98,14 @@ extension ProbeResult {
         switch self {
         case .answers, .undecided: true
         case .unreachable, .silent, .mute: false
+        }
+    }
+
+    /// Somebody took the connection, and then said nothing or hung up.
+    fileprivate var isNotNFS: Bool {
+        switch self {
+        case .mute, .unreachable(.connectionReset): true
+        case .answers, .undecided, .unreachable, .silent: false
         }
     }
 
