@@ -13,7 +13,7 @@ public struct ServerName: Sendable, Equatable {
         if bare.hasPrefix("[") {
             guard bare.hasSuffix("]") else { return nil }
             bare = bare.dropFirst().dropLast()
-            guard bare.contains(":") else { return nil }
+            guard bare.utf8.contains(UInt8(ascii: ":")) else { return nil }
         }
         let allowed = bare.utf8.allSatisfy { byte in
             switch byte {
@@ -24,15 +24,17 @@ public struct ServerName: Sendable, Equatable {
             }
         }
         guard allowed, !bare.isEmpty, bare.utf8.count <= 253, bare.first != "-" else { return nil }
-        if bare.contains(":") {
-            guard NumericAddress.isIPv6(String(bare.prefix { $0 != "%" })) else { return nil }
-        } else if bare.contains("%") {
+        // By bytes: a colon with an accent is another character to Swift, and still a colon to the kernel.
+        if bare.utf8.contains(UInt8(ascii: ":")) {
+            let scoped = bare.split(separator: "%", omittingEmptySubsequences: false)
+            guard NumericAddress.isIPv6(String(scoped[0])), scoped.count == 1 || scoped.count == 2 && !scoped[1].isEmpty else { return nil }
+        } else if bare.utf8.contains(UInt8(ascii: "%")) {
             return nil
         }
         self.text = String(bare)
     }
 
-    public var isIPv6Literal: Bool { text.contains(":") }
+    public var isIPv6Literal: Bool { text.utf8.contains(UInt8(ascii: ":")) }
 
     /// As it stands before `:/path` in the kernel's source: an IPv6 address in brackets.
     public var sourceLabel: String { isIPv6Literal ? "[\(text)]" : text }
