@@ -68,7 +68,8 @@ public struct VolumeOptions: Sendable, Equatable {
         if (try? NFSMount.MountOptions("\(key)")) != nil, NFSMount.MountOptions.isKnownName(key) {
             return VolumeOptionError("unknown option \(key); mount options go into o, as in --opt o=\(key)")
         }
-        return VolumeOptionError("unknown option \(key); the options are server, path, nfsvers, o, subdir, create, mode, uid, gid, onremove, type, device")
+        return VolumeOptionError(
+            "unknown option \(key); the options are server, path, nfsvers, o, subdir, create, mode, uid, gid, onremove, type, device")
     }
 
     private static func mountOptions(_ text: String) throws(VolumeOptionError) -> NFSMount.MountOptions {
@@ -97,14 +98,17 @@ public struct VolumeOptions: Sendable, Equatable {
         if let text = options["server"] {
             guard let name = ServerName(text) else {
                 throw VolumeOptionError(
-                    "option server is not a host name, an IPv4 or an IPv6 address: \(text); the export goes into path, as in --opt server=HOST --opt path=/EXPORT")
+                    "option server is not a host name, an IPv4 or an IPv6 address: \(text); the export goes into path, as in --opt server=HOST --opt path=/EXPORT"
+                )
             }
-            if let other = device?.host ?? words.server, other != name {
-                throw VolumeOptionError("options server=\(name.text) and \(device?.host == nil ? "o=addr" : "device")=\(other.text) contradict each other; give one of them")
+            for (option, other) in [("device", device?.host), ("o=addr", words.server)] {
+                guard let other, other != name else { continue }
+                throw VolumeOptionError("options server=\(name.text) and \(option)=\(other.text) contradict each other; give one of them")
             }
             return (name, false)
         }
-        if let name = device?.host ?? words.server { return (name, true) }
+        // The local driver takes addr for the server, and the host in device for a mere label.
+        if let name = words.server ?? device?.host { return (name, true) }
         throw VolumeOptionError("option server is missing; give the NFS server, as in --opt server=HOST --opt path=/EXPORT")
     }
 
@@ -117,8 +121,12 @@ public struct VolumeOptions: Sendable, Equatable {
             throw VolumeOptionError("options path=\(text) and device=…:\(device.path) contradict each other; give one of them")
         }
         guard text.hasPrefix("/") else { throw VolumeOptionError("option \(option) is not an absolute path: \(text); it begins with /") }
-        if text.utf8.contains(where: { $0 < 0x20 || $0 == 0x7f }) { throw VolumeOptionError("option \(option) has a control character in it") }
-        if text.split(separator: "/").contains("..") { throw VolumeOptionError("option \(option) has .. in it: \(text); give the path itself") }
+        if text.utf8.contains(where: { $0 < 0x20 || $0 == 0x7f }) {
+            throw VolumeOptionError("option \(option) has a control character in it")
+        }
+        if text.utf8.split(separator: UInt8(ascii: "/")).contains(where: { $0.elementsEqual("..".utf8) }) {
+            throw VolumeOptionError("option \(option) has .. in it: \(text); give the path itself")
+        }
         if text.utf8.count > 1024 { throw VolumeOptionError("option \(option) is longer than 1024 bytes") }
         return tidied(text)
     }
@@ -141,7 +149,8 @@ public struct VolumeOptions: Sendable, Equatable {
         if let policy = words.versions { given.append(("o=vers", policy)) }
         for other in given.dropFirst() where other.policy != given[0].policy {
             throw VolumeOptionError(
-                "options \(given[0].name)=\(given[0].policy.text) and \(other.name)=\(other.policy.text) contradict each other; give one of them")
+                "options \(given[0].name)=\(given[0].policy.text) and \(other.name)=\(other.policy.text) contradict each other; give one of them"
+            )
         }
         switch type {
         case nil: return given.first?.policy
@@ -204,13 +213,23 @@ public struct VolumeOptions: Sendable, Equatable {
         guard let text = options["onremove"] else { return .retain }
         guard let policy = RemovalPolicy(rawValue: text) else {
             let near = nearestWord(to: text, among: RemovalPolicy.allCases.map(\.rawValue), within: 3)
-            throw VolumeOptionError("option onremove=\(text) is not one of retain, archive, delete\(near.map { "; did you mean \($0)?" } ?? "")")
+            throw VolumeOptionError(
+                "option onremove=\(text) is not one of retain, archive, delete\(near.map { "; did you mean \($0)?" } ?? "")")
         }
         if policy != .retain, subdirectory?.creation == nil {
-            throw VolumeOptionError("option onremove=\(text) needs subdir and create=true: only a directory that the volume made is touched, never an export")
+            throw VolumeOptionError(
+                "option onremove=\(text) needs subdir and create=true: only a directory that the volume made is touched, never an export")
+        }
+        if policy == .archive, let last = subdirectory?.components.last, last.utf8.count > Self.longestArchivedName {
+            throw VolumeOptionError(
+                "option onremove=archive needs a subdir whose last name has at most \(Self.longestArchivedName) bytes: the archive's name is longer than its own"
+            )
         }
         return policy
     }
+
+    /// 255 bytes without `archived-` and a time such as `-20260301T120000Z`.
+    private static let longestArchivedName = 229
 
     static func boolean(_ text: String) -> Bool? {
         switch text {
@@ -221,7 +240,8 @@ public struct VolumeOptions: Sendable, Equatable {
     }
 
     private static func canonical(
-        _ options: [String: String], server: ServerName, path: String, versions: VersionPolicy?, subdirectory: Subdirectory?, removal: RemovalPolicy
+        _ options: [String: String], server: ServerName, path: String, versions: VersionPolicy?, subdirectory: Subdirectory?,
+        removal: RemovalPolicy
     ) -> [String: String] {
         var result = ["server": server.text, "path": path]
         if let versions { result["nfsvers"] = versions.text }
