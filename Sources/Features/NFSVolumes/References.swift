@@ -14,6 +14,9 @@ struct References: Sendable, Equatable {
         var since: Int
     }
 
+    /// No engine mounts as often with one ID; a count above it is damage, and could overflow a sum.
+    private static let mostMounts = 1_000_000_000
+
     private(set) var holders: [String: Holder] = [:]
 
     var isEmpty: Bool { holders.isEmpty }
@@ -64,7 +67,8 @@ struct References: Sendable, Equatable {
         }
         if written != boot { return nil }
         for member in list.members {
-            guard let count = member.value["count"]?.intValue, count > 0, let engine = member.value["engine"]?.intValue,
+            guard let count = member.value["count"]?.intValue, (1...Self.mostMounts).contains(count),
+                let engine = member.value["engine"]?.intValue,
                 let since = member.value["since"]?.intValue
             else { throw DamagedFile("holder \(member.key) is not of the form {count, engine, since}") }
             holders[member.key] = Holder(count: count, engine: engine, since: since)

@@ -64,7 +64,8 @@ extension NFSVolumes {
         let (name, policy) = (definition.name, definition.options.removal)
         if let other = volumeOverlapping(definition) {
             throw PluginError(
-                "cannot remove volume \(name): onremove=\(policy.rawValue) would touch the directory of volume \(other), which shares it; remove that volume first")
+                "cannot remove volume \(name): onremove=\(policy.rawValue) would touch the directory of volume \(other), which shares it; remove that volume first"
+            )
         }
         let deadline = Deadline(after: settings.removal)
         let place = settings.runtimeDirectory.appending("staging").appending("remove-\(name.fileName)")
@@ -72,9 +73,16 @@ extension NFSVolumes {
             try makeFolders(place, mode: 0o700)
             var request = try settings.request(for: definition)
             request.options = try MountOptions(
-                definition.options.mountOptions.isEmpty ? "rw" : definition.options.mountOptions, defaults: [settings.mountOptions, VolumeSettings.builtInOptions])
+                definition.options.mountOptions.isEmpty ? "rw" : definition.options.mountOptions,
+                defaults: [settings.mountOptions, VolumeSettings.builtInOptions])
             request.subdirectory = nil
             request.target = place.string
+            // Both together stay below what Docker waits.
+            var limits = settings.limits
+            limits.mount = min(limits.mount, settings.removal)
+            let mounter = NFSMounter(
+                limits: limits, method: settings.mountMethod, stagingFolder: settings.runtimeDirectory.appending("staging"),
+                standIn: settings.standIn)
             _ = try mounter.mount(request)
             defer {
                 _ = try? mounter.unmount(place.string)
@@ -85,14 +93,19 @@ extension NFSVolumes {
             case .retain: break
             case .archive:
                 let archive = "archived-\(subdirectory.components.last ?? "")-\(timestamp(compact: true))"
-                if try tree.rename(subdirectory, to: archive) { logger.notice("volume \(name): its directory \(subdirectory.path) is now \(archive)") }
+                if try tree.rename(subdirectory, to: archive) {
+                    logger.notice("volume \(name): its directory \(subdirectory.path) is now \(archive)")
+                }
             case .delete:
                 try tree.delete(subdirectory)
                 logger.notice("volume \(name): its directory \(subdirectory.path) is deleted")
             }
         } catch let error as ExportTreeError {
             try? removeEmptyFolder(place)
-            let next = error.isUnfinished ? "not finished within \(settings.removal.components.seconds) s; run docker volume rm again to go on" : "correct it on the server, then try again"
+            let next =
+                error.isUnfinished
+                ? "not finished within \(settings.removal.components.seconds) s; run docker volume rm again to go on"
+                : "correct it on the server, then try again"
             throw PluginError("cannot remove volume \(name): onremove=\(policy.rawValue) of \(subdirectory.path): \(error); \(next)")
         } catch {
             try? removeEmptyFolder(place)
@@ -109,7 +122,8 @@ extension NFSVolumes {
         return state.withLock { state in
             state.records.values.first { record in
                 let other = record.definition
-                guard other.name != definition.name, other.options.server == definition.options.server, other.options.subdirectory != nil else { return false }
+                guard other.name != definition.name, other.options.server == definition.options.server, other.options.subdirectory != nil
+                else { return false }
                 let theirs = parts(other.options)
                 return theirs.starts(with: own) || own.starts(with: theirs)
             }?.definition.name

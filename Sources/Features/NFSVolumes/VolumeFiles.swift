@@ -95,7 +95,12 @@ public struct VolumeFiles: Sendable {
         guard let bytes = try? readWholeFile(engines, limit: Self.longestFile), let document = try? JSONValue(parsing: bytes),
             document["boot"]?.stringValue == boot, let counts = document["engines"]?.objectValue
         else { return [:] }
-        return Dictionary(counts.members.compactMap { member in member.value.intValue.map { (member.key, $0) } }) { $1 }
+        return Dictionary(
+            counts.members.compactMap { member in
+                guard let count = member.value.intValue, (0...Int(Int32.max)).contains(count) else { return nil }
+                return (member.key, count)
+            }
+        ) { $1 }
     }
 
     func writeEngines(_ counts: [String: Int]) throws(SystemError) {
