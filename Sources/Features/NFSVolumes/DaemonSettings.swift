@@ -43,14 +43,16 @@ public struct DaemonSettings: Sendable {
         folder("mount-directory", "where volumes are mounted", \.volumes.mountDirectory),
         folder("socket-directory", "where the sockets are made", \.socketDirectory),
         folder("docker-directory", "Docker's data root, to tell which containers hold a volume", \.volumes.dockerDirectory),
-        Setting(key: "options", help: "mount options for every volume that does not say otherwise") { settings, text throws(SettingsError) in
+        Setting(key: "options", help: "mount options for every volume that does not say otherwise") {
+            settings, text throws(SettingsError) in
             let options: MountOptions
             do throws(MountOptionError) { options = try MountOptions(text) } catch { throw SettingsError("\(error)") }
             if options.versions != nil { throw SettingsError("give the version as nfsvers") }
             if options.server != nil { throw SettingsError("a server cannot be a default") }
             settings.volumes.mountOptions = text
         },
-        Setting(key: "nfsvers", help: "version of NFS for volumes that name none: 4.2, 4.1, 4.0, 3 or auto") { settings, text throws(SettingsError) in
+        Setting(key: "nfsvers", help: "version of NFS for volumes that name none: 4.2, 4.1, 4.0, 3 or auto") {
+            settings, text throws(SettingsError) in
             guard let policy = VersionPolicy(text) else { throw SettingsError("not a version of NFS: give 4.2, 4.1, 4.0, 3 or auto") }
             settings.volumes.versions = policy
         },
@@ -58,7 +60,9 @@ public struct DaemonSettings: Sendable {
         seconds("probe-deadline", "seconds for a server to answer at all", 1...60, \.volumes.limits.probe),
         seconds("resolve-deadline", "seconds for resolving a server's name", 1...60, \.volumes.limits.resolution),
         seconds("unmount-deadline", "seconds for each step of unmounting (Docker waits 60 for all)", 1...20, \.volumes.limits.unmount),
-        seconds("remove-deadline", "seconds for archiving or deleting a removed volume's directory (Docker waits 60)", 1...55, \.volumes.removal),
+        seconds(
+            "remove-deadline", "seconds for archiving or deleting a removed volume's directory (Docker waits 60)", 1...55, \.volumes.removal
+        ),
         Setting(key: "mount-method", help: "how the kernel is asked: automatic, fsopen or mount") { settings, text throws(SettingsError) in
             guard let method = MountMethod(rawValue: text) else { throw SettingsError("not one of automatic, fsopen, mount") }
             settings.volumes.mountMethod = method
@@ -80,7 +84,9 @@ public struct DaemonSettings: Sendable {
     ///   - environment: the process's variables.
     ///   - flags: texts from the command line, by key.
     /// - Throws: `SettingsError` naming the file and line, the variable or the flag.
-    public init(file: FilePath, fileIsRequired: Bool = false, environment: [String: String], flags: [String: String] = [:]) throws(SettingsError) {
+    public init(file: FilePath, fileIsRequired: Bool = false, environment: [String: String], flags: [String: String] = [:])
+        throws(SettingsError)
+    {
         self.init()
         try readFile(file, isRequired: fileIsRequired)
         for setting in Self.all {
@@ -90,7 +96,9 @@ public struct DaemonSettings: Sendable {
             if let text = flags[setting.key] { try set(setting, text, at: "--\(setting.key)") }
         }
         if let text = environment["DOCKER_NFSD_TEST_STAND_IN"] {
-            guard let standIn = NFSMounter.StandIn(text) else { throw SettingsError("DOCKER_NFSD_TEST_STAND_IN=\(text): not of the form TYPE:SOURCE") }
+            guard let standIn = NFSMounter.StandIn(text) else {
+                throw SettingsError("DOCKER_NFSD_TEST_STAND_IN=\(text): not of the form TYPE:SOURCE")
+            }
             volumes.standIn = standIn
         }
     }
@@ -109,12 +117,15 @@ public struct DaemonSettings: Sendable {
         } catch {
             throw SettingsError("\(file):\(error.line): \(error.reason)")
         }
-        guard let object = document.objectValue else { throw SettingsError("\(file):1: the file must hold one JSON object, {\"key\": value, …}") }
+        guard let object = document.objectValue else {
+            throw SettingsError("\(file):1: the file must hold one JSON object, {\"key\": value, …}")
+        }
         for member in object.members {
             let place = "\(file):\(Self.line(of: member.key, in: bytes)): \(member.key)"
             guard let setting = Self.all.first(where: { $0.key == member.key }) else {
                 let near = nearestWord(to: member.key, among: Self.all.map(\.key), within: 4)
-                throw SettingsError("\(place): unknown setting" + (near.map { "; did you mean \($0)?" } ?? "; docker-nfsd serve --help lists them"))
+                throw SettingsError(
+                    "\(place): unknown setting" + (near.map { "; did you mean \($0)?" } ?? "; docker-nfsd serve --help lists them"))
             }
             switch member.value {
             case .string(let text): try set(setting, text, at: place)

@@ -29,7 +29,8 @@ public struct HostCheck: Sendable {
         let isAdministrator = capabilities().map { $0 & (1 << 21) != 0 } ?? EffectiveUser.isRoot
         if EffectiveUser.isRoot && isAdministrator { return Finding(verdict: .ok, subject: "root", detail: "with CAP_SYS_ADMIN") }
         return Finding(
-            verdict: .failed, subject: "root", detail: "mounting needs root with CAP_SYS_ADMIN: run docker-nfsd on the host itself, as root (sudo docker-nfsd doctor)")
+            verdict: .failed, subject: "root",
+            detail: "mounting needs root with CAP_SYS_ADMIN: run docker-nfsd on the host itself, as root (sudo docker-nfsd doctor)")
     }
 
     /// CapEff of /proc/self/status.
@@ -44,14 +45,19 @@ public struct HostCheck: Sendable {
     private func mountCalls() -> Finding {
         switch NFSMounter.opensFileSystem("tmpfs") {
         case nil: Finding(verdict: .ok, subject: "mount calls", detail: "fsopen and its family")
-        case .noFunction: Finding(verdict: .warning, subject: "mount calls", detail: "this kernel has no fsopen: mount is used, and the kernel's own words about a failure stay in dmesg")
+        case .noFunction:
+            Finding(
+                verdict: .warning, subject: "mount calls",
+                detail: "this kernel has no fsopen: mount is used, and the kernel's own words about a failure stay in dmesg")
         case .some(let code): Finding(verdict: .warning, subject: "mount calls", detail: "fsopen: \(code.explained): mount is used instead")
         }
     }
 
     private func nfs(_ version: NFSVersion) -> Finding {
         let subject = version == .v3 ? "NFS version 3" : "NFS version 4"
-        if let standIn = settings.volumes.standIn { return Finding(verdict: .warning, subject: subject, detail: "\(standIn.fileSystem) stands in for it: a test") }
+        if let standIn = settings.volumes.standIn {
+            return Finding(verdict: .warning, subject: subject, detail: "\(standIn.fileSystem) stands in for it: a test")
+        }
         switch NFSMounter.opensFileSystem(version.fileSystem) {
         case nil: return Finding(verdict: .ok, subject: subject, detail: "this kernel has it")
         case .init(rawValue: 19):
@@ -68,7 +74,8 @@ public struct HostCheck: Sendable {
             return Finding(verdict: .ok, subject: "rpc.statd", detail: "runs, so version 3 has locks")
         }
         return Finding(
-            verdict: .warning, subject: "rpc.statd", detail: "does not run: version 3 works with o=nolock only (systemctl start rpc-statd); version 4 does not need it")
+            verdict: .warning, subject: "rpc.statd",
+            detail: "does not run: version 3 works with o=nolock only (systemctl start rpc-statd); version 4 does not need it")
     }
 
     private func sockets() -> [Finding] {
@@ -76,11 +83,15 @@ public struct HostCheck: Sendable {
             let path = settings.socketDirectory.appending(name + ".sock")
             switch SocketState(of: path) {
             case .listening: return Finding(verdict: .ok, subject: "socket \(path)", detail: "somebody listens")
-            case .missing: return Finding(verdict: .failed, subject: "socket \(path)", detail: "is not there: systemctl enable --now docker-nfsd")
+            case .missing:
+                return Finding(verdict: .failed, subject: "socket \(path)", detail: "is not there: systemctl enable --now docker-nfsd")
             case .dead:
                 return Finding(
-                    verdict: .failed, subject: "socket \(path)", detail: "nobody listens, which costs Docker 15 s at each use: systemctl restart docker-nfsd, or remove the file")
-            case .notASocket: return Finding(verdict: .failed, subject: "socket \(path)", detail: "is not a socket: remove it, then systemctl restart docker-nfsd")
+                    verdict: .failed, subject: "socket \(path)",
+                    detail: "nobody listens, which costs Docker 15 s at each use: systemctl restart docker-nfsd, or remove the file")
+            case .notASocket:
+                return Finding(
+                    verdict: .failed, subject: "socket \(path)", detail: "is not a socket: remove it, then systemctl restart docker-nfsd")
             case .unknown(let error): return Finding(verdict: .failed, subject: "socket \(path)", detail: "\(error)")
             }
         }
@@ -92,7 +103,9 @@ public struct HostCheck: Sendable {
         if let problem = Propagation.problem(mountDirectory: settings.volumes.mountDirectory.string) {
             return Finding(verdict: .failed, subject: "Docker", detail: problem)
         }
-        return Finding(verdict: .ok, subject: "Docker", detail: "dockerd (process \(engines.map(String.init).joined(separator: ", "))) sees what is mounted here")
+        return Finding(
+            verdict: .ok, subject: "Docker",
+            detail: "dockerd (process \(engines.map(String.init).joined(separator: ", "))) sees what is mounted here")
     }
 
     // MARK: A server
@@ -111,7 +124,8 @@ public struct HostCheck: Sendable {
             let limits = settings.volumes.limits
             do throws(ResolutionFailure) {
                 let addresses = try resolve(volume.server, by: Deadline(after: limits.resolution), cancellation: nil)
-                findings.append(Finding(verdict: .ok, subject: "name \(volume.server.text)", detail: addresses.map(\.text).joined(separator: ", ")))
+                findings.append(
+                    Finding(verdict: .ok, subject: "name \(volume.server.text)", detail: addresses.map(\.text).joined(separator: ", ")))
                 findings += reach(addresses, volume)
             } catch {
                 findings.append(
@@ -133,10 +147,18 @@ public struct HostCheck: Sendable {
             let subject = "server \(address) port \(port)"
             switch result {
             case .answers(let local): return Finding(verdict: .ok, subject: subject, detail: "answers; it sees this host as \(local)")
-            case .unreachable(let code): return Finding(verdict: .failed, subject: subject, detail: "\(code.explained): is the NFS server running, and is there a route?")
-            case .silent: return Finding(verdict: .failed, subject: subject, detail: "no answer within \(limit.components.seconds) s: host down, or a firewall")
+            case .unreachable(let code):
+                return Finding(
+                    verdict: .failed, subject: subject, detail: "\(code.explained): is the NFS server running, and is there a route?")
+            case .silent:
+                return Finding(
+                    verdict: .failed, subject: subject, detail: "no answer within \(limit.components.seconds) s: host down, or a firewall")
             case .mute, .undecided:
-                return Finding(verdict: .failed, subject: subject, detail: "takes the connection but does not answer within \(limit.components.seconds) s: restart the NFS server, or correct the port")
+                return Finding(
+                    verdict: .failed, subject: subject,
+                    detail:
+                        "takes the connection but does not answer within \(limit.components.seconds) s: restart the NFS server, or correct the port"
+                )
             }
         }
     }
@@ -156,7 +178,9 @@ public struct HostCheck: Sendable {
             let mounted = try mounter.mount(request)
             let unmounted = try mounter.unmount(place.string)
             let options = mounted.entry.superblockOptions.joined(separator: ",")
-            if unmounted != .unmounted { return Finding(verdict: .warning, subject: subject, detail: "mounted (\(options)), but could only be detached") }
+            if unmounted != .unmounted {
+                return Finding(verdict: .warning, subject: subject, detail: "mounted (\(options)), but could only be detached")
+            }
             return Finding(verdict: .ok, subject: subject, detail: "mounted and unmounted again: \(options)")
         } catch {
             return Finding(verdict: .failed, subject: subject, detail: "\(error)")

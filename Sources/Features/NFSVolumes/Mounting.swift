@@ -49,7 +49,8 @@ extension NFSVolumes {
         references.take(id, engine: engine(of: driver), now: secondsSinceBoot())
         do throws(SystemError) { try files.write(references, of: name) } catch {
             let cleanup = record.references.isEmpty ? unmountInKernel(name) : nil
-            throw PluginError("cannot mount volume \(name): its reference cannot be stored: \(error)" + (cleanup.map { "; and then: \($0)" } ?? ""))
+            throw PluginError(
+                "cannot mount volume \(name): its reference cannot be stored: \(error)" + (cleanup.map { "; and then: \($0)" } ?? ""))
         }
         change(name) { $0.references = references }
         if cancellation.isCancelled {
@@ -65,7 +66,8 @@ extension NFSVolumes {
         do throws(SystemError) {
             let entry = try MountTable().topmost(at: settings.place(of: name).string)
             if let entry, !isOurs(entry) {
-                throw SystemError("mount", .resourceBusy, on: entry.mountPoint, hint: "\(entry.fileSystem) of somebody else is mounted there: unmount it")
+                throw SystemError(
+                    "mount", .resourceBusy, on: entry.mountPoint, hint: "\(entry.fileSystem) of somebody else is mounted there: unmount it")
             }
             if record(name)?.mount != entry { change(name) { $0.mount = entry } }
             return entry
@@ -88,7 +90,8 @@ extension NFSVolumes {
                 $0.mount = mounted.entry
                 $0.lastFailure = nil
             }
-            logger.info("volume \(name) mounted: \(mounted.entry.source) at \(place), \(mounted.entry.superblockOptions.joined(separator: ","))")
+            logger.info(
+                "volume \(name) mounted: \(mounted.entry.source) at \(place), \(mounted.entry.superblockOptions.joined(separator: ","))")
         } catch let error as NFSMountError {
             change(name) { $0.lastFailure = "\(timestamp()): \(error)" }
             if let hold = error.stuck { keepBusy(name, until: hold) } else { try? removeEmptyFolder(place) }
@@ -102,11 +105,12 @@ extension NFSVolumes {
     private func prepareFolder(_ place: FilePath) throws(SystemError) {
         do throws(SystemError) {
             try makeFolder(place, mode: 0)
-        } catch where error.errno == .fileExists {
+        } catch  where error.errno == .fileExists {
             guard try namesInFolder(place).isEmpty else {
-                throw SystemError("mkdir", .directoryNotEmpty, on: place.string, hint: "it holds local files: move them away, then try again")
+                throw SystemError(
+                    "mkdir", .directoryNotEmpty, on: place.string, hint: "it holds local files: move them away, then try again")
             }
-        } catch where error.errno == .noSuchFileOrDirectory {
+        } catch  where error.errno == .noSuchFileOrDirectory {
             try makeFolders(settings.mountDirectory, mode: 0o711)
             try makeFolder(place, mode: 0)
         }

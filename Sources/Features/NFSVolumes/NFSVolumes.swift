@@ -98,7 +98,9 @@ public final class NFSVolumes: Sendable {
 
     /// Defines a volume. Repeating it with options that mean the same is no failure.
     func create(_ text: String, options: [String: String], driver: String) async throws(PluginError) {
-        guard let name = VolumeName(text) else { throw PluginError("volume name is empty or too long; give one of at most 200 letters, digits, ., _ or -") }
+        guard let name = VolumeName(text) else {
+            throw PluginError("volume name is empty or too long; give one of at most 200 letters, digits, ., _ or -")
+        }
         let wanted: VolumeOptions
         do {
             wanted = try VolumeOptions(options)
@@ -109,7 +111,8 @@ public final class NFSVolumes: Sendable {
         try await exclusively(name) { [self] in
             if let existing = definition(of: name) {
                 if existing.driver != driver {
-                    throw PluginError("volume \(text) exists under the driver name \(existing.driver); use that name, or remove it there first")
+                    throw PluginError(
+                        "volume \(text) exists under the driver name \(existing.driver); use that name, or remove it there first")
                 }
                 let differing = wanted.differences(from: existing.options)
                 if differing.isEmpty { return }
@@ -135,7 +138,8 @@ public final class NFSVolumes: Sendable {
     }
 
     /// Runs blocking work for one volume on a thread of its own, after all earlier work for the same volume.
-    func exclusively<Value: Sendable>(_ name: VolumeName, _ body: @escaping @Sendable () throws -> Value) async throws(PluginError) -> Value {
+    func exclusively<Value: Sendable>(_ name: VolumeName, _ body: @escaping @Sendable () throws -> Value) async throws(PluginError) -> Value
+    {
         guard await locks.acquire(name) else { throw PluginError("given up because the caller has gone") }
         defer { locks.release(name) }
         do {

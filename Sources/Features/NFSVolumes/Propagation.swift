@@ -23,7 +23,8 @@ public enum Propagation {
     /// The peer groups of the mount that a path lies on.
     private static func groups(_ table: MountTable, _ path: String, _ kinds: [String]) -> Set<String> {
         let over = table.entries.filter { $0.mountPoint == "/" || path == $0.mountPoint || path.hasPrefix($0.mountPoint + "/") }
-        guard let longest = over.map(\.mountPoint.utf8.count).max(), let mount = over.last(where: { $0.mountPoint.utf8.count == longest }) else {
+        guard let longest = over.map(\.mountPoint.utf8.count).max(), let mount = over.last(where: { $0.mountPoint.utf8.count == longest })
+        else {
             return []
         }
         return Set(mount.propagation.compactMap { field in kinds.first(where: field.hasPrefix).map { String(field.dropFirst($0.count)) } })

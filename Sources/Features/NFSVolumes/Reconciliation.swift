@@ -15,7 +15,8 @@ extension NFSVolumes {
         let engines = files.readEngines()
         // What is mounted in our folder, until a volume claims it.
         var unclaimed: [String: MountTableEntry] = [:]
-        for entry in try MountTable().mounts(below: settings.mountDirectory.string) where entry.mountPoint != settings.mountDirectory.string {
+        for entry in try MountTable().mounts(below: settings.mountDirectory.string) where entry.mountPoint != settings.mountDirectory.string
+        {
             unclaimed[entry.mountPoint] = entry
         }
         state.withLock { state in state.engines = engines }
@@ -35,7 +36,8 @@ extension NFSVolumes {
         }
         let records = state.withLock { state in state.records }
         logger.info(
-            "\(records.count) volumes known, \(records.values.filter(\.isMounted).count) mounted, \(records.values.reduce(0) { $0 + $1.references.total }) references")
+            "\(records.count) volumes known, \(records.values.filter(\.isMounted).count) mounted, \(records.values.reduce(0) { $0 + $1.references.total }) references"
+        )
     }
 
     private func report(_ record: VolumeRecord) {
@@ -158,7 +160,9 @@ extension NFSVolumes {
             guard let found = try? await BlockingThread.run(named: "nfsd-names", { docker.namesByMountID() }) else { return }
             let names = found.filter { wanted.contains($0.key) }
             state.withLock { state in state.containers = names }
-            for name in state.withLock({ state in state.records.filter { !$0.value.references.isEmpty }.map(\.key) }) { change(name) { _ in } }
+            for name in state.withLock({ state in state.records.filter { !$0.value.references.isEmpty }.map(\.key) }) {
+                change(name) { _ in }
+            }
         }
     }
 }

@@ -59,7 +59,9 @@ public struct StatusReport: Sendable {
     /// For a person, a line an item, ending with a newline.
     public var text: String {
         var out = ""
-        for socket in sockets { out += "\(socket.path): \(socket.state == .listening ? "listening" : "nobody listens (systemctl status docker-nfsd)")\n" }
+        for socket in sockets {
+            out += "\(socket.path): \(socket.state == .listening ? "listening" : "nobody listens (systemctl status docker-nfsd)")\n"
+        }
         if lines.isEmpty { out += "no volumes\n" }
         for line in lines {
             let status = line.status
@@ -72,7 +74,8 @@ public struct StatusReport: Sendable {
                 if let address = status.address { out += "  server     \(address)\n" }
             }
             for holder in status.references {
-                out += "  held by    \(holder.container.map { "container \($0)" } ?? "mount \(holder.id)")\(holder.count > 1 ? ", \(holder.count) times" : "")\n"
+                out +=
+                    "  held by    \(holder.container.map { "container \($0)" } ?? "mount \(holder.id)")\(holder.count > 1 ? ", \(holder.count) times" : "")\n"
             }
         }
         return out

@@ -43,7 +43,7 @@ public func replaceFile(_ path: FilePath, with content: [UInt8], mode: mode_t = 
 public func removeFile(_ path: FilePath, durable: Bool = true) throws(SystemError) {
     do throws(SystemError) {
         try systemCall("unlink", on: path.string) { unlink(path.string) }
-    } catch where error.errno == .noSuchFileOrDirectory {
+    } catch  where error.errno == .noSuchFileOrDirectory {
         return
     }
     if durable { try syncFolder(path.removingLastComponent()) }
@@ -73,7 +73,7 @@ public func makeFolders(_ path: FilePath, mode: mode_t = 0o755) throws(SystemErr
         let folder = partial.string
         do throws(SystemError) {
             try systemCall("mkdir", on: folder) { mkdir(folder, mode) }
-        } catch where error.errno == .fileExists || error.errno == .readOnlyFileSystem {
+        } catch  where error.errno == .fileExists || error.errno == .readOnlyFileSystem {
             continue
         }
     }
@@ -88,7 +88,7 @@ public func makeFolder(_ path: FilePath, mode: mode_t) throws(SystemError) {
 public func removeEmptyFolder(_ path: FilePath) throws(SystemError) {
     do throws(SystemError) {
         try systemCall("rmdir", on: path.string) { rmdir(path.string) }
-    } catch where error.errno == .noSuchFileOrDirectory {
+    } catch  where error.errno == .noSuchFileOrDirectory {
         return
     }
 }

@@ -16,7 +16,8 @@ public struct KernelParameters: Sendable, Equatable {
 
     /// - Parameter mountAddress: where version 3 finds the MOUNT protocol, if it is not at the server's own address.
     public init(
-        server: ServerName, path: String, address: ServerAddress, version: NFSVersion, options: MountOptions, mountAddress: ServerAddress? = nil
+        server: ServerName, path: String, address: ServerAddress, version: NFSVersion, options: MountOptions,
+        mountAddress: ServerAddress? = nil
     ) {
         fileSystem = version.fileSystem
         source = "\(server.sourceLabel):\(path)"
@@ -29,7 +30,8 @@ public struct KernelParameters: Sendable, Equatable {
             let given = Set(options.kernel.map(\.key))
             if !given.contains("mountaddr") { list.append(MountOption("mountaddr", mountAddress.text)) }
             if !given.contains("mountproto") {
-                list.append(MountOption("mountproto", (transport == "rdma" ? "tcp" : transport) + (mountAddress.family == .ipv6 ? "6" : "")))
+                list.append(
+                    MountOption("mountproto", (transport == "rdma" ? "tcp" : transport) + (mountAddress.family == .ipv6 ? "6" : "")))
             }
         }
         for option in options.kernel where Self.applies(option.key, to: version) { list.append(option) }

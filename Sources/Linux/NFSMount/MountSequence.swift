@@ -108,7 +108,9 @@ struct MountSequence {
     private func subdirectoryError(at call: SystemCallSequence.Call) -> SystemError? {
         guard let subdirectoryCalls, subdirectoryCalls.contains(call.position) else { return nil }
         for position in subdirectoryCalls where position < call.position {
-            if let error = sequence.error(of: .init(position: position)), error.call == "mkdirat", error.errno != .fileExists { return error }
+            if let error = sequence.error(of: .init(position: position)), error.call == "mkdirat", error.errno != .fileExists {
+                return error
+            }
         }
         return nil
     }

@@ -155,7 +155,8 @@ public struct NFSMounter: Sendable {
         }
         guard let data = parameters.dataString else {
             return AttemptFailure(
-                .option("o"), SystemError("mount", .invalidArgument, on: "a value with a comma, which this kernel's mount(2) cannot be given"))
+                .option("o"),
+                SystemError("mount", .invalidArgument, on: "a value with a comma, which this kernel's mount(2) cannot be given"))
         }
         let staging = stagingFolder.appending("mount-\(UInt64.random(in: 0 ... .max))")
         if request.subdirectory != nil {
@@ -187,7 +188,8 @@ public struct NFSMounter: Sendable {
         let parameters = KernelParameters(fileSystem: standIn.fileSystem, source: standIn.source, options: request.options)
         if let failure = attempt(parameters, request, deadline, cancellation) {
             let explanation = MountExplanation(
-                request: request, address: ServerAddress(.ipv4, request.server.text), version: request.versions.candidates[0], localAddress: "",
+                request: request, address: ServerAddress(.ipv4, request.server.text), version: request.versions.candidates[0],
+                localAddress: "",
                 attempts: [], waited: limits.mount)
             throw explanation.error(for: failure)
         }
@@ -202,7 +204,9 @@ public struct NFSMounter: Sendable {
             throw NFSMountError(.other, "cannot mount \(request.source): the mount table cannot be read: \(error)")
         }
         throw NFSMountError(
-            .other, "cannot mount \(request.source): the kernel reported success, but no NFS is mounted at \(request.target); look at dmesg and try again")
+            .other,
+            "cannot mount \(request.source): the kernel reported success, but no NFS is mounted at \(request.target); look at dmesg and try again"
+        )
     }
 
     private func lockServiceMissing(_ request: NFSMountRequest) -> NFSMountError {
