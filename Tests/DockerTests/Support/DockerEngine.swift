@@ -30,6 +30,7 @@ final class DockerEngine: Sendable {
     /// The block device that stands in for the server.
     let device: String
     private let processes = Mutex(Processes())
+    private let recorder = Mutex<RecordingProxy?>(nil)
 
     static let driverNames = ["nfsd", "docker-nfsd"]
     static let volumesFolder = PrivateHost.folder + "/volumes"
@@ -59,7 +60,7 @@ final class DockerEngine: Sendable {
             cleanup.add { try await host.end() }
             let engine = DockerEngine(host: host, device: device, settings: settings)
             do {
-                try await engine.start()
+                try await engine.start(cleanup)
                 try await body(engine)
             } catch {
                 throw Trouble("\(error)\n-- the last words of docker-nfsd:\n\(engine.driverLog.suffix(3000))")
@@ -77,7 +78,13 @@ final class DockerEngine: Sendable {
         if ProcessInfo.processInfo.environment["DOCKER_NFSD_TEST_KEEP"] == nil { try FileManager.default.removeItem(atPath: host.scratch) }
     }
 
-    private func start() async throws {
+    private func start(_ cleanup: Cleanup) async throws {
+        if settings.isRecorded {
+            _ = try await host.run(["mkdir", Self.hiddenFolder])
+            let proxy = try RecordingProxy(at: pluginSocket(), to: driverSocket())
+            cleanup.add { proxy.end() }
+            recorder.withLock { $0 = proxy }
+        }
         if settings.startsDriver { try await startDriver() }
         try await startEngine()
         try await Image.write(to: host.scratch + Self.image)
@@ -92,6 +99,9 @@ final class DockerEngine: Sendable {
     /// Its sockets, as they are called outside. With a proxy the first one is hidden behind it.
     func driverSocket(_ name: String = "nfsd") -> String { host.path("\(driverFolder)/\(name).sock") }
     func pluginSocket(_ name: String = "nfsd") -> String { host.path("\(Self.pluginFolder)/\(name).sock") }
+
+    /// What dockerd has said to the driver `nfsd`, if the settings ask for it.
+    var recorded: RecordingProxy { recorder.withLock { $0! } }
 
     func startDriver() async throws {
         let environment = [
