@@ -16,7 +16,8 @@
 
 #define MEDIA_TYPE "application/vnd.docker.plugins.v1.2+json"
 
-// Name to {"Name", "Mountpoint", "CreatedAt", "Status"}, the form in which Get and List answer. Only the library's one thread uses it.
+// Name to {"Name", "Mountpoint", "CreatedAt", "Status"}, as Get and List answer; the Status has the members of docker-nfsd's.
+// Only the library's one thread uses it.
 static json_t *volumes;
 
 static json_t *failure(unsigned *status, unsigned code, const char *text) {
@@ -27,17 +28,20 @@ static json_t *failure(unsigned *status, unsigned code, const char *text) {
 static json_t *create(const char *name, json_t *options, unsigned *status) {
   json_t *known = json_object_get(volumes, name);
   if (known != NULL) {
-    if (json_equal(json_object_get(known, "Status"), options)) return json_pack("{s:s}", "Err", "");
+    if (json_equal(json_object_get(json_object_get(known, "Status"), "requested"), options)) return json_pack("{s:s}", "Err", "");
     return failure(status, MHD_HTTP_INTERNAL_SERVER_ERROR, "the volume exists with other options");
   }
-  if (!json_is_string(json_object_get(options, "server")) || !json_is_string(json_object_get(options, "path")))
+  const char *server = json_string_value(json_object_get(options, "server")), *path = json_string_value(json_object_get(options, "path"));
+  if (server == NULL || path == NULL)
     return failure(status, MHD_HTTP_INTERNAL_SERVER_ERROR, "the options server and path are needed");
   char created[32];
   time_t now = time(NULL);
   struct tm parts;
   strftime(created, sizeof created, "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&now, &parts));
+  json_t *state = json_pack("{s:s, s:o, s:O, s:s, s:i, s:[]}", "state", "not mounted", "source", json_sprintf("%s:%s", server, path),
+                            "requested", options, "effective", "", "references", 0, "heldBy");
   json_object_set_new(volumes, name,
-                      json_pack("{s:s, s:s, s:s, s:O}", "Name", name, "Mountpoint", "", "CreatedAt", created, "Status", options));
+                      json_pack("{s:s, s:s, s:s, s:o}", "Name", name, "Mountpoint", "", "CreatedAt", created, "Status", state));
   return json_pack("{s:s}", "Err", "");
 }
 

@@ -27,20 +27,20 @@ struct CallMeasures {
     func getAndList(_ report: inout Report) throws {
         let ours = try Server.daemon(settings, in: folder + "/calls-ours")
         let peer = try Server.peer(settings, in: folder + "/calls-peer")
-        let (ourProcess, peerProcess) = (try ours.start(), try peer.start())
+        let sides = try ((ours, ours.start()), (peer, peer.start()))
         for server in [ours, peer] { try server.each("Create", Self.createBody, count: Self.volumeCount) }
         if settings.measures.contains(.get) {
-            let (time, processor) = try measure("Get", Self.getBody, count: 2000, rounds: settings.rounds, (ours, ourProcess), (peer, peerProcess))
+            let (time, processor) = try measure("Get", Self.getBody, count: 2000, rounds: settings.rounds, sides.0, sides.1)
             report.add("Get, p50", .nanoseconds, time, limit: .ratio(2))
             report.add("Get, CPU", .nanoseconds, processor, limit: .ratio(2.5))
         }
         if settings.measures.contains(.list) {
-            let (time, processor) = try measure("List", "{}", count: 20, rounds: settings.fewRounds, (ours, ourProcess), (peer, peerProcess))
+            let (time, processor) = try measure("List", "{}", count: 20, rounds: settings.fewRounds, sides.0, sides.1)
             report.add("List of 1,000, CPU", .nanoseconds, processor, limit: .value(4e6))
             report.add("List of 1,000, p50", .nanoseconds, time)
         }
-        try ourProcess.stop()
-        try peerProcess.stop()
+        try sides.0.1.stop()
+        try sides.1.1.stop()
     }
 
     func memory(_ report: inout Report) throws {

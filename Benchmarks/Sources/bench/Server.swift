@@ -46,7 +46,9 @@ struct Server {
     func timeToFirstAnswer() throws -> Double {
         let log = try openLog()
         defer { close(log) }
-        let output = try run(load, ["start", socket, program] + arguments, environment: environment, errors: log)
+        guard let output = try? run(load, ["start", socket, program] + arguments, environment: environment, errors: log) else {
+            throw BenchmarkError("\(program) did not answer; its log ends with:\n\(logTail)")
+        }
         return try Self.figure("answer", in: output)
     }
 

@@ -14,7 +14,7 @@ struct Settings {
         mounts on NFS, instead of on a file system that stands in for it:
           --export SERVER:PATH  an export of this machine; folders 0 to 63 are made in it
           --mount-nfs PROGRAM   mount.nfs, to measure against it too
-          --emulated            the processor is: what a mount may take more is told, and not judged
+          --emulated            the processor is: the milliseconds that are added are told, and not judged
         """
 
     enum Measure: String, CaseIterable { case start, get, list, memory, binary, mounts }
