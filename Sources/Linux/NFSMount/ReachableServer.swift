@@ -32,11 +32,10 @@ struct ReachableServer: Sendable {
             let portmappers = ServerProbe.portmapper.ask(addresses, by: again, cancellation: cancellation)
             if portmappers.contains(where: \.isWorthAnAttempt) { results = portmappers }
         }
+        // A question that was cut short has shown nothing.
+        if cancellation?.isCancelled == true { throw cancelled(request) }
         let reachable = zip(addresses, results).filter { $1.isWorthAnAttempt }
         if reachable.isEmpty {
-            if cancellation?.isCancelled == true {
-                throw cancelled(request)
-            }
             throw failure(request, addresses, results, port: port, waited: ContinuousClock.now - began)
         }
         return reachable.map { address, result in
