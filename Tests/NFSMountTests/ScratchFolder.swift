@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+import Foundation
+import Glibc
+import LinuxSystem
+import NFSMount
+import SystemPackage
+import TestSupport
+import Testing
+
+/// Gives the body a folder of its own, and takes away afterwards what is mounted in it and the folder itself.
+func withScratchFolder(_ body: (FilePath) async throws -> Void) async throws {
+    var template = Array("/tmp/nfs-mount-tests-XXXXXX".utf8CString)
+    let path = try #require(mkdtemp(&template).map { String(cString: $0) })
+    defer {
+        for mount in (try? MountTable().mounts(below: path))?.reversed() ?? [] {
+            umount2(mount.mountPoint, CInt(MNT_DETACH))
+        }
+        try? FileManager.default.removeItem(atPath: path)
+    }
+    try await body(FilePath(path))
+}
+
+/// Runs blocking work off the pool that the tests share.
+func blocking<Value: Sendable>(_ body: @escaping @Sendable () throws -> Value) async throws -> Value {
+    try await BlockingThread.run(named: "test", body)
+}
+
+/// An export with something in it: an ext4 image on a loop device, filled by the first closure, as a stand-in for NFS.
+func withExport(
+    filledBy fill: (FilePath) throws -> Void, _ body: (NFSMounter.StandIn, FilePath) async throws -> Void
+) async throws {
+    try await withScratchFolder { folder in
+        let image = folder.appending("image").string
+        try replaceFile(FilePath(image), with: [], durable: false)
+        try #require(truncate(image, 16 << 20) == 0)
+        let made = try await command(["mkfs.ext4", "-q", "-O", "^has_journal", image])
+        try #require(made.status == 0, "\(made)")
+        let attached = try await command(["losetup", "--find", "--show", image])
+        try #require(attached.status == 0, "\(attached)")
+        let device = String(attached.output.dropLast())
+        let inside = folder.appending("inside")
+        do {
+            try makeFolder(inside, mode: 0o700)
+            try #require(mount(device, inside.string, "ext4", 0, nil) == 0)
+            try fill(inside)
+            // Not in order: a process that is just being made may hold a copy of a descriptor.
+            try #require(umount2(inside.string, CInt(MNT_DETACH)) == 0)
+            try await body(NFSMounter.StandIn("ext4:\(device)")!, folder)
+        } catch {
+            Issue.record(error)
+        }
+        for mount in try MountTable().mounts(below: folder.string).reversed() { umount2(mount.mountPoint, CInt(MNT_DETACH)) }
+        let detached = try await command(["losetup", "--detach", device])
+        #expect(detached.status == 0, "\(detached)")
+    }
+}
+
+/// What lstat(2) says of a path, for comparing.
+struct FileStatus: Equatable {
+    var mode: mode_t
+    var user: uid_t
+    var group: gid_t
+
+    init?(_ path: FilePath) {
+        var status = stat()
+        guard lstat(path.string, &status) == 0 else { return nil }
+        (mode, user, group) = (status.st_mode & 0o7777, status.st_uid, status.st_gid)
+    }
+
+    init(mode: mode_t, user: uid_t = 0, group: gid_t = 0) { (self.mode, self.user, self.group) = (mode, user, group) }
+}
