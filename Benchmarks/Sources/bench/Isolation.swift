@@ -24,8 +24,10 @@ enum Isolation {
         sigemptyset(&signals)
         for signal in [SIGINT, SIGTERM, SIGHUP, SIGCHLD] { sigaddset(&signals, signal) }
         sigprocmask(SIG_BLOCK, &signals, nil)
-        let options = ["--mount", "--propagation", "private", "--pid", "--fork", "--kill-child", "--mount-proc"]
-        let inner = try Process("unshare", options + [try ownProgram()] + arguments, environment: [mark: folder])
+        // The inner program is killed with unshare, and unshare with this one.
+        var words = ["--pdeathsig", "KILL", "unshare", "--mount", "--propagation", "private"]
+        words += ["--pid", "--fork", "--kill-child", "--mount-proc", try ownProgram()]
+        let inner = try Process("setpriv", words + arguments, environment: [mark: folder])
         while true {
             var signal: CInt = 0
             sigwait(&signals, &signal)
