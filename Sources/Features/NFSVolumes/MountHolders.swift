@@ -34,20 +34,35 @@ struct DockerContainers: Sendable {
 
     private static let longestFile = 16 << 20
 
+    private struct Container {
+        var name: String
+        var isRunning: Bool
+        var mountIDs: [String]
+    }
+
     /// Container names by mount ID; containers whose file cannot be read are left out.
     func namesByMountID() -> [String: String] {
-        let folder = directory.appending("containers")
-        guard let names = try? namesInFolder(folder) else { return [:] }
         var found: [String: String] = [:]
-        for id in names {
+        for container in containers() { for mountID in container.mountIDs { found[mountID] = container.name } }
+        return found
+    }
+
+    /// Whether the engine knows the container that mounts with this ID, and that it does not run.
+    func isStopped(mountID: String) -> Bool {
+        containers().contains { !$0.isRunning && $0.mountIDs.contains(mountID) }
+    }
+
+    private func containers() -> [Container] {
+        let folder = directory.appending("containers")
+        return ((try? namesInFolder(folder)) ?? []).compactMap { id in
             guard let bytes = try? readWholeFile(folder.appending(id).appending("config.v2.json"), limit: Self.longestFile),
                 let document = try? JSONValue(parsing: bytes), let mounts = document["MountPoints"]?.objectValue
-            else { continue }
+            else { return nil }
             let name = document["Name"]?.stringValue.map { $0.hasPrefix("/") ? String($0.dropFirst()) : $0 } ?? id
-            for member in mounts.members {
-                if let mountID = member.value["ID"]?.stringValue, !mountID.isEmpty { found[mountID] = name }
-            }
+            // One that waits to be restarted counts as running, but has no process.
+            let isRunning = document["State"]?["Running"]?.boolValue != false && document["State"]?["Pid"]?.intValue != 0
+            let mountIDs = mounts.members.compactMap { $0.value["ID"]?.stringValue }.filter { !$0.isEmpty }
+            return Container(name: name, isRunning: isRunning, mountIDs: mountIDs)
         }
-        return found
     }
 }

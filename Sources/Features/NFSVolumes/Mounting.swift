@@ -46,6 +46,12 @@ extension NFSVolumes {
             try mountInKernel(record.definition, cancellation)
         }
         var references = record.references
+        if references.isHeld(by: id), DockerContainers(directory: settings.dockerDirectory).isStopped(mountID: id) {
+            // An engine that was killed has not unmounted, and mounts with the same ID when its container starts again. For a
+            // container that runs, the same is docker cp.
+            logger.notice("volume \(name): what \(id) holds is dropped; its container did not run any more")
+            references.releaseAll(of: id)
+        }
         references.take(id, engine: engine(of: driver), now: secondsSinceBoot())
         do throws(SystemError) { try files.write(references, of: name) } catch {
             let cleanup = record.references.isEmpty ? unmountInKernel(name) : nil

@@ -38,6 +38,11 @@ struct References: Sendable, Equatable {
         return true
     }
 
+    func isHeld(by id: String) -> Bool { holders[id] != nil }
+
+    /// Forgets all that an ID holds.
+    mutating func releaseAll(of id: String) { holders[id] = nil }
+
     /// Forgets everything.
     mutating func releaseAll() { holders = [:] }
 
