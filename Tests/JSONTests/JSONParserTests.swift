@@ -62,6 +62,15 @@ import Testing
         #expect(error?.offset == 20)
     }
 
+    @Test(arguments: [
+        ("[01]", "a number may not have leading zeros"), ("[1 2]", "a comma or ] must follow"), ("{\"a\":1 2}", "a comma or } must follow"),
+        ("[1", "the document ends too early"), ("tru ", "only true can stand here"), ("1 1", "nothing may follow the document"),
+        ("[\"a", "the document ends too early"), ("{,}", "a key in quotes must stand here"),
+    ])
+    func saysWhatIsWrong(text: String, reason: String) {
+        #expect(#expect(throws: JSONError.self) { try JSONValue(parsing: text) }?.reason == reason)
+    }
+
     @Test func saysWhichKeyIsThereTwice() {
         let error = #expect(throws: JSONError.self) { try JSONValue(parsing: #"{"a\nb":1,"a\nb":2}"#) }
         #expect(error?.reason == #"the key "a\nb" is there twice"#)

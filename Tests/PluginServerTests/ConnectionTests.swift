@@ -108,7 +108,7 @@ import Testing
         try await withServer { fixture in
             let client = try fixture.client()
             let body = Self.get + String(repeating: " ", count: 1 << 20 - Self.get.utf8.count)
-            #expect(try await client.call("/VolumeDriver.Get", body).status == 200)
+            for _ in 0..<2 { #expect(try await client.call("/VolumeDriver.Get", body).status == 200) }
             #expect(try await client.call("/VolumeDriver.Get", body + " ").status == 413)
         }
     }
@@ -162,9 +162,26 @@ import Testing
         }
     }
 
+    @Test func theLimitEndsWithTheRequest() async throws {
+        var limits = ServerLimits()
+        limits.requestArrival = .seconds(2)
+        try await withServer(limits: limits) { fixture in
+            let client = try fixture.client()
+            let clock = ContinuousClock()
+            let end = clock.now + .seconds(3)
+            for piece in ["POST /VolumeDriver.Get HTTP/1.1\r\nHost: x\r\n", "Content-Length: 12\r\n\r\n", #"{"Name""#, #":"v"}"#] {
+                try await client.send(piece)
+                // An answer on another connection shows that the piece has been read.
+                #expect(try await fixture.client().call("/VolumeDriver.Get", Self.get).status == 200)
+            }
+            #expect(try await client.answer().status == 200)
+            while clock.now < end { #expect(try await client.call("/VolumeDriver.Get", Self.get).status == 200) }
+        }
+    }
+
     @Test func closesAnIdleConnectionAndNotABusyOne() async throws {
         var limits = ServerLimits()
-        limits.idle = .seconds(1)
+        limits.idle = .seconds(2)
         limits.requestArrival = .milliseconds(100)
         try await withServer(limits: limits) { fixture in
             // The busy one is the older, so that its timer is the first to run out.

@@ -97,7 +97,7 @@ public struct JSONWriter: Sendable {
         depth -= 1
         if style == .pretty && !isFirst { breakLine() }
         bytes.append(bracket)
-        isFirst = depth == 0
+        isFirst = false
     }
 
     /// Whatever must stand between what was written and a new value or key.
