@@ -112,7 +112,7 @@ extension DockerTests {
                 try await engine.removeContainer("writer")
                 try await engine.expectNoMounts()
                 // Only now: ext4, unlike NFS, cannot be mounted for both at once.
-                let words = try await engine.shell("cat /data/file; echo 4 > /data/file; cat /data/file", in: "fixed")
+                let words = try await engine.shell("exec 2>&1; cat /data/file; echo 4 > /data/file; cat /data/file", in: "fixed")
                 #expect(words == "3\nsh: can't create /data/file: Read-only file system\n3")
                 try await engine.removeVolumes("work", "fixed")
             }

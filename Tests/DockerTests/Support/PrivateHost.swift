@@ -87,6 +87,8 @@ final class PrivateHost: Sendable {
         FileManager.default.contents(atPath: path(file)).map { String(decoding: $0, as: UTF8.self) }
     }
 
+    func write(_ content: String, to file: String) throws { try content.write(toFile: path(file), atomically: false, encoding: .utf8) }
+
     /// What lies in a folder, sorted; nothing if there is no such folder.
     func names(in folder: String) -> [String] { ((try? FileManager.default.contentsOfDirectory(atPath: path(folder))) ?? []).sorted() }
 
