@@ -8,10 +8,6 @@ machine_memory=$default_memory
 # The payload's disk is part of the warm state, so it has one size whatever is on it.
 payload_size=4G
 
-need_emulator() {
-  need_commands qemu-system-x86_64:qemu-system-x86 qemu-img:qemu-utils mkfs.ext4:e2fsprogs
-}
-
 # Prints kvm or tcg. /dev/kvm can exist and still not run a kernel, so one is booted as far as its first program; the
 # answer is kept with whether the device was there, so that it is asked again when that changes.
 accelerator() {
@@ -28,7 +24,7 @@ accelerator() {
   fi
   if [ "$device" = present ]; then
     step "probing whether /dev/kvm runs a kernel"
-    if timeout -k 1 20 qemu-system-x86_64 -nodefaults -no-user-config -display none -no-reboot -m 256 \
+    if timeout -k 1 20 "$emulator" -nodefaults -no-user-config -display none -no-reboot -m 256 \
       -accel kvm -cpu host -kernel "$cache/image/vmlinuz" -initrd "$cache/image/initramfs" \
       -append 'console=ttyS0 quiet panic=-1 machine.probe' -serial stdio </dev/null 2>&1 |
       grep -q 'machine: the kernel runs'; then
@@ -43,8 +39,8 @@ accelerator() {
 accelerator_arguments() {
   case "$1" in
     kvm) printf '%s\n' -accel kvm -cpu host ;;
-    # QEMU 7.2 corrupts memory when an emulated kernel uses cmpxchg16b: without that flag it does not.
-    tcg) printf '%s\n' -accel tcg,thread=multi -cpu Nehalem,-cx16 ;;
+    # No newer processor: every feature more is code that an emulated kernel or library chooses and that runs no faster.
+    tcg) printf '%s\n' -accel tcg,thread=multi -cpu Nehalem ;;
     *) fail "machine: DOCKER_NFSD_MACHINE_ACCEL is $1; set it to kvm or tcg" ;;
   esac
 }
@@ -93,7 +89,7 @@ launch() {
   (
     # Whatever the caller has open, a lock or a pipe that somebody waits on, must not stay open while the machine lives.
     close_descriptors
-    exec qemu-system-x86_64 "${arguments[@]}" "$@" </dev/null >"$folder/emulator.log" 2>&1
+    exec "$emulator" "${arguments[@]}" "$@" </dev/null >"$folder/emulator.log" 2>&1
   ) || {
     tail -n 5 "$folder/emulator.log" >&2
     fail "machine: the emulator did not start for $folder; see its words above"

@@ -7,7 +7,7 @@
 warm_fingerprint() {
   {
     cat "$cache/image/fingerprint" "$machine_parts/qemu.sh" "$machine_parts/warm.sh"
-    qemu-system-x86_64 --version
+    "$emulator" --version
     printf '%s %s\n' "$(accelerator)" "$machine_memory"
   } | sha256sum | cut -c1-32
 }
