@@ -6,8 +6,12 @@ import LinuxSystem
 public enum Propagation {
     /// - Returns: nil if every dockerd on this host sees the mounts made in the folder, or none runs; else one line for the log.
     public static func problem(mountDirectory: String) -> String? {
+        problem(mountDirectory: mountDirectory, engines: MountNamespace.processes(named: "dockerd"))
+    }
+
+    static func problem(mountDirectory: String, engines: [Int32]) -> String? {
         guard let own = MountNamespace.identity(of: nil) else { return nil }
-        for process in MountNamespace.processes(named: "dockerd") {
+        for process in engines {
             guard let theirs = MountNamespace.identity(of: process), theirs != own else { continue }
             guard let here = try? MountTable(), let there = try? MountTable(of: process) else { continue }
             let peers = groups(here, mountDirectory, ["shared:"])
