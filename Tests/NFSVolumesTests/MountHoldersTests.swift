@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+import LinuxSystem
+import SystemPackage
+import TestSupport
+import Testing
+
+@testable import NFSVolumes
+
+@Suite(.timeLimit(.minutes(1))) struct MountHoldersTests {
+    @Test(.needs(.root)) func aContainerThatHasItMountedIsFound() async throws {
+        try await withFixture { fixture in
+            let (place, inside) = (fixture.place("v"), fixture.folder.appending("inside"))
+            try fixture.mountByHand(at: place)
+            try makeFolder(inside, mode: 0o700)
+            let entry = try #require(try fixture.mounts("v").first)
+            #expect(MountHolders.process(holding: entry) == nil)
+            try await withUnshared("private", doing: "mount --bind \(place) \(inside)") { container in
+                #expect(MountHolders.process(holding: entry) == container)
+                // Another part of the same file system is another volume.
+                var other = entry
+                other.root = "/other"
+                #expect(MountHolders.process(holding: other) == nil)
+            }
+            #expect(MountHolders.process(holding: entry) == nil)
+        }
+    }
+
+    /// Every service with a namespace of its own has it at the same place; that is no use of it.
+    @Test(.needs(.root)) func aMereCopyOfTheNamespaceHoldsNothing() async throws {
+        try await withFixture { fixture in
+            try fixture.mountByHand(at: fixture.place("v"))
+            let entry = try #require(try fixture.mounts("v").first)
+            try await withUnshared("slave") { service in
+                let table = try MountTable(of: service)
+                #expect(table.topmost(at: entry.mountPoint) != nil)
+                #expect(MountHolders.process(holding: entry) == nil)
+            }
+        }
+    }
+
+    @Test func dockersFilesTellTheContainersNames() async throws {
+        try await withFixture { fixture in
+            func put(_ id: String, _ text: String) throws {
+                try makeFolders(fixture.folder.appending("docker/containers/\(id)"))
+                try replaceFile(fixture.folder.appending("docker/containers/\(id)/config.v2.json"), with: Array(text.utf8))
+            }
+            try put("aaa", #"{"Name":"/web","MountPoints":{"/data":{"ID":"one","Name":"v"},"/more":{"ID":"two"},"/tmp":{"Type":"tmpfs"}}}"#)
+            try put("bbb", #"{"MountPoints":{"/data":{"ID":"three"},"/bind":{"ID":""}}}"#)
+            try put("ccc", "{")
+            try put("ddd", #"{"Name":"/none","MountPoints":null}"#)
+            try makeFolders(fixture.folder.appending("docker/containers/empty"))
+            let names = DockerContainers(directory: fixture.folder.appending("docker")).namesByMountID()
+            #expect(names == ["one": "web", "two": "web", "three": "bbb"])
+            #expect(DockerContainers(directory: fixture.folder.appending("none")).namesByMountID().isEmpty)
+        }
+    }
+}

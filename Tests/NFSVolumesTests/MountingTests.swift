@@ -1,0 +1,257 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+import DockerPluginAPI
+import JSON
+import LinuxSystem
+import SystemPackage
+import TestSupport
+import Testing
+
+@testable import NFSVolumes
+
+@Suite(.needs(.root), .timeLimit(.minutes(2))) struct MountingTests {
+    private func refusal(_ body: () async throws -> Void) async throws -> String {
+        let error = await #expect(throws: PluginError.self) { try await body() }
+        let message = try #require(error).message
+        #expect(!message.contains("\n"))
+        return message
+    }
+
+    @Test func theFirstReferenceMountsAndTheLastUnmounts() async throws {
+        try await withFixture { fixture in
+            let driver = try fixture.start().nfsd
+            try await driver.create("web")
+            let place = try await driver.mount("web", id: "a")
+            #expect(place == fixture.place("web").string)
+            let mounted = try fixture.mounts("web")
+            #expect(mounted.count == 1)
+            #expect(mounted[0].options.contains("noatime"))
+            #expect(try driver.get("web").mountpoint == place)
+            #expect(try driver.path(of: "web") == place)
+            #expect(try driver.get("web").status?["state"] == "mounted")
+            #expect(try await driver.mount("web", id: "b") == place)
+            #expect(try fixture.mounts("web") == mounted)
+            #expect(try driver.get("web").status?["references"] == 2)
+            try await driver.unmount("web", id: "a")
+            #expect(try fixture.mounts("web") == mounted)
+            try await driver.unmount("web", id: "b")
+            #expect(try fixture.mounts("web").isEmpty)
+            #expect(try driver.get("web").mountpoint == "")
+            #expect(try driver.get("web").status?["references"] == 0)
+            #expect(fixture.names("mnt").isEmpty)
+            #expect(fixture.names("run/references").isEmpty)
+        }
+    }
+
+    /// `docker cp`: two mounts and two unmounts more, all with the ID of the container that runs.
+    @Test func copyingFromAContainerDoesNotUnmountItsVolume() async throws {
+        try await withFixture { fixture in
+            let driver = try fixture.start().nfsd
+            try await driver.create("web")
+            for _ in 0..<3 { _ = try await driver.mount("web", id: "container") }
+            for _ in 0..<2 { try await driver.unmount("web", id: "container") }
+            #expect(try fixture.isMounted("web"))
+            #expect(try driver.get("web").status?["heldBy"] == [["id": "container", "count": 1]])
+            try await driver.unmount("web", id: "container")
+            #expect(try !fixture.isMounted("web"))
+        }
+    }
+
+    /// Docker may repeat itself, and an engine that came back does not know all.
+    @Test func unmountingWhatIsNotHeldIsNoFailure() async throws {
+        try await withFixture { fixture in
+            let driver = try fixture.start().nfsd
+            try await driver.create("web")
+            try await driver.unmount("web", id: "nobody")
+            _ = try await driver.mount("web", id: "a")
+            try await driver.unmount("web", id: "nobody")
+            #expect(try fixture.isMounted("web"))
+            try await driver.unmount("web", id: "a")
+            try await driver.unmount("web", id: "a")
+            #expect(try !fixture.isMounted("web"))
+        }
+    }
+
+    @Test func twoAtOnceMakeOneMount() async throws {
+        try await withFixture { fixture in
+            let driver = try fixture.start().nfsd
+            try await driver.create("web")
+            let places = try await withThrowingTaskGroup { group in
+                for index in 0..<16 { group.addTask { try await driver.mount("web", id: "\(index)") } }
+                return try await group.reduce(into: Set<String>()) { $0.insert($1) }
+            }
+            #expect(places == [fixture.place("web").string])
+            #expect(try fixture.mounts("web").count == 1)
+            try await withThrowingTaskGroup { group in
+                for index in 0..<16 { group.addTask { try await driver.unmount("web", id: "\(index)") } }
+                try await group.waitForAll()
+            }
+            #expect(try fixture.mounts("web").isEmpty)
+        }
+    }
+
+    @Test func thirtyTwoVolumesAtOnce() async throws {
+        try await withFixture { fixture in
+            let driver = try fixture.start().nfsd
+            let names = (0..<32).map { "volume/\($0)" }
+            for name in names { try await driver.create(name) }
+            try await withThrowingTaskGroup { group in
+                for name in names { group.addTask { _ = try await driver.mount(name, id: "a") } }
+                try await group.waitForAll()
+            }
+            for name in names { #expect(try fixture.mounts(name).count == 1) }
+            #expect(fixture.names("mnt").count == 32)
+            try await withThrowingTaskGroup { group in
+                for name in names { group.addTask { try await driver.unmount(name, id: "a") } }
+                try await group.waitForAll()
+            }
+            #expect(try MountTable().mounts(below: fixture.folder.string).isEmpty)
+            #expect(fixture.names("mnt").isEmpty)
+        }
+    }
+
+    // MARK: The place
+
+    /// What a container writes while nothing is mounted must not land on the local disk unseen.
+    @Test func theFolderBelowTheMountCannotBeUsed() async throws {
+        try await withFixture { fixture in
+            let driver = try fixture.start().nfsd
+            try await driver.create("web")
+            _ = try await driver.mount("web", id: "a")
+            let result = try await command(["umount", fixture.place("web").string])
+            #expect(result.status == 0, "\(result)")
+            let mode = try await command(["stat", "-c", "%a %u", fixture.place("web").string])
+            #expect(mode.output == "0 0\n")
+        }
+    }
+
+    @Test func localFilesInTheFolderAreNotMountedOver() async throws {
+        try await withFixture { fixture in
+            let driver = try fixture.start().nfsd
+            try await driver.create("web")
+            try makeFolders(fixture.place("web").appending("precious"))
+            let message = try await refusal { _ = try await driver.mount("web", id: "a") }
+            #expect(message.contains("it holds local files: move them away, then try again"))
+            #expect(try !fixture.isMounted("web"))
+            #expect(fixture.names("mnt/web") == ["precious"])
+            #expect(fixture.names("run/references").isEmpty)
+        }
+    }
+
+    @Test func aMountOfSomebodyElseIsNotTakenForOurs() async throws {
+        try await withFixture { fixture in
+            let driver = try fixture.start().nfsd
+            try await driver.create("web")
+            try fixture.mountByHand(at: fixture.place("web"), fileSystem: "ramfs")
+            let message = try await refusal { _ = try await driver.mount("web", id: "a") }
+            #expect(message.hasPrefix("cannot mount volume web: "))
+            #expect(message.contains("ramfs of somebody else is mounted there: unmount it"))
+            #expect(try fixture.mounts("web").map(\.fileSystem) == ["ramfs"])
+        }
+    }
+
+    @Test func theMountFolderIsMadeAgain() async throws {
+        try await withFixture { fixture in
+            let driver = try fixture.start().nfsd
+            try await driver.create("web")
+            try removeEmptyFolder(fixture.settings.mountDirectory)
+            _ = try await driver.mount("web", id: "a")
+            #expect(try fixture.isMounted("web"))
+        }
+    }
+
+    @Test func whatSomebodyUnmountedIsMountedAgain() async throws {
+        try await withFixture { fixture in
+            let driver = try fixture.start().nfsd
+            try await driver.create("web")
+            _ = try await driver.mount("web", id: "a")
+            try await command(["umount", fixture.place("web").string])
+            _ = try await driver.mount("web", id: "b")
+            #expect(try fixture.mounts("web").count == 1)
+            #expect(try driver.get("web").status?["references"] == 2)
+            #expect(fixture.log.contains("warning volume web was unmounted by somebody else"))
+            try await command(["umount", fixture.place("web").string])
+            try await driver.unmount("web", id: "a")
+            try await driver.unmount("web", id: "b")
+            #expect(try driver.get("web").mountpoint == "")
+            #expect(fixture.names("mnt").isEmpty)
+        }
+    }
+
+    // MARK: Failures
+
+    @Test func aFailureLeavesNothingAndIsShown() async throws {
+        try await withFixture(standIn: "nosuchfs:x") { fixture in
+            let driver = try fixture.start().nfsd
+            try await driver.create("web")
+            let message = try await refusal { _ = try await driver.mount("web", id: "a") }
+            #expect(message.hasPrefix("cannot mount nas:/export: "))
+            let volume = try driver.get("web")
+            #expect(volume.mountpoint == "")
+            #expect(volume.status?["references"] == 0)
+            #expect(volume.status?["lastFailure"]?.stringValue?.hasSuffix(message) == true)
+            #expect(fixture.names("mnt").isEmpty)
+            #expect(fixture.names("run/references").isEmpty)
+        }
+    }
+
+    @Test func aSuccessEndsTheFailure() async throws {
+        try await withFixture { fixture in
+            let driver = try fixture.start().nfsd
+            try await driver.create("web", options: ["device": "nas:/a", "subdir": "missing"])
+            _ = try await refusal { _ = try await driver.mount("web", id: "a") }
+            #expect(try driver.get("web").status?["lastFailure"] != nil)
+            try await driver.remove("web")
+            try await driver.create("web", options: ["device": "nas:/a", "subdir": "missing", "create": "true"])
+            _ = try await driver.mount("web", id: "a")
+            #expect(try driver.get("web").status?["lastFailure"] == nil)
+        }
+    }
+
+    /// Without it a restart would unmount below the container.
+    @Test func aReferenceThatCannotBeStoredIsNotGiven() async throws {
+        try await withFixture { fixture in
+            let driver = try fixture.start().nfsd
+            try await driver.create("web")
+            try removeEmptyFolder(fixture.folder.appending("run/references"))
+            let message = try await refusal { _ = try await driver.mount("web", id: "a") }
+            #expect(message.hasPrefix("cannot mount volume web: its reference cannot be stored: "))
+            #expect(try !fixture.isMounted("web"))
+            #expect(try driver.get("web").status?["references"] == 0)
+        }
+    }
+
+    /// Docker sends no unmount for a mount whose answer it did not wait for.
+    @Test func aCallerThatLeftHoldsNothing() async throws {
+        try await withFixture { fixture in
+            let driver = try fixture.start().nfsd
+            try await driver.create("web")
+            for _ in 0..<20 {
+                let late = Task {
+                    withUnsafeCurrentTask { $0?.cancel() }
+                    return try await driver.mount("web", id: "a")
+                }
+                let message = try await refusal { _ = try await late.value }
+                #expect(message.contains("the caller has gone"))
+                #expect(try !fixture.isMounted("web"))
+                #expect(try driver.get("web").status?["references"] == 0)
+                #expect(fixture.names("run/references").isEmpty)
+            }
+        }
+    }
+
+    @Test func aCallerThatLeftDoesNotTakeOthersMountsAlong() async throws {
+        try await withFixture { fixture in
+            let driver = try fixture.start().nfsd
+            try await driver.create("web")
+            _ = try await driver.mount("web", id: "a")
+            let late = Task {
+                withUnsafeCurrentTask { $0?.cancel() }
+                return try await driver.mount("web", id: "a")
+            }
+            _ = try await refusal { _ = try await late.value }
+            #expect(try fixture.isMounted("web"))
+            #expect(try driver.get("web").status?["references"] == 1)
+        }
+    }
+}
