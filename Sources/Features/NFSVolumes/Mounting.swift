@@ -70,7 +70,7 @@ extension NFSVolumes {
     /// The volume's mount, if the kernel has it; what it says is kept.
     private func standingMount(of name: VolumeName) throws(PluginError) -> MountTableEntry? {
         do throws(SystemError) {
-            let entry = try MountTable().topmost(at: settings.place(of: name).string)
+            let entry = try MountTable.topmost(at: settings.place(of: name).string)
             if let entry, !isOurs(entry) {
                 throw SystemError(
                     "mount", .resourceBusy, on: entry.mountPoint, hint: "\(entry.fileSystem) of somebody else is mounted there: unmount it")

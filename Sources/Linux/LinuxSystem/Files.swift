@@ -11,11 +11,13 @@ public func readWholeFile(_ path: FilePath, limit: Int) throws(SystemError) -> [
     let file = try openFile(path, O_RDONLY | O_CLOEXEC | O_NOCTTY)
     defer { Glibc.close(file) }
     var content: [UInt8] = []
-    var buffer = [UInt8](repeating: 0, count: 32 << 10)
+    var buffer = [UInt8](repeating: 0, count: 4 << 10)
     while true {
         let count = try systemCall("read", on: path.string) { Glibc.read(file, &buffer, buffer.count) }
         if count == 0 { return content }
         content.append(contentsOf: buffer[..<count])
+        // Most files are small; for the others, fewer calls.
+        if count == buffer.count && count < 1 << 20 { buffer = [UInt8](repeating: 0, count: count * 4) }
         if content.count > limit { throw SystemError("read", .fileTooLarge, on: path.string) }
     }
 }

@@ -183,9 +183,9 @@ extension SystemCallSequence {
         add("unlinkat", Int(__NR_unlinkat), on: operand, [.result(directory), .bytes(name), .value(0)], options: .mayFail)
     }
 
-    /// read(2), even after a failure.
+    /// read(2), only after a failure.
     public func read(_ descriptor: Call, into buffer: Buffer, operand: String) -> Call {
-        add("read", Int(__NR_read), on: operand, [.result(descriptor), .buffer(buffer), .value(buffer.count)], options: .final)
+        add("read", Int(__NR_read), on: operand, [.result(descriptor), .buffer(buffer), .value(buffer.count)], options: .onFailure)
     }
 
     /// fchdir(2): what follows may name things relative to this directory.

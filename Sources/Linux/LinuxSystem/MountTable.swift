@@ -48,6 +48,40 @@ public struct MountTable: Sendable {
         entries = bytes.split(separator: UInt8(ascii: "\n")).compactMap(Self.entry)
     }
 
+    /// What is mounted on top at exactly this path, for this process. Of a long table only this one line is taken apart.
+    ///
+    /// - Throws: `SystemError` of open(2) or read(2).
+    public static func topmost(at path: String) throws(SystemError) -> MountTableEntry? {
+        let wanted = escape(path)
+        var rest = try readWholeFile("/proc/self/mountinfo", limit: 64 << 20)[...]
+        while !rest.isEmpty {
+            if rest.last == UInt8(ascii: "\n") { rest.removeLast() }
+            let start = rest.lastIndex(of: UInt8(ascii: "\n")).map { $0 + 1 } ?? rest.startIndex
+            let line = rest[start...]
+            if mountPoint(of: line)?.elementsEqual(wanted) == true, let entry = entry(line) { return entry }
+            rest = rest[..<start]
+        }
+        return nil
+    }
+
+    /// The fifth field, as the kernel writes it.
+    private static func mountPoint(of line: ArraySlice<UInt8>) -> ArraySlice<UInt8>? {
+        var start = line.startIndex
+        for _ in 0..<4 {
+            guard let space = line[start...].firstIndex(of: UInt8(ascii: " ")) else { return nil }
+            start = space + 1
+        }
+        guard let end = line[start...].firstIndex(of: UInt8(ascii: " ")) else { return nil }
+        return line[start..<end]
+    }
+
+    private static func escape(_ path: String) -> [UInt8] {
+        path.utf8.flatMap { byte -> [UInt8] in
+            guard [0x20, 0x09, 0x0a, 0x5c].contains(byte) else { return [byte] }
+            return [UInt8(ascii: "\\")] + [byte >> 6, byte >> 3 & 7, byte & 7].map { UInt8(ascii: "0") + $0 }
+        }
+    }
+
     /// What is mounted on top at exactly this path.
     public func topmost(at path: String) -> MountTableEntry? { entries.last { $0.mountPoint == path } }
 

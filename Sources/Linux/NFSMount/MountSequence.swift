@@ -24,7 +24,7 @@ struct MountSequence {
     private static let logMessages = 8
     private static let logMessageSize = 4096
 
-    /// By the new mount API: nothing is visible on this host before move_mount(2), the last call.
+    /// By the new mount API: nothing is visible on this host before the server has answered.
     static func fsopen(_ parameters: KernelParameters, _ subdirectory: Subdirectory?, at target: String) -> MountSequence {
         var result = MountSequence()
         let sequence = result.sequence
@@ -36,14 +36,17 @@ struct MountSequence {
         for word in parameters.superblockWords { result.optionCalls[sequence.fsconfig(context, word, nil)] = word }
         result.serverCall = sequence.fsconfigCreate(context, on: parameters.source)
         let mount = sequence.fsmount(context, parameters.attributes, on: parameters.source)
+        sequence.moveMount(mount, to: target)
         if let subdirectory {
-            let first = mount.position + 1
+            // Before Linux 6.15 open_tree(2) clones only what is attached, so the export lies at the target for a moment;
+            // nobody has been told of the target yet.
+            let first = mount.position + 2
             let directory = subdirectory.open(below: mount, in: sequence)
             let tree = sequence.openTree(directory, on: subdirectory.path)
             result.subdirectoryCalls = first...tree.position
+            sequence.unmount(target, [.detach, .noFollow])
             sequence.moveMount(tree, to: target)
-        } else {
-            sequence.moveMount(mount, to: target)
+            sequence.unmount(target, [.detach, .noFollow], options: .onFailure)
         }
         for _ in 0..<logMessages {
             let buffer = sequence.buffer(logMessageSize)

@@ -199,7 +199,7 @@ public struct NFSMounter: Sendable {
     /// A container must never write to the local disk because a mount only seemed to succeed.
     private func verify(_ request: NFSMountRequest, fileSystems: Set<String>) throws(NFSMountError) -> MountTableEntry {
         do throws(SystemError) {
-            if let entry = try MountTable().topmost(at: request.target), fileSystems.contains(entry.fileSystem) { return entry }
+            if let entry = try MountTable.topmost(at: request.target), fileSystems.contains(entry.fileSystem) { return entry }
         } catch {
             throw NFSMountError(.other, "cannot mount \(request.source): the mount table cannot be read: \(error)")
         }

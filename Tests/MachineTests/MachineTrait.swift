@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+import Testing
+import TestSupport
+
+/// Gives a suite a virtual machine of its own, in which docker-nfsd is installed; it is gone afterwards.
+struct MachineTrait: SuiteTrait, TestScoping {
+    let name: String
+
+    func provideScope(for test: Test, testCase: Test.Case?, performing function: @Sendable () async throws -> Void) async throws {
+        let machine = VirtualMachine(name: name)
+        do {
+            try await machine.start()
+            try await Guest.$machine.withValue(machine) { try await function() }
+        } catch {
+            await machine.stop()
+            throw error
+        }
+        await machine.stop()
+    }
+}
+
+extension Trait where Self == MachineTrait {
+    /// - Parameter name: its host name.
+    static func machine(_ name: String) -> Self { MachineTrait(name: name) }
+}
+
+/// The machine of the suite that runs.
+enum Guest {
+    @TaskLocal static var machine: VirtualMachine?
+
+    /// What every script begins with: short words for what the tests do all the time.
+    private static let prelude = """
+        cd /root
+        volume() { docker volume create -d nfsd --opt server="${server:-127.0.0.1}" --opt path="${path:-/exports/data}" "$@"; }
+        # Mounts a volume as a container does, without the time that a container takes; prints what the driver answers.
+        driver() { printf 'POST /VolumeDriver.%s HTTP/1.1\\r\\nHost: plugin\\r\\nConnection: close\\r\\nContent-Length: %d\\r\\n\\r\\n%s' \\
+          "$1" "${#2}" "$2" | socat -t 120 - UNIX-CONNECT:/run/docker/plugins/nfsd.sock | sed '1,/^\\r$/d'; echo; }
+        mounts() { grep -c ' /var/lib/docker-volumes-nfsd/' /proc/self/mountinfo; }
+
+        """
+
+    /// Runs a script in the machine and gives its output and exit status.
+    static func run(_ script: String, limit: Int = 180) async throws -> CommandResult {
+        guard let machine else { throw MachineFailure(description: "this test belongs into a suite with the trait machine(…)") }
+        return try await machine.run(prelude + script, limit: limit)
+    }
+
+    /// Runs a script that must succeed, command by command.
+    @discardableResult
+    static func expect(_ script: String, limit: Int = 180, at location: SourceLocation = #_sourceLocation) async throws -> String {
+        let result = try await run("set -e\n" + script, limit: limit)
+        #expect(result.status == 0, "\(result)", sourceLocation: location)
+        return result.output
+    }
+}

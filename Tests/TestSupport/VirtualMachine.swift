@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+import Foundation
+
+/// A throw-away virtual machine with systemd, Docker and a kernel NFS server and client, and docker-nfsd installed in it as
+/// `make install` does. Scripts/machine has how it is made.
+public actor VirtualMachine {
+    private let folder: String
+    private var isRunning = false
+
+    public init(name: String) {
+        folder = NSTemporaryDirectory() + "docker-nfsd-\(name)-\(UUID().uuidString.prefix(8))"
+    }
+
+    /// Boots it and installs the program, its units and its manual; does nothing if that is done.
+    public func start() async throws {
+        if isRunning { return }
+        let stage = folder + "-stage"
+        try await expect(command(["make", "-C", Repository.root, "install", "DESTDIR=\(stage)"]), "make install")
+        try await expect(
+            command([Repository.root + "/Scripts/machine", "start", folder, "--payload", stage], limit: 400), "Scripts/machine start")
+        try? FileManager.default.removeItem(atPath: stage)
+        isRunning = true
+        try await expect(
+            run("cp -a /payload/. / && systemctl daemon-reload && systemctl enable --now docker-nfsd && systemctl is-active docker-nfsd"),
+            "installing docker-nfsd in the machine")
+    }
+
+    /// Runs a bash script in it as root.
+    ///
+    /// - Parameter limit: seconds; then the script is killed, and the status is 124.
+    public func run(_ script: String, limit: Int = 180) async throws -> CommandResult {
+        try await command(
+            [Repository.root + "/Scripts/machine", "exec", folder, "--timeout", String(limit)], input: script + "\n", limit: Double(limit + 30))
+    }
+
+    /// Cuts the power and boots again from the same disk.
+    public func reset() async throws {
+        try await expect(command([Repository.root + "/Scripts/machine", "reset", folder], limit: 400), "Scripts/machine reset")
+    }
+
+    public func stop() async {
+        isRunning = false
+        _ = try? await command([Repository.root + "/Scripts/machine", "stop", folder])
+    }
+
+    private func expect(_ result: CommandResult, _ what: String) async throws {
+        if result.status != 0 { throw MachineFailure(description: "\(what): \(result)") }
+    }
+}
+
+public struct MachineFailure: Error, CustomStringConvertible {
+    public let description: String
+
+    public init(description: String) { self.description = description }
+}
