@@ -22,7 +22,7 @@ import Testing
             for level in 0..<120 {
                 try makeFolder(FilePath(place), mode: 0o755)
                 try makeFile("\(place)/file \(level)")
-                try makeFolder(FilePath("\(place)/empty"), mode: 0)
+                try makeFolder(FilePath("\(place)/empty"), mode: 0o700)
                 place += "/d"
             }
             try makeFolders(folder.appending("victim2/d"))
