@@ -29,7 +29,8 @@ build_warm_state() {
     new_machine
     machine_accelerator=$(accelerator)
     truncate -s "$payload_size" "$folder/payload.img"
-    make_overlay "$cache/image/root.img" raw "$folder/disk.qcow2"
+    # Named from the overlay's own folder, so that the cache can be moved.
+    make_overlay ../image/root.img raw "$folder/disk.qcow2"
     trap 'abandon "$folder"' EXIT
     launch "$folder"
     await_boot "$folder"
