@@ -32,12 +32,13 @@ extension DockerTests.Conformance {
             try await engine.docker("run", "--name", "first", "--volume", "work:/data", "busybox", "true")
             try await engine.docker("start", "--attach", "first")
             try await engine.shell("true", in: "work")
+            try await engine.removeContainer("first")
             let ids = calls.calls("Mount").map(\.id)
             #expect(ids.count == 3)
-            #expect(ids == calls.calls("Unmount").map(\.id))
+            #expect(Set(ids) == Set(calls.calls("Unmount").map(\.id)))
+            #expect(calls.count("Unmount") == 3)
             #expect(ids.allSatisfy { $0?.wholeMatch(of: /[0-9a-f]{64}/) != nil }, "\(ids)")
             #expect(ids[2] != ids[0])
-            try await engine.removeContainer("first")
             try await engine.removeVolumes("work")
         }
     }
@@ -112,8 +113,8 @@ extension DockerTests.Conformance {
             try await engine.startContainer("user", "work")
             #expect(calls.count("Mount") == 1)
             try await engine.docker("cp", "user:/data", engine.host.scratch + "/copy")
+            try await eventually("the first Unmount comes") { calls.count("Unmount") == 1 }
             #expect(calls.count("Mount") == 2)
-            #expect(calls.count("Unmount") == 1)
             #expect(try engine.mountedVolumes() == ["work"])
             try await engine.docker("kill", "user")
             try await eventually("the second Unmount comes") { calls.count("Unmount") == 2 }

@@ -132,6 +132,22 @@ extension DockerTests {
             }
         }
 
+        @Test("A container that dockerd's end has killed and that never starts again does not keep its volume", arguments: [false, true])
+        func containerNeverStartsAgain(isDriverKilledToo: Bool) async throws {
+            try await DockerEngine.with { engine in
+                try await engine.createVolume("work")
+                try await engine.startContainer("user", "work")
+                try await engine.killEngine()
+                try await engine.startEngine()
+                if isDriverKilledToo {
+                    try await engine.killDriver()
+                    try await engine.startDriver()
+                }
+                try await engine.removeContainer("user")
+                try await engine.removeVolumes("work")
+            }
+        }
+
         @Test("A container ends while dockerd with live-restore is away")
         func containerEndsMeanwhile() async throws {
             try await withContainer(Self.liveRestore, containerLives: false) { engine in

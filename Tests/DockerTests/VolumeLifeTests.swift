@@ -102,6 +102,11 @@ extension DockerTests {
                 #expect(try await engine.listedVolumes() == ["docker-nfsd two", "nfsd one"])
                 #expect(try await engine.inspect("volume", "one")["Driver"] == "nfsd")
                 #expect(try await engine.inspect("volume", "two")["Driver"] == "docker-nfsd")
+                // Docker would show a volume that both list once, under one of them.
+                for (driver, volume) in [("nfsd", "one"), ("docker-nfsd", "two")] {
+                    let volumes = try await engine.callDriver("VolumeDriver.List", [:], driver: driver)["Volumes"]!.arrayValue!
+                    #expect(volumes.map { $0["Name"] } == [.string(volume)])
+                }
                 try await engine.shell("echo shared > /data/file", in: "one")
                 #expect(try await engine.shell("cat /data/file", in: "two") == "shared", "the same export")
 

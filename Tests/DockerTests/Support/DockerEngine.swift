@@ -55,10 +55,10 @@ final class DockerEngine: Sendable {
         do {
             let host = try await PrivateHost()
             cleanup.add { try removeScratch(host) }
-            let device = try await StandIn.make(in: host.scratch)
-            cleanup.add { try await StandIn.detach(device) }
             cleanup.add { try await host.end() }
-            let engine = DockerEngine(host: host, device: device, settings: settings)
+            let standIn = try await StandIn(in: host.scratch)
+            cleanup.add { standIn.release() }
+            let engine = DockerEngine(host: host, device: standIn.device, settings: settings)
             do {
                 try await engine.start(cleanup)
                 try await body(engine)
