@@ -53,6 +53,7 @@ demo: build ## Show it at work: the README's example in a virtual machine
 .PHONY: bench
 bench: build ## Measure it against its peers
 	$(MAKE) -C Benchmarks run DAEMON=$(CURDIR)/$(BINARY)
+	$(MAKE) -C Benchmarks run-machine DAEMON=$(CURDIR)/$(BINARY)
 
 .PHONY: install
 install: ## Install the program, its units and its manual (after make; as root)

@@ -9,7 +9,8 @@ extension MachineTests {
         /// Starts a container on a volume with these options.
         ///
         /// - Returns: what Docker prints, and the seconds that it took.
-        private func start(_ options: String, before: String = "true", after: String = "true") async throws -> (text: String, seconds: Int) {
+        private func start(_ options: String, before: String = "true", after: String = "true") async throws -> (text: String, seconds: Int)
+        {
             let result = try await Guest.run(
                 """
                 \(before)
@@ -26,16 +27,33 @@ extension MachineTests {
 
         private static let server = "--opt server=127.0.0.1 --opt path=/exports/data"
 
-        @Test("each failure says its cause and the next step", arguments: [
-            ("--opt server=no-such-host.invalid --opt path=/exports/data",
-             ["cannot mount no-such-host.invalid:/exports/data", "the server name no-such-host.invalid does not resolve", "check its spelling and this host's DNS"]),
-            ("--opt server=127.0.0.5 --opt path=/exports/data --opt o=port=2055",
-             ["127.0.0.5: Connection refused (ECONNREFUSED)", "is the NFS server running there"]),
-            ("--opt server=127.0.0.1 --opt path=/exports/nothing",
-             ["has no export /exports/nothing", "ENOENT", "look at exportfs -v on the server"]),
-            ("\(server) --opt o=wsize=abc", ["option wsize=abc is refused", "the kernel says \"nfs4: Bad value for 'wsize'\"", "correct it in the volume's options"]),
-            ("\(server) --opt o=frobnicate=7", ["option frobnicate=7 is refused", "Unknown parameter 'frobnicate'"]),
-        ])
+        @Test(
+            "each failure says its cause and the next step",
+            arguments: [
+                (
+                    "--opt server=no-such-host.invalid --opt path=/exports/data",
+                    [
+                        "cannot mount no-such-host.invalid:/exports/data", "the server name no-such-host.invalid does not resolve",
+                        "check its spelling and this host's DNS",
+                    ]
+                ),
+                (
+                    "--opt server=127.0.0.5 --opt path=/exports/data --opt o=port=2055",
+                    ["127.0.0.5: Connection refused (ECONNREFUSED)", "is the NFS server running there"]
+                ),
+                (
+                    "--opt server=127.0.0.1 --opt path=/exports/nothing",
+                    ["has no export /exports/nothing", "ENOENT", "look at exportfs -v on the server"]
+                ),
+                (
+                    "\(server) --opt o=wsize=abc",
+                    [
+                        "option wsize=abc is refused", "the kernel says \"nfs4: Bad value for 'wsize'\"",
+                        "correct it in the volume's options",
+                    ]
+                ),
+                ("\(server) --opt o=frobnicate=7", ["option frobnicate=7 is refused", "Unknown parameter 'frobnicate'"]),
+            ])
         func causes(options: String, words: [String]) async throws {
             let (text, seconds) = try await start(options)
             for word in words { #expect(text.contains(word), "\(word) is missing in: \(text)") }
@@ -45,12 +63,17 @@ extension MachineTests {
         @Test("a server without a route, and one that is down, are errors in seconds")
         func serverIsDown() async throws {
             let noRoute = try await start(
-                "--opt server=10.98.0.1 --opt path=/x", before: "ip route add unreachable 10.98.0.0/24", after: "ip route del unreachable 10.98.0.0/24")
-            #expect(noRoute.text.contains("10.98.0.1: No route to host (EHOSTUNREACH)") && noRoute.text.contains("check this host's network and routes"), "\(noRoute.text)")
+                "--opt server=10.98.0.1 --opt path=/x", before: "ip route add unreachable 10.98.0.0/24",
+                after: "ip route del unreachable 10.98.0.0/24")
+            #expect(
+                noRoute.text.contains("10.98.0.1: No route to host (EHOSTUNREACH)")
+                    && noRoute.text.contains("check this host's network and routes"), "\(noRoute.text)")
             let down = try await start(
                 "--opt server=10.99.0.1 --opt path=/x", before: "ip route add 10.99.0.0/24 dev lo; iptables -A OUTPUT -d 10.99.0.1 -j DROP",
                 after: "iptables -D OUTPUT -d 10.99.0.1 -j DROP; ip route del 10.99.0.0/24 dev lo")
-            #expect(down.text.contains("no answer to the connection within 5 s") && down.text.contains("does a firewall let TCP port 2049 through?"), "\(down.text)")
+            #expect(
+                down.text.contains("no answer to the connection within 5 s")
+                    && down.text.contains("does a firewall let TCP port 2049 through?"), "\(down.text)")
             #expect((0...30).contains(noRoute.seconds) && (5...30).contains(down.seconds), "\(noRoute.seconds) s, \(down.seconds) s")
         }
 
@@ -58,7 +81,8 @@ extension MachineTests {
         func denied(version: String) async throws {
             let (text, _) = try await start(
                 "--opt server=127.0.0.1 --opt path=/exports/private --opt nfsvers=\(version)",
-                before: "mkdir -p /exports/private /etc/exports.d; echo '/exports/private 192.0.2.1(rw)' > /etc/exports.d/private.exports; exportfs -ra",
+                before:
+                    "mkdir -p /exports/private /etc/exports.d; echo '/exports/private 192.0.2.1(rw)' > /etc/exports.d/private.exports; exportfs -ra",
                 after: "rm /etc/exports.d/private.exports; exportfs -ra")
             #expect(text.contains("denies this host (127.0.0.1) access to /exports/private: Permission denied (EACCES)"), "\(text)")
             #expect(text.contains("/etc/exports needs a line such as \"/exports/private 127.0.0.1(rw)\", then exportfs -ra"), "\(text)")
@@ -66,14 +90,16 @@ extension MachineTests {
 
         @Test("a version that the server does not offer is named, and auto finds one that it does")
         func versionNotOffered() async throws {
-            let without = "rpc.nfsd 0; echo -4.2 > /proc/fs/nfsd/versions; rpc.nfsd 4"
+            let without = "rpc.nfsd 0; rpc.nfsd -N 4.2 4"
             let (text, _) = try await start("\(Self.server) --opt nfsvers=4.2", before: without)
-            #expect(text.contains("NFS version 4.2 is not offered by 127.0.0.1") && text.contains("give nfsvers=auto or a version that the server has"), "\(text)")
+            #expect(
+                text.contains("NFS version 4.2 is not offered by 127.0.0.1")
+                    && text.contains("give nfsvers=auto or a version that the server has"), "\(text)")
             let found = try await Guest.run(
                 """
                 volume --opt nfsvers=auto found >/dev/null; driver Mount '{"Name":"found","ID":"1"}'; docker volume inspect -f '{{.Status.nfsvers}}' found
                 driver Unmount '{"Name":"found","ID":"1"}' >/dev/null; docker volume rm found >/dev/null
-                rpc.nfsd 0; echo +4.2 > /proc/fs/nfsd/versions; rpc.nfsd 4
+                rpc.nfsd 0; rpc.nfsd -V 4.2 4
                 """)
             #expect(found.output.contains("\n4.1\n"), "\(found)")
         }
@@ -81,7 +107,9 @@ extension MachineTests {
         @Test("version 3 without rpc.statd says what to do, and works with nolock")
         func lockService() async throws {
             let (text, _) = try await start("\(Self.server) --opt nfsvers=3", before: "systemctl stop rpc-statd", after: "true")
-            #expect(text.contains("NFS version 3 needs rpc.statd on this host for file locks") && text.contains("systemctl start rpc-statd"), "\(text)")
+            #expect(
+                text.contains("NFS version 3 needs rpc.statd on this host for file locks") && text.contains("systemctl start rpc-statd"),
+                "\(text)")
             let works = try await Guest.run(
                 """
                 volume --opt nfsvers=3 --opt o=nolock works >/dev/null; driver Mount '{"Name":"works","ID":"1"}'; driver Unmount '{"Name":"works","ID":"1"}' >/dev/null
@@ -93,9 +121,13 @@ extension MachineTests {
         @Test("a listener that is mute is told at once; a server that goes mute in the mount is killed in time, and holds up nobody else")
         func muteServers() async throws {
             let (text, seconds) = try await start(
-                "\(Self.server) --opt o=port=2050", before: "socat TCP-LISTEN:2050,bind=127.0.0.1,fork,reuseaddr SYSTEM:'sleep 100' >/dev/null 2>&1 & echo $! > /tmp/mute; sleep 1",
+                "\(Self.server) --opt o=port=2050",
+                before:
+                    "socat TCP-LISTEN:2050,bind=127.0.0.1,fork,reuseaddr SYSTEM:'sleep 100' >/dev/null 2>&1 & echo $! > /tmp/mute; sleep 1",
                 after: "kill $(cat /tmp/mute)")
-            #expect(text.contains("connected, but no answer to a call within 5 s") && text.contains("something listens there but does not speak NFS"), "\(text)")
+            #expect(
+                text.contains("connected, but no answer to a call within 5 s")
+                    && text.contains("something listens there but does not speak NFS"), "\(text)")
             #expect((5...30).contains(seconds), "took \(seconds) s")
 
             // Answers the first call of a connection, which is the question whether it lives, and none after that.
@@ -121,7 +153,9 @@ extension MachineTests {
                 """#)
             #expect(half.output.contains("took the connection but did not complete the mount within"), "\(half)")
             #expect(half.output.contains("good\nhalf\nnot mounted\nmemory "), "answers from memory waited: \(half)")
-            #expect(half.output.contains("{\"Mountpoint\":\"/var/lib/docker-volumes-nfsd/good\",\"Err\":\"\"}"), "the other server's volume did not mount: \(half)")
+            #expect(
+                half.output.contains("{\"Mountpoint\":\"/var/lib/docker-volumes-nfsd/good\",\"Err\":\"\"}"),
+                "the other server's volume did not mount: \(half)")
             #expect(half.output.contains("no process is left") && half.output.hasSuffix("0\n"), "\(half)")
         }
 

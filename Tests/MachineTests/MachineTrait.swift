@@ -35,7 +35,7 @@ enum Guest {
         volume() { docker volume create -d nfsd --opt server="${server:-127.0.0.1}" --opt path="${path:-/exports/data}" "$@"; }
         # Mounts a volume as a container does, without the time that a container takes; prints what the driver answers.
         driver() { printf 'POST /VolumeDriver.%s HTTP/1.1\\r\\nHost: plugin\\r\\nConnection: close\\r\\nContent-Length: %d\\r\\n\\r\\n%s' \\
-          "$1" "${#2}" "$2" | socat -t 120 - UNIX-CONNECT:/run/docker/plugins/nfsd.sock | sed '1,/^\\r$/d'; echo; }
+          "$1" "${#2}" "$2" | socat -t 120 STDIO,ignoreeof UNIX-CONNECT:/run/docker/plugins/nfsd.sock | sed '1,/^\\r$/d'; echo; }
         mounts() { grep -c ' /var/lib/docker-volumes-nfsd/' /proc/self/mountinfo; }
 
         """

@@ -17,7 +17,8 @@ extension MachineTests {
                   -v readonly:/readonly:nocopy -v local:/local alpine sleep 1000
                 """)
             for (volume, version) in [
-                ("v3", "3"), ("v4.0", "4.0"), ("v4.1", "4.1"), ("v4.2", "4.2"), ("vauto", "4.2"), ("six", "4.1"), ("six3", "3"), ("local", "4.2"),
+                ("v3", "3"), ("v4.0", "4.0"), ("v4.1", "4.1"), ("v4.2", "4.2"), ("vauto", "4.2"), ("six", "4.1"), ("six3", "3"),
+                ("local", "4.2"),
             ] {
                 let inspected = try await Guest.expect("docker volume inspect -f '{{json .Status}}' \(volume)")
                 #expect(inspected.contains("\"nfsvers\":\"\(version)\""), "\(volume): \(inspected)")
@@ -29,7 +30,8 @@ extension MachineTests {
             #expect(local.contains("hard") && local.contains("timeo=100"), "\(local)")
 
             let shared = try await Guest.expect(
-                "docker exec all sh -c 'echo one text > /v3/shared; for d in /v3 /v4.0 /v4.1 /v4.2 /vauto /six /six3 /readonly /local; do cat $d/shared; done'")
+                "docker exec all sh -c 'echo one text > /v3/shared; for d in /v3 /v4.0 /v4.1 /v4.2 /vauto /six /six3 /readonly /local; do cat $d/shared; done'"
+            )
             #expect(shared.split(separator: "\n").filter { $0 == "one text" }.count == 9, "\(shared)")
             let refused = try await Guest.run("docker exec all sh -c 'echo x > /readonly/shared'")
             #expect(refused.status != 0 && refused.output.contains("Read-only file system"), "\(refused)")
@@ -45,7 +47,9 @@ extension MachineTests {
             #expect(after == "0\n", "mounts, folders or volumes are left: \(after)")
         }
 
-        @Test("a subdirectory is made with mode and owner, never outside the export, and archived, deleted or kept at removal", arguments: ["fsopen", "mount"])
+        @Test(
+            "a subdirectory is made with mode and owner, never outside the export, and archived, deleted or kept at removal",
+            arguments: ["fsopen", "mount"])
         func subdirectories(method: String) async throws {
             try await Guest.expect(
                 """
@@ -56,7 +60,8 @@ extension MachineTests {
                   driver Mount "{\\"Name\\":\\"s$policy\\",\\"ID\\":\\"1\\"}"
                 done
                 """)
-            let made = try await Guest.expect("stat -c '%n %a %u %g' /exports/data/deep/*; grep -c ':/exports/data/deep/delete' /proc/self/mountinfo")
+            let made = try await Guest.expect(
+                "stat -c '%n %a %u %g' /exports/data/deep/*; grep -c ':/exports/data/deep/delete' /proc/self/mountinfo")
             #expect(
                 made == ["archive", "delete", "retain"].map { "/exports/data/deep/\($0) 2750 1000 1001\n" }.joined() + "1\n", "\(made)")
             let removed = try await Guest.expect(
@@ -70,11 +75,13 @@ extension MachineTests {
                 """)
             #expect(removed == "archived-archive-TIME\nretain\nkept\nkept\n0\n", "\(removed)")
             for (subdirectory, words) in [
-                ("outside", "symbolic links are not followed"), ("outside/new", "symbolic links are not followed"), ("deep/missing", "does not exist in the export"),
+                ("outside", "symbolic links are not followed"), ("outside/new", "symbolic links are not followed"),
+                ("deep/missing", "does not exist in the export"),
             ] {
                 let create = subdirectory == "outside/new" ? "--opt create=true" : ""
                 let answer = try await Guest.run(
-                    "volume --opt subdir=\(subdirectory) \(create) bad >/dev/null; driver Mount '{\"Name\":\"bad\",\"ID\":\"1\"}'; docker volume rm bad >/dev/null; mounts; ls -d /etc/new")
+                    "volume --opt subdir=\(subdirectory) \(create) bad >/dev/null; driver Mount '{\"Name\":\"bad\",\"ID\":\"1\"}'; docker volume rm bad >/dev/null; mounts; ls -d /etc/new"
+                )
                 #expect(answer.output.contains(words) && answer.output.contains("\n0\n"), "\(subdirectory): \(answer)")
                 #expect(answer.output.contains("cannot access '/etc/new'"), "\(answer)")
             }
@@ -95,7 +102,9 @@ extension MachineTests {
                         """))
             }
             #expect(seen[0] == seen[1])
-            #expect(seen[0].contains("ro,nosuid,nodev,noatime") && seen[0].contains("timeo=300,retrans=4") && seen[0].contains("soft"), "\(seen[0])")
+            #expect(
+                seen[0].contains("ro,nosuid,nodev,noatime") && seen[0].contains("timeo=300,retrans=4") && seen[0].contains("soft"),
+                "\(seen[0])")
         }
 
         @Test("many volumes mount at the same time, and two requests for one make one mount")

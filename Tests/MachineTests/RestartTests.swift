@@ -9,8 +9,10 @@ extension MachineTests {
         @Test(
             "after a restart the volume is listed once, a new container finds its data, and removal leaves nothing",
             arguments: [
-                "systemctl restart docker-nfsd", "systemctl kill -s KILL docker-nfsd; sleep 2; systemctl is-active docker-nfsd || systemctl start docker-nfsd",
-                "systemctl restart docker", "systemctl restart docker-nfsd; systemctl restart docker", "systemctl restart docker; systemctl restart docker-nfsd",
+                "systemctl restart docker-nfsd",
+                "systemctl kill -s KILL docker-nfsd; sleep 2; systemctl is-active docker-nfsd || systemctl start docker-nfsd",
+                "systemctl restart docker", "systemctl restart docker-nfsd; systemctl restart docker",
+                "systemctl restart docker; systemctl restart docker-nfsd",
                 "systemctl kill -s KILL docker; until docker info >/dev/null 2>&1; do sleep 0.5; systemctl start docker; done",
             ])
         func restarts(commands: String) async throws {

@@ -22,7 +22,11 @@ public actor VirtualMachine {
         try? FileManager.default.removeItem(atPath: stage)
         isRunning = true
         try await expect(
-            run("cp -a /payload/. / && systemctl daemon-reload && systemctl enable --now docker-nfsd && systemctl is-active docker-nfsd"),
+            run(
+                """
+                tar -C /payload -c . | tar -C / -x --no-overwrite-dir --keep-directory-symlink && sync
+                systemctl daemon-reload && systemctl enable --now docker-nfsd && systemctl is-active docker-nfsd
+                """),
             "installing docker-nfsd in the machine")
     }
 
@@ -31,7 +35,8 @@ public actor VirtualMachine {
     /// - Parameter limit: seconds; then the script is killed, and the status is 124.
     public func run(_ script: String, limit: Int = 180) async throws -> CommandResult {
         try await command(
-            [Repository.root + "/Scripts/machine", "exec", folder, "--timeout", String(limit)], input: script + "\n", limit: Double(limit + 30))
+            [Repository.root + "/Scripts/machine", "exec", folder, "--timeout", String(limit)], input: script + "\n",
+            limit: Double(limit + 30))
     }
 
     /// Cuts the power and boots again from the same disk.

@@ -79,7 +79,9 @@ struct Status: AsyncParsableCommand {
 struct Doctor: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Check this host, and an export if one is given.",
-        discussion: "With SERVER:/PATH the name is resolved, the server asked, and the export mounted once and unmounted again. Exits with 1 if anything failed.")
+        discussion:
+            "With SERVER:/PATH the name is resolved, the server asked, and the export mounted once and unmounted again. Exits with 1 if anything failed."
+    )
     @Argument(help: "An export, as HOST:/PATH, 192.0.2.1:/PATH or [2001:db8::1]:/PATH.") var export: String?
     @Option(name: .customShort("o"), help: "Mount options for the trial, as in --opt o=….") var mountOptions: String?
     @OptionGroup var flags: SettingFlags

@@ -49,7 +49,8 @@ enum Daemon {
         environment[standIn] = getenv(standIn).map { String(cString: $0) }
         let chosen = file ?? getenv("DOCKER_NFSD_CONFIG").map { String(cString: $0) }
         return try DaemonSettings(
-            file: chosen.map { FilePath($0) } ?? DaemonSettings.defaultFile, fileIsRequired: chosen != nil, environment: environment, flags: flags)
+            file: chosen.map { FilePath($0) } ?? DaemonSettings.defaultFile, fileIsRequired: chosen != nil, environment: environment,
+            flags: flags)
     }
 
     static func fail(_ error: any Error) -> Never {
