@@ -77,6 +77,17 @@ extension DockerTests {
             }
         }
 
+        @Test("docker-nfsd is away for longer than Docker tries to tell it that the container has ended")
+        func driverIsAwayTooLong() async throws {
+            try await withContainer(containerLives: false) { engine in
+                try await engine.stopDriver()
+                try await engine.docker("stop", "user")
+                try await eventually("Docker gives up", within: .seconds(40)) { engine.engineLog.contains("Failed to umount volumes") }
+                try await engine.startDriver()
+                #expect(try await engine.status(of: "work")["references"] == 1, "or this tests nothing")
+            }
+        }
+
         @Test("dockerd is stopped, its containers with it, and comes back")
         func engineStops() async throws {
             try await withContainer(containerLives: false) { engine in

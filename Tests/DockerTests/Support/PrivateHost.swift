@@ -22,20 +22,29 @@ final class PrivateHost: Sendable {
     /// On tmpfs: quick, and gone with the namespace.
     static let folder = "/run/test"
 
-    private static let setup = """
+    /// Takes the folder of temporary files as its argument.
+    private static let setup = #"""
         set -e
+        # A copy of a mount keeps it alive: what other tests and engines have mounted is not held here.
+        others=()
+        while read -r _ _ _ _ place _; do
+          printf -v place %b "$place"
+          case $place in "$1"/* | /run/* | /var/lib/docker/* | /var/lib/containerd/*) others+=("$place") ;; esac
+        done </proc/self/mountinfo
+        [ ${#others[@]} -eq 0 ] || umount --lazy "${others[@]}" 2>/dev/null || true
         mount -t tmpfs -o mode=755 tmpfs /run
-        mkdir -p /run/lock /run/docker/plugins \(folder)/etc \(folder)/etc-work
-        mount -t overlay -o lowerdir=/etc,upperdir=\(folder)/etc,workdir=\(folder)/etc-work overlay /etc
+        mkdir -p /run/lock /run/docker/plugins \#(folder)/etc \#(folder)/etc-work
+        mount -t overlay -o lowerdir=/etc,upperdir=\#(folder)/etc,workdir=\#(folder)/etc-work overlay /etc
         rm -rf /etc/docker
         mkdir /etc/docker
         ip link set lo up 2>/dev/null || true
         echo ready
         read -r _ || true
-        """
+        """#
 
     init() async throws {
-        var template = Array(FileManager.default.temporaryDirectory.appendingPathComponent("nfsd-test-XXXXXX").path.utf8CString)
+        let temporary = FileManager.default.temporaryDirectory
+        var template = Array(temporary.appendingPathComponent("nfsd-test-XXXXXX").path.utf8CString)
         guard mkdtemp(&template) != nil else { throw Trouble("mkdtemp: \(String(cString: strerror(errno)))") }
         scratch = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
         name = URL(fileURLWithPath: scratch).lastPathComponent
@@ -49,7 +58,7 @@ final class PrivateHost: Sendable {
         holder = try SpawnedProcess(
             [
                 "unshare", "--mount", "--net", "--pid", "--fork", "--kill-child", "--mount-proc", "--propagation", "private", "bash", "-c",
-                Self.setup,
+                Self.setup, "bash", temporary.path,
             ],
             input: pair[0], log: log)
         do {
