@@ -105,10 +105,10 @@ extension SystemCallSequence {
             [.string(source), .string(target), .string(type), .value(Int(flags.rawValue)), data.map(Argument.string) ?? .value(0)])
     }
 
-    /// umount2(2).
+    /// umount2(2), if there is a condition only if it succeeded.
     @discardableResult
-    public func unmount(_ target: String, _ flags: UnmountFlags, options: Options = []) -> Call {
-        add("umount2", Int(__NR_umount2), on: target, [.string(target), .value(flags.rawValue)], options: options)
+    public func unmount(_ target: String, _ flags: UnmountFlags, options: Options = [], if condition: Call? = nil) -> Call {
+        add("umount2", Int(__NR_umount2), on: target, [.string(target), .value(flags.rawValue)], options: options, if: condition)
     }
 
     /// openat(2) of one directory below another, or of an absolute path: O_PATH, no symbolic link is followed.

@@ -36,7 +36,7 @@ struct MountSequence {
         for word in parameters.superblockWords { result.optionCalls[sequence.fsconfig(context, word, nil)] = word }
         result.serverCall = sequence.fsconfigCreate(context, on: parameters.source)
         let mount = sequence.fsmount(context, parameters.attributes, on: parameters.source)
-        sequence.moveMount(mount, to: target)
+        let attached = sequence.moveMount(mount, to: target)
         if let subdirectory {
             // Before Linux 6.15 open_tree(2) clones only what is attached, so the export lies at the target for a moment;
             // nobody has been told of the target yet.
@@ -46,7 +46,7 @@ struct MountSequence {
             result.subdirectoryCalls = first...tree.position
             sequence.unmount(target, [.detach, .noFollow])
             sequence.moveMount(tree, to: target)
-            sequence.unmount(target, [.detach, .noFollow], options: .onFailure)
+            sequence.unmount(target, [.detach, .noFollow], options: .onFailure, if: attached)
         }
         for _ in 0..<logMessages {
             let buffer = sequence.buffer(logMessageSize)
