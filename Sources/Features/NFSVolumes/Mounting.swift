@@ -41,7 +41,14 @@ extension NFSVolumes {
         guard let record = record(name) else { throw PluginError("no such volume: \(name)") }
         if let busy = record.busy { throw PluginError("volume \(name) cannot be mounted now: \(busy)") }
         let place = settings.place(of: name)
-        if try standingMount(of: name) == nil {
+        var isMounted = try standingMount(of: name) != nil
+        if isMounted, record.references.isEmpty {
+            // A daemon that was killed while it mounted left it; it may be the export in the place of a subdirectory of it.
+            logger.notice("volume \(name): mounted without a reference; unmounting it first")
+            if let failure = unmountInKernel(name) { throw PluginError("cannot mount volume \(name): \(failure)") }
+            isMounted = false
+        }
+        if !isMounted {
             if record.isMounted { logger.warning("volume \(name) was unmounted by somebody else at \(place); mounting it again") }
             try mountInKernel(record.definition, cancellation)
         }
