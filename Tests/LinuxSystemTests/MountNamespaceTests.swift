@@ -35,7 +35,7 @@ struct MountNamespaceTests {
         sequence.waitForEver()
         let stop = try Cancellation()
         async let running: SequenceEnd = BlockingThread.run(named: "named") {
-            try sequence.run(until: Deadline(after: .seconds(60)), cancellation: stop)
+            try sequence.run(until: Deadline(after: .seconds(1000)), cancellation: stop)
         }
         try await waitForProcesses(named: name, count: 1, inCall: CallNumber.ppoll)
         stop.cancel()
@@ -49,16 +49,16 @@ struct MountNamespaceTests {
         let compact = timestamp(compact: true)
         let parser = ISO8601DateFormatter()
         let date = try #require(parser.date(from: text))
-        #expect(date > before && date.timeIntervalSinceNow < 2)
+        #expect(date > before && date.timeIntervalSinceNow < 60)
         parser.formatOptions = [.withYear, .withMonth, .withDay, .withTime, .withTimeZone]
         let compactDate = try #require(parser.date(from: compact))
-        #expect(compactDate >= date && compactDate.timeIntervalSince(date) < 5)
+        #expect(compactDate >= date && compactDate.timeIntervalSince(date) < 60)
         #expect(compact.utf8.allSatisfy { $0 != UInt8(ascii: ":") && $0 != UInt8(ascii: "/") })
     }
 
     @Test func countsSecondsSinceTheBoot() throws {
         let uptime = String(decoding: try readWholeFile("/proc/uptime", limit: 256), as: UTF8.self)
         let seconds = try #require(uptime.split(separator: ".").first.flatMap { Int($0) })
-        #expect(abs(secondsSinceBoot() - seconds) <= 5)
+        #expect(abs(secondsSinceBoot() - seconds) <= 60)
     }
 }

@@ -88,6 +88,27 @@ struct MountTableTests {
         #expect(table.mounts(below: "/m").map(\.source) == ["first", "inner", "second"])
     }
 
+    /// The one that takes only one line apart must find what the other finds.
+    @Test(.needs(.root)) func bothWaysOfLookingFindTheSame() async throws {
+        try await withScratchFolder { folder in
+            let names = ["plain", "a b", "tab\tnewline\n", #"back\slash\040"#, "hash#", "ä", "a", "a bc"]
+            for name in names {
+                let place = folder.appending(name).string
+                try #require(mkdir(place, 0o700) == 0)
+                if name == "a" { continue }
+                for source in ["lower", "upper"] { try #require(mount(source, place, "tmpfs", 0, nil) == 0) }
+            }
+            let table = try MountTable()
+            for name in names {
+                let place = folder.appending(name).string
+                let found = try MountTable.topmost(at: place)
+                #expect(found == table.topmost(at: place))
+                #expect(found?.source == (name == "a" ? nil : "upper"))
+            }
+            #expect(try MountTable.topmost(at: "/proc") != nil)
+        }
+    }
+
     @Test func readsThatOfThisProcessAndOfOthers() throws {
         #expect(try MountTable().topmost(at: "/proc")?.fileSystem == "proc")
         #expect(try MountTable(of: getpid()).entries.isEmpty == false)

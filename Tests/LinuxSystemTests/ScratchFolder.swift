@@ -53,7 +53,7 @@ func uniqueProcessName() -> String { "t" + String(String(UInt64.random(in: 0 ...
 /// Waits, on a thread of its own, until so many processes of this name wait in a system call. /proc/PID/syscall has no
 /// event to wait for.
 func waitForProcesses(named name: String, count: Int, inCall number: Int) async throws {
-    let limit = Deadline(after: .seconds(60))
+    let limit = Deadline(after: .seconds(200))
     let found = try await BlockingThread.run(named: "wait") {
         while !limit.hasPassed {
             let waiting = MountNamespace.processes(named: name).filter { process in

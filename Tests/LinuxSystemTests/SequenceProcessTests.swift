@@ -7,7 +7,7 @@ import SystemPackage
 import Testing
 
 /// How the process that makes the calls lives and dies.
-@Suite(.timeLimit(.minutes(2))) struct SequenceProcessTests {
+@Suite(.timeLimit(.minutes(5))) struct SequenceProcessTests {
     private func reason(_ end: SequenceEnd) -> SequenceKillReason? {
         if case .killed(let reason) = end { reason } else { nil }
     }
@@ -41,7 +41,7 @@ import Testing
         sequence.nameProcess(name)
         sequence.waitForEver()
         let cancellation = try Cancellation()
-        let limit = Deadline(after: .seconds(100))
+        let limit = Deadline(after: .seconds(1000))
         async let end: SequenceEnd = BlockingThread.run(named: "cancelled") { try sequence.run(until: limit, cancellation: cancellation) }
         try await waitForProcesses(named: name, count: 1, inCall: CallNumber.ppoll)
         cancellation.cancel()
@@ -56,7 +56,7 @@ import Testing
         sequence.waitForEver()
         let cancellation = try Cancellation()
         cancellation.cancel()
-        #expect(reason(try sequence.run(until: Deadline(after: .seconds(100)), cancellation: cancellation)) == .cancelled)
+        #expect(reason(try sequence.run(until: Deadline(after: .seconds(1000)), cancellation: cancellation)) == .cancelled)
     }
 
     /// Otherwise a caller's connection would stay open as long as a server is dead.
@@ -70,12 +70,12 @@ import Testing
         sequence.waitForEver()
         let cancellation = try Cancellation()
         async let end: SequenceEnd = BlockingThread.run(named: "descriptors") {
-            try sequence.run(until: Deadline(after: .seconds(100)), cancellation: cancellation)
+            try sequence.run(until: Deadline(after: .seconds(1000)), cancellation: cancellation)
         }
         try await waitForProcesses(named: name, count: 1, inCall: CallNumber.ppoll)
         close(ends[1])
         var request = pollfd(fd: ends[0], events: Int16(POLLIN), revents: 0)
-        #expect(poll(&request, 1, 10_000) == 1)
+        #expect(poll(&request, 1, 100_000) == 1)
         #expect(request.revents & Int16(POLLHUP) != 0)
         cancellation.cancel()
         _ = try await end
@@ -97,7 +97,7 @@ import Testing
                             let open = sequence.open(fifo, O_RDONLY)
                             let buffer = sequence.buffer(1)
                             sequence.add("read", CallNumber.read, on: "fifo", [.result(open), .buffer(buffer), .value(1)])
-                            guard case .finished = try sequence.run(until: Deadline(after: .seconds(100))) else { return 255 as UInt8 }
+                            guard case .finished = try sequence.run(until: Deadline(after: .seconds(1000))) else { return 255 as UInt8 }
                             return sequence.bytes(of: buffer, count: 1)[0]
                         }
                     }

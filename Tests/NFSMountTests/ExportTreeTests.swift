@@ -7,7 +7,7 @@ import SystemPackage
 import Testing
 
 /// A folder of this host stands for the export: what matters is what is touched.
-@Suite(.timeLimit(.minutes(1))) struct ExportTreeTests {
+@Suite(.timeLimit(.minutes(5))) struct ExportTreeTests {
     private func tree(_ folder: FilePath, within limit: Duration = .seconds(30)) -> ExportTree {
         ExportTree(mountedAt: folder.string, until: Deadline(after: limit))
     }

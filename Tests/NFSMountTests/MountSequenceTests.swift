@@ -8,7 +8,7 @@ import Testing
 @testable import NFSMount
 
 /// One attempt on the real kernel, with tmpfs in the place of NFS: it takes options, and complains about them.
-@Suite(.needs(.root), .timeLimit(.minutes(1))) struct MountSequenceTests {
+@Suite(.needs(.root), .timeLimit(.minutes(5))) struct MountSequenceTests {
     private func parameters(_ options: [MountOption] = [], fileSystem: String = "tmpfs", generic: String = "") throws -> KernelParameters {
         var parameters = KernelParameters(fileSystem: fileSystem, source: "nas:/export", options: try MountOptions(generic))
         parameters.options = options

@@ -8,7 +8,7 @@ import TestSupport
 import Testing
 
 /// The whole way, by both methods, with another file system in the place of NFS.
-@Suite(.needs(.root), .timeLimit(.minutes(2))) struct NFSMounterTests {
+@Suite(.needs(.root), .timeLimit(.minutes(5))) struct NFSMounterTests {
     static let methods = [MountMethod.fsopen, .mount, .automatic]
 
     private func mounter(_ method: MountMethod, _ folder: FilePath, _ standIn: NFSMounter.StandIn? = .init("tmpfs:nas:/export"))
@@ -131,6 +131,20 @@ import Testing
         }
     }
 
+    /// Somebody mounted there between our look and our mount.
+    @Test(arguments: methods) func aFailureTakesNothingOffThatIsNotIts(method: MountMethod) async throws {
+        try await withScratchFolder { folder in
+            let request = try request(folder, "", Subdirectory("missing"))
+            try #require(Glibc.mount("of somebody else", request.target, "ramfs", 0, nil) == 0)
+            for standIn in ["tmpfs:x", "nosuchfs:x"] {
+                let mounter = mounter(method, folder, .init(standIn))
+                await #expect(throws: NFSMountError.self) { try await blocking { try mounter.mount(request) } }
+                let entries = try MountTable().mounts(below: request.target)
+                #expect(entries.map(\.source) == ["of somebody else"])
+            }
+        }
+    }
+
     @Test(arguments: methods) func optionsHoldForASubdirectoryToo(method: MountMethod) async throws {
         try await withScratchFolder { folder in
             let mounted = try mounter(method, folder).mount(try request(folder, "noatime,nosuid", Subdirectory("a", creation: .init())))
@@ -181,7 +195,7 @@ import Testing
             async let ended: NFSMountError = failure(mounter, request, gone)
             gone.cancel()
             #expect([.cancelled, .refused].contains(try await ended.kind))
-            #expect(ContinuousClock.now - began < .seconds(30))
+            #expect(ContinuousClock.now - began < .seconds(200))
         }
     }
 
@@ -191,7 +205,7 @@ import Testing
             let port = try closedPort()
             let gone = try Cancellation()
             let mounter = mounter(.automatic, folder, nil)
-            var request = try request(folder, "retry=1,port=\(port)")
+            var request = try request(folder, "retry=5,port=\(port)")
             request.server = ServerName("127.0.0.1")!
             async let ended: NFSMountError = failure(mounter, request, gone)
             let server = try Loopback(.answers, port: port)

@@ -5,7 +5,7 @@ import NFSMount
 import SystemPackage
 import Testing
 
-@Suite(.timeLimit(.minutes(1))) struct NameResolutionTests {
+@Suite(.timeLimit(.minutes(5))) struct NameResolutionTests {
     private func look(_ name: String, within limit: Duration = .seconds(30)) async throws -> [ServerAddress] {
         try await blocking { try resolve(ServerName(name)!, by: Deadline(after: limit), cancellation: nil) }
     }
@@ -32,8 +32,13 @@ import Testing
     }
 
     @Test func givesUpAtTheDeadlineOrWithAnAnswer() async throws {
-        let began = ContinuousClock.now
-        await #expect(throws: ResolutionFailure.self) { try await look("nas.invalid", within: .milliseconds(1)) }
-        #expect(ContinuousClock.now - began < .seconds(20))
+        let took = try await blocking {
+            let began = ContinuousClock.now
+            #expect(throws: ResolutionFailure.self) {
+                try resolve(ServerName("nas.invalid")!, by: Deadline(after: .milliseconds(1)), cancellation: nil)
+            }
+            return ContinuousClock.now - began
+        }
+        #expect(took < .seconds(5))
     }
 }

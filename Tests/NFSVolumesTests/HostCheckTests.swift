@@ -9,7 +9,7 @@ import Testing
 
 @testable import NFSVolumes
 
-@Suite(.timeLimit(.minutes(1))) struct HostCheckTests {
+@Suite(.timeLimit(.minutes(5))) struct HostCheckTests {
     private func check(_ fixture: Fixture, standIn: Bool = true) -> HostCheck {
         var settings = DaemonSettings()
         settings.volumes = fixture.settings

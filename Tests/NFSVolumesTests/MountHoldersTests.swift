@@ -7,7 +7,7 @@ import Testing
 
 @testable import NFSVolumes
 
-@Suite(.timeLimit(.minutes(1))) struct MountHoldersTests {
+@Suite(.timeLimit(.minutes(5))) struct MountHoldersTests {
     @Test(.needs(.root)) func aContainerThatHasItMountedIsFound() async throws {
         try await withFixture { fixture in
             let (place, inside) = (fixture.place("v"), fixture.folder.appending("inside"))
@@ -53,6 +53,23 @@ import Testing
             let names = DockerContainers(directory: fixture.folder.appending("docker")).namesByMountID()
             #expect(names == ["one": "web", "two": "web", "three": "bbb"])
             #expect(DockerContainers(directory: fixture.folder.appending("none")).namesByMountID().isEmpty)
+        }
+    }
+
+    /// What is not known for certain runs.
+    @Test(arguments: [
+        (#"{"Running":true,"Pid":7}"#, false), (#"{"Running":false,"Pid":0}"#, true), (#"{"Running":false}"#, true),
+        // It waits to be restarted.
+        (#"{"Running":true,"Restarting":true,"Pid":0}"#, true), ("{}", false), ("null", false), (#"{"Running":"no"}"#, false),
+    ])
+    func dockersFilesTellWhetherAContainerRuns(state: String, isStopped: Bool) async throws {
+        try await withFixture { fixture in
+            try makeFolders(fixture.folder.appending("docker/containers/aaa"))
+            let config = #"{"State":\#(state),"MountPoints":{"/data":{"ID":"one"}}}"#
+            try replaceFile(fixture.folder.appending("docker/containers/aaa/config.v2.json"), with: Array(config.utf8))
+            let containers = DockerContainers(directory: fixture.folder.appending("docker"))
+            #expect(containers.isStopped(mountID: "one") == isStopped)
+            #expect(!containers.isStopped(mountID: "two"))
         }
     }
 }

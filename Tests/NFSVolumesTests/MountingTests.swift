@@ -9,7 +9,7 @@ import Testing
 
 @testable import NFSVolumes
 
-@Suite(.needs(.root), .timeLimit(.minutes(2))) struct MountingTests {
+@Suite(.needs(.root), .timeLimit(.minutes(5))) struct MountingTests {
     private func refusal(_ body: () async throws -> Void) async throws -> String {
         let error = await #expect(throws: PluginError.self) { try await body() }
         let message = try #require(error).message
@@ -54,6 +54,23 @@ import Testing
             #expect(try driver.get("web").status?["heldBy"] == [["id": "container", "count": 1]])
             try await driver.unmount("web", id: "container")
             #expect(try !fixture.isMounted("web"))
+        }
+    }
+
+    /// A killed engine has not unmounted, and mounts with the same ID when it starts the container again.
+    @Test(arguments: [(#"{"Running":false,"Pid":0}"#, 1), (#"{"Running":true,"Pid":7}"#, 2)])
+    func aContainerThatStartsAgainIsNotCountedTwice(state: String, expected: Int) async throws {
+        try await withFixture { fixture in
+            let driver = try fixture.start().nfsd
+            try await driver.create("web")
+            _ = try await driver.mount("web", id: "one")
+            _ = try await driver.mount("web", id: "other")
+            try makeFolders(fixture.folder.appending("docker/containers/abc"))
+            let config = #"{"State":\#(state),"MountPoints":{"/data":{"ID":"one"}}}"#
+            try replaceFile(fixture.folder.appending("docker/containers/abc/config.v2.json"), with: Array(config.utf8))
+            _ = try await driver.mount("web", id: "one")
+            #expect(
+                try driver.get("web").status?["heldBy"] == [["id": "one", "count": JSONValue(expected)], ["id": "other", "count": 1]])
         }
     }
 

@@ -10,7 +10,7 @@ import Testing
 @testable import NFSVolumes
 
 /// Creating and showing: nothing here mounts.
-@Suite(.timeLimit(.minutes(1))) struct NFSVolumesTests {
+@Suite(.timeLimit(.minutes(5))) struct NFSVolumesTests {
     private let basis = ["server": "nas", "path": "/export"]
 
     private func refusal(_ body: () async throws -> Void) async throws -> String {

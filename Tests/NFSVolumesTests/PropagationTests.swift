@@ -9,7 +9,7 @@ import Testing
 @testable import NFSVolumes
 
 /// A process in a mount namespace of its own stands for the engine.
-@Suite(.needs(.root), .timeLimit(.minutes(1))) struct PropagationTests {
+@Suite(.needs(.root), .timeLimit(.minutes(5))) struct PropagationTests {
     /// A mount that belongs to a peer group, as systemd makes them all.
     private func makeShared(_ place: FilePath) throws {
         try makeFolders(place)

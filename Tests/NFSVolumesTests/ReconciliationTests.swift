@@ -10,7 +10,7 @@ import Testing
 @testable import NFSVolumes
 
 /// What a daemon makes of what an earlier one left: by its end, by a kill, by an engine that was killed.
-@Suite(.needs(.root), .timeLimit(.minutes(2))) struct ReconciliationTests {
+@Suite(.needs(.root), .timeLimit(.minutes(5))) struct ReconciliationTests {
     /// Lets the daemon do what it does beside answering, while the body runs.
     private func whileRunning(_ volumes: NFSVolumes, _ body: () async throws -> Void) async throws {
         let running = Task { await volumes.run() }
@@ -87,6 +87,18 @@ import Testing
         }
     }
 
+    /// It may be the whole export, left by a daemon that was killed before it got to the volume's subdirectory.
+    @Test func aMountWithoutAReferenceIsNotGivenToAContainer() async throws {
+        try await withFixture { fixture in
+            try await fixture.start().nfsd.create("web")
+            try fixture.mountByHand(at: fixture.place("web"))
+            let after = try fixture.start().nfsd
+            #expect(try await after.mount("web", id: "a") == fixture.place("web").string)
+            #expect(try fixture.mounts("web").map(\.source) == ["nas:/export"])
+            #expect(try after.get("web").status?["references"] == 1)
+        }
+    }
+
     // MARK: Tidying
 
     @Test func aMountWithoutAReferenceIsUnmounted() async throws {
@@ -96,8 +108,8 @@ import Testing
             let volumes = try fixture.start()
             #expect(try volumes.nfsd.get("web").mountpoint != "")
             try await whileRunning(volumes) {
-                try await eventually("the mount is gone") { try !fixture.isMounted("web") }
-                try await eventually("its folder is gone") { fixture.names("mnt").isEmpty }
+                try await eventually("the mount is gone", within: .seconds(200)) { try !fixture.isMounted("web") }
+                try await eventually("its folder is gone", within: .seconds(200)) { fixture.names("mnt").isEmpty }
             }
             #expect(try volumes.nfsd.get("web").mountpoint == "")
             #expect(fixture.log.contains("notice volume web: mounted without a reference; unmounting it"))
@@ -112,7 +124,7 @@ import Testing
             try makeFolder(inside, mode: 0o700)
             try await withUnshared("private", doing: "mount --bind \(fixture.place("web")) \(inside)") { container in
                 try await whileRunning(try fixture.start()) {
-                    try await eventually("it is said") {
+                    try await eventually("it is said", within: .seconds(200)) {
                         fixture.log.contains(
                             "warning volume web: mounted without a reference, and process \(container) uses it; left as it is")
                     }
@@ -135,10 +147,10 @@ import Testing
             let volumes = try fixture.start()
             _ = try await volumes.nfsd.mount("web", id: "a")
             try await whileRunning(volumes) {
-                try await eventually("only what must stay is there") {
+                try await eventually("only what must stay is there", within: .seconds(200)) {
                     fixture.names("mnt") == ["foreign", "full", "web"] && fixture.names("run/staging").isEmpty
                 }
-                try await eventually("what stays is said") {
+                try await eventually("what stays is said", within: .seconds(200)) {
                     fixture.log.contains("warning ", "mnt/full is not the folder of a volume", "ENOTEMPTY")
                 }
             }
@@ -160,9 +172,9 @@ import Testing
             try await whileRunning(volumes) {
                 for count in 1...3 {
                     volumes.nfsd.activated()
-                    try await eventually("engine \(count) is counted") { volumes.engine(of: "nfsd") == count }
+                    try await eventually("engine \(count) is counted", within: .seconds(200)) { volumes.engine(of: "nfsd") == count }
                 }
-                try await eventually("it is stored") { try files(fixture).readEngines() == ["nfsd": 3] }
+                try await eventually("it is stored", within: .seconds(200)) { try files(fixture).readEngines() == ["nfsd": 3] }
             }
             #expect(volumes.engine(of: "docker-nfsd") == 0)
             #expect(try fixture.start().engine(of: "nfsd") == 3)
@@ -222,7 +234,7 @@ import Testing
             try replaceFile(fixture.folder.appending("docker/containers/abc/config.v2.json"), with: Array(config.utf8))
             try await whileRunning(volumes) {
                 _ = try await volumes.nfsd.mount("web", id: "one")
-                try await eventually("the container is named") {
+                try await eventually("the container is named", within: .seconds(200)) {
                     try volumes.nfsd.get("web").status?["heldBy"] == [["id": "one", "count": 1, "container": "shop"]]
                 }
             }

@@ -35,6 +35,16 @@ struct ReferencesTests {
         #expect(references == before)
     }
 
+    @Test func allThatAnIDHoldsCanBeForgotten() {
+        var references = References()
+        for id in ["a", "a", "b"] { references.take(id, engine: 0, now: 1) }
+        #expect(references.isHeld(by: "a") && references.isHeld(by: "b") && !references.isHeld(by: "c"))
+        references.releaseAll(of: "a")
+        references.releaseAll(of: "c")
+        #expect(!references.isHeld(by: "a"))
+        #expect(references.total == 1)
+    }
+
     @Test func leftOverIsWhatAnEarlierEngineTookLongAgo() {
         var references = References()
         #expect(!references.areLeftOver(engine: 9, takenBefore: 9))

@@ -5,7 +5,7 @@ import Testing
 
 @testable import NFSVolumes
 
-@Suite(.timeLimit(.minutes(1))) struct VolumeLocksTests {
+@Suite(.timeLimit(.minutes(5))) struct VolumeLocksTests {
     private let name = VolumeName("a")!
 
     @Test func volumesDoNotWaitForOneAnother() async {
