@@ -19,7 +19,7 @@ extension MachineTests {
             let output = try await Guest.run(
                 """
                 rm -rf /exports/data/*
-                volume kept; docker run -d --name holder -v kept:/m alpine sh -c 'echo data > /m/file; sleep 1000' > /dev/null
+                volume kept; docker run -d --stop-timeout 1 --name holder -v kept:/m alpine sh -c 'echo data > /m/file; sleep 1000' > /dev/null
                 until [ -s /exports/data/file ]; do sleep 0.2; done
                 \(commands)
                 until docker info > /dev/null 2>&1; do sleep 0.5; done
