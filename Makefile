@@ -6,6 +6,9 @@ PREFIX ?= /usr/local
 SBINDIR ?= $(PREFIX)/sbin
 MANDIR ?= $(PREFIX)/share/man
 UNITDIR ?= /etc/systemd/system
+BASHDIR ?= $(PREFIX)/share/bash-completion/completions
+ZSHDIR ?= $(PREFIX)/share/zsh/vendor-completions
+FISHDIR ?= $(PREFIX)/share/fish/vendor_completions.d
 
 BUILD := .build/release
 BINARY := $(BUILD)/docker-nfsd
@@ -65,6 +68,9 @@ install: ## Install the program, its units and its manual (after make; as root)
 	install -m 644 Packaging/systemd/docker-nfsd.socket $(DESTDIR)$(UNITDIR)/docker-nfsd.socket
 	install -m 644 Packaging/man/docker-nfsd.8 $(DESTDIR)$(MANDIR)/man8/docker-nfsd.8
 	install -m 644 Packaging/man/docker-nfsd.json.5 $(DESTDIR)$(MANDIR)/man5/docker-nfsd.json.5
+	install -D -m 644 Packaging/completions/docker-nfsd.bash $(DESTDIR)$(BASHDIR)/docker-nfsd
+	install -D -m 644 Packaging/completions/_docker-nfsd $(DESTDIR)$(ZSHDIR)/_docker-nfsd
+	install -D -m 644 Packaging/completions/docker-nfsd.fish $(DESTDIR)$(FISHDIR)/docker-nfsd.fish
 	@if [ -z "$(DESTDIR)" ] && [ -d /run/systemd/system ]; then systemctl daemon-reload; fi
 
 .PHONY: uninstall
@@ -74,6 +80,7 @@ uninstall: ## Take everything away again; the state too with PURGE=1
 	@if grep -qs ' /var/lib/docker-volumes-nfsd/' /proc/self/mountinfo && [ -z "$(DESTDIR)" ]; then \
 		echo "make uninstall: volumes are still mounted below /var/lib/docker-volumes-nfsd; stop their containers first" >&2; fi
 	rm -f $(DESTDIR)$(SBINDIR)/docker-nfsd $(DESTDIR)$(UNITDIR)/docker-nfsd.service $(DESTDIR)$(UNITDIR)/docker-nfsd.socket
+	rm -f $(DESTDIR)$(BASHDIR)/docker-nfsd $(DESTDIR)$(ZSHDIR)/_docker-nfsd $(DESTDIR)$(FISHDIR)/docker-nfsd.fish
 	rm -f $(DESTDIR)$(MANDIR)/man8/docker-nfsd.8 $(DESTDIR)$(MANDIR)/man5/docker-nfsd.json.5
 	@if [ -z "$(DESTDIR)" ] && [ -d /run/systemd/system ]; then systemctl daemon-reload; fi
 	@if [ "$(PURGE)" = 1 ]; then \

@@ -65,7 +65,7 @@ let package = Package(
         .executableTarget(
             name: "docker-nfsd",
             dependencies: [
-                "LinuxSystem", "NFSMount", "JSON", "DockerPluginAPI", "PluginServer", "NFSVolumes",
+                "LinuxSystem", "NFSMount", "JSON", "PluginServer", "NFSVolumes",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
                 systemPackage,

@@ -182,7 +182,7 @@ struct VolumeOptionsTests {
             (["subdir": "a", "create": "true", "onremove": "xyzzy"], "option onremove=xyzzy is not one of retain, archive, delete"),
             (
                 ["onremove": "delete"],
-                "option onremove=delete needs subdir and create=true: only a directory that the volume made is touched, never an export"
+                "option onremove=delete needs subdir and create=true: it acts on the volume's own directory, never on a whole export"
             ),
             (["onremove": "archive", "subdir": "a"], "option onremove=archive needs subdir and create=true"),
             (

@@ -113,7 +113,7 @@ extension NFSVolumes {
         }
     }
 
-    /// A volume whose directory is this one's, or contains it, or lies in it.
+    /// A volume whose directory is this one's, or lies in it, or has it as a part; a whole export around it is no such volume.
     private func volumeOverlapping(_ definition: VolumeDefinition) -> VolumeName? {
         func parts(_ options: VolumeOptions) -> [String] {
             options.path.split(separator: "/").map(String.init) + (options.subdirectory?.components ?? [])
@@ -122,10 +122,9 @@ extension NFSVolumes {
         return state.withLock { state in
             state.records.values.first { record in
                 let other = record.definition
-                guard other.name != definition.name, other.options.server == definition.options.server, other.options.subdirectory != nil
-                else { return false }
+                guard other.name != definition.name, other.options.server == definition.options.server else { return false }
                 let theirs = parts(other.options)
-                return theirs.starts(with: own) || own.starts(with: theirs)
+                return theirs.starts(with: own) || (other.options.subdirectory != nil && own.starts(with: theirs))
             }?.definition.name
         }
     }

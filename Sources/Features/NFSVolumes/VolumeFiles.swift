@@ -68,7 +68,14 @@ public struct VolumeFiles: Sendable {
 
     func readReferences(logger: Logger) throws(SystemError) -> [String: References] {
         var found: [String: References] = [:]
-        for name in try namesInFolder(references) where name.hasSuffix(Self.suffix) {
+        let names: [String]
+        do throws(SystemError) {
+            names = try namesInFolder(references)
+        } catch where error.errno == .noSuchFileOrDirectory && !isOwner {
+            // The daemon has not run since the boot.
+            return [:]
+        }
+        for name in names where name.hasSuffix(Self.suffix) {
             let file = references.appending(name)
             do {
                 let held = try References(parsing: try readWholeFile(file, limit: Self.longestFile), boot: boot)

@@ -218,7 +218,7 @@ public struct VolumeOptions: Sendable, Equatable {
         }
         if policy != .retain, subdirectory?.creation == nil {
             throw VolumeOptionError(
-                "option onremove=\(text) needs subdir and create=true: only a directory that the volume made is touched, never an export")
+                "option onremove=\(text) needs subdir and create=true: it acts on the volume's own directory, never on a whole export")
         }
         if policy == .archive, let last = subdirectory?.components.last, last.utf8.count > Self.longestArchivedName {
             throw VolumeOptionError(

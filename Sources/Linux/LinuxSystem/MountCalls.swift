@@ -122,6 +122,14 @@ extension SystemCallSequence {
         return add("openat", Int(__NR_openat), on: operand, [directory.map(Argument.result) ?? Self.here, .bytes(name), .value(flags)])
     }
 
+    /// openat2(2) of one directory below another, like ``openDirectory(_:in:operand:)``, but never across a mount point: `EXDEV`.
+    /// Linux 5.6.
+    public func openDirectoryOfSameMount(_ name: [UInt8], in directory: Call, operand: String) -> Call {
+        // struct open_how: flags, mode, resolve (RESOLVE_NO_XDEV and RESOLVE_NO_SYMLINKS)
+        let how = buffer([UInt64(CInt(CLINUX_O_PATH) | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC), 0, 0x05])
+        return add("openat2", Int(__NR_openat2), on: operand, [.result(directory), .bytes(name), .buffer(how), .value(how.count)])
+    }
+
     /// mkdirat(2). That it fails does not end the sequence.
     public func makeDirectory(_ name: String, in directory: Call, mode: UInt32, operand: String) -> Call {
         add("mkdirat", Int(__NR_mkdirat), on: operand, [.result(directory), .string(name), .value(Int(mode))], options: .mayFail)

@@ -125,6 +125,13 @@ public final class SystemCallSequence: @unchecked Sendable {
         return Buffer(start: start, count: count)
     }
 
+    /// Memory that holds these words, for calls that take a structure.
+    func buffer(_ words: [UInt64]) -> Buffer {
+        let buffer = buffer(words.count * 8)
+        words.withUnsafeBytes { if let start = $0.baseAddress { buffer.start.copyMemory(from: start, byteCount: $0.count) } }
+        return buffer
+    }
+
     public func bytes(of buffer: Buffer, count: Int) -> [UInt8] {
         Array(UnsafeRawBufferPointer(start: buffer.start, count: min(max(count, 0), buffer.count)))
     }

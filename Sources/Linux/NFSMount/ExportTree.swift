@@ -128,7 +128,8 @@ public struct ExportTree: Sendable {
         sequence.nameProcess("nfsd-remove")
         var directory = sequence.openDirectory(root, operand: root)
         for (index, name) in components.enumerated() {
-            directory = sequence.openDirectory(name, in: directory, operand: Self.text(Array(components[...index])))
+            // Another export may be nested below: what is mounted there is not the volume's.
+            directory = sequence.openDirectoryOfSameMount(name, in: directory, operand: Self.text(Array(components[...index])))
         }
         return directory
     }
