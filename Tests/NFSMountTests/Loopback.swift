@@ -17,6 +17,8 @@ final class Loopback: Sendable {
         case mute
         /// Takes the connection and closes it.
         case hangsUp
+        /// Closes the first connection and replies on those after it, as a server that is just starting.
+        case answersTheSecond
         /// Says something that is no reply.
         case babbles
         /// Does not even take the connection: its queue is full.
@@ -89,7 +91,11 @@ final class Loopback: Sendable {
                 }
             }
             if requests[1].revents != 0, let connection = takeConnection() {
-                if manners == .hangsUp { Glibc.close(connection) } else { connections.append(connection) }
+                if manners == .hangsUp || manners == .answersTheSecond && callers.count == 1 {
+                    Glibc.close(connection)
+                } else {
+                    connections.append(connection)
+                }
                 if manners == .babbles { send(connection, "SSH-2.0-OpenSSH_9.2\r\n", 21, CInt(MSG_NOSIGNAL)) }
             }
         }
@@ -117,7 +123,7 @@ final class Loopback: Sendable {
         let id = call[4..<8]
         let zero = [UInt8](repeating: 0, count: 4)
         switch manners {
-        case .answers:
+        case .answers, .answersTheSecond:
             let reply = [0x80, 0, 0, 24] + id + [0, 0, 0, 1] + zero + zero + zero + zero
             send(connection, reply, reply.count, CInt(MSG_NOSIGNAL))
         case .refuses:

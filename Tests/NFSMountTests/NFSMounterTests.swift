@@ -199,21 +199,33 @@ import Testing
         }
     }
 
-    /// The first attempt finds nobody; the server comes, and the second goes on to the kernel.
+    /// The first attempt finds a server that hangs up; the second goes on to the kernel.
     @Test func retriesUntilTheServerIsThere() async throws {
         try await withScratchFolder { folder in
-            let port = try closedPort()
+            let server = try Loopback(.answersTheSecond)
+            defer { server.close() }
             let gone = try Cancellation()
             let mounter = mounter(.automatic, folder, nil)
-            var request = try request(folder, "retry=5,port=\(port)")
+            var request = try request(folder, "retry=5,port=\(server.port)")
             request.server = ServerName("127.0.0.1")!
             async let ended: NFSMountError = failure(mounter, request, gone)
-            let server = try Loopback(.answers, port: port)
-            defer { server.close() }
-            try await blocking { while server.callers.isEmpty { sched_yield() } }
+            try await blocking { while server.callers.count < 2 { sched_yield() } }
             // What the kernel makes of a server that only answers NULL is not this test's affair.
             gone.cancel()
-            #expect(try await ended.kind != .refused)
+            #expect(try await ended.kind != .mute)
+        }
+    }
+
+    @Test(arguments: ["", "retry=0,"]) func withoutRetryThereIsOneAttempt(options: String) async throws {
+        try await withScratchFolder { folder in
+            let server = try Loopback(.hangsUp)
+            defer { server.close() }
+            var request = try request(folder, "\(options)port=\(server.port)")
+            request.server = ServerName("127.0.0.1")!
+            let error = try await failure(mounter(.automatic, folder, nil), request)
+            #expect(error.kind == .mute)
+            #expect(error.mayPass)
+            #expect(server.callers.count == 1)
         }
     }
 

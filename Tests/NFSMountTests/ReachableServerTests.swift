@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 
+import Glibc
 import LinuxSystem
 import SystemPackage
 import Testing
@@ -96,6 +97,16 @@ import Testing
         let found = try await find("192.0.2.7", "\(transport),port=\(closedPort())")
         #expect(found.map(\.address.text) == ["192.0.2.7"])
         #expect(found.map(\.localAddress) == [""])
+    }
+
+    @Test func aCallerThatLeavesWhileTheServerIsAsked() async throws {
+        let gone = try Cancellation()
+        let server = try Loopback(.mute)
+        defer { server.close() }
+        async let ended = failure("127.0.0.1", "port=\(server.port)", probe: .seconds(1000), cancellation: gone)
+        try await blocking { while server.callers.isEmpty { sched_yield() } }
+        gone.cancel()
+        #expect(try await ended.kind == .cancelled)
     }
 
     @Test func aCallerThatLeftIsNotABadServerOrName() async throws {

@@ -229,6 +229,7 @@ import Testing
                 }
                 #expect(fixture.names("run/staging").isEmpty)
                 fixture.settings.removal *= 2
+                try #require(fixture.settings.removal < .seconds(60))
             }
             #expect(wasUnfinished)
             #expect(try namesInFolder(export) == ["lost+found"])
