@@ -83,8 +83,11 @@ uninstall: ## Take everything away again; the state too with PURGE=1
 	rm -f $(DESTDIR)$(BASHDIR)/docker-nfsd $(DESTDIR)$(ZSHDIR)/_docker-nfsd $(DESTDIR)$(FISHDIR)/docker-nfsd.fish
 	rm -f $(DESTDIR)$(MANDIR)/man8/docker-nfsd.8 $(DESTDIR)$(MANDIR)/man5/docker-nfsd.json.5
 	@if [ -z "$(DESTDIR)" ] && [ -d /run/systemd/system ]; then systemctl daemon-reload; fi
+	@# An export may still be mounted there for a removal that was cut short: it must never be followed.
 	@if [ "$(PURGE)" = 1 ]; then \
-		rm -rf $(DESTDIR)/var/lib/docker-nfsd $(DESTDIR)/run/docker-nfsd $(DESTDIR)/etc/docker/docker-nfsd.json; \
+		if [ -z "$(DESTDIR)" ]; then \
+			for place in $$(awk '$$5 ~ "^/run/docker-nfsd/" { print $$5 }' /proc/self/mountinfo); do umount -l "$$place" || exit 1; done; fi; \
+		rm -rf --one-file-system $(DESTDIR)/var/lib/docker-nfsd $(DESTDIR)/run/docker-nfsd $(DESTDIR)/etc/docker/docker-nfsd.json; \
 		rmdir $(DESTDIR)/var/lib/docker-volumes-nfsd/* $(DESTDIR)/var/lib/docker-volumes-nfsd 2>/dev/null || true; fi
 
 .PHONY: package

@@ -49,7 +49,7 @@ install_packages() {
 }
 
 apt_install() {
-  DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends "$@"
+  DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-remove --no-install-recommends "$@"
 }
 
 # Prints the process number of the machine in folder $1, or fails when it does not run.

@@ -70,6 +70,13 @@ final class Loopback: Sendable {
         if manners != .silent { try BlockingThread.start(named: "loopback") { [self] in serve(manners) } }
     }
 
+    /// Waits until so many have called.
+    func waitForCallers(_ count: Int) async throws {
+        let limit = Deadline(after: .seconds(200))
+        try await blocking { while self.callers.count < count && !limit.hasPassed { sched_yield() } }
+        try #require(callers.count >= count)
+    }
+
     /// Must be called at the end.
     func close() {
         stop.cancel()

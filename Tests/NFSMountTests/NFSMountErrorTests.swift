@@ -120,8 +120,8 @@ struct NFSMountErrorTests {
             ("mkdirat", .readOnlyFileSystem, "mounted read-only", "make it on the server"),
             ("mkdirat", .permissionDenied, "(mkdirat: Permission denied", "no_root_squash"),
             ("mkdirat", .notPermitted, "does not let root of this host", "no_root_squash"),
-            ("fchownat", .notPermitted, "fchownat", "no_root_squash"),
-            ("fchmodat", .permissionDenied, "fchmodat", "no_root_squash"), ("mkdirat", .noSpace, "subdirectory a/b: mkdirat a: ", "ENOSPC"),
+            ("fchown", .notPermitted, "fchown", "no_root_squash"),
+            ("fchmod", .permissionDenied, "fchmod", "no_root_squash"), ("mkdirat", .noSpace, "subdirectory a/b: mkdirat a: ", "ENOSPC"),
         ] as [(String, Errno, String, String)])
     func subdirectories(call: String, errno: Errno, cause: String, next: String) throws {
         let error = try explain(AttemptFailure(.subdirectory, SystemError(call, errno, on: "a")), subdirectory: "a/b")

@@ -209,7 +209,7 @@ import Testing
             var request = try request(folder, "retry=5,port=\(server.port)")
             request.server = ServerName("127.0.0.1")!
             async let ended: NFSMountError = failure(mounter, request, gone)
-            try await blocking { while server.callers.count < 2 { sched_yield() } }
+            try await server.waitForCallers(2)
             // What the kernel makes of a server that only answers NULL is not this test's affair.
             gone.cancel()
             #expect(try await ended.kind != .mute)

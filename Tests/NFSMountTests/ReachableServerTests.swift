@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 
-import Glibc
 import LinuxSystem
 import SystemPackage
 import Testing
@@ -104,7 +103,7 @@ import Testing
         let server = try Loopback(.mute)
         defer { server.close() }
         async let ended = failure("127.0.0.1", "port=\(server.port)", probe: .seconds(1000), cancellation: gone)
-        try await blocking { while server.callers.isEmpty { sched_yield() } }
+        try await server.waitForCallers(1)
         gone.cancel()
         #expect(try await ended.kind == .cancelled)
     }

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 
-import Glibc
 import LinuxSystem
 import SystemPackage
 import TestSupport
@@ -96,7 +95,7 @@ import Testing
         defer { server.close() }
         let cancellation = try Cancellation()
         async let asked = ask([one], port: server.port, cancellation: cancellation)
-        try await blocking { while server.callers.isEmpty { sched_yield() } }
+        try await server.waitForCallers(1)
         cancellation.cancel()
         let (results, took) = try await asked
         #expect(results == [.undecided])

@@ -101,6 +101,8 @@ public struct DaemonSettings: Sendable {
             }
             volumes.standIn = standIn
         }
+        volumes.mountDirectory = resolvingSymbolicLinks(volumes.mountDirectory)
+        volumes.runtimeDirectory = resolvingSymbolicLinks(volumes.runtimeDirectory)
     }
 
     private mutating func readFile(_ file: FilePath, isRequired: Bool) throws(SettingsError) {

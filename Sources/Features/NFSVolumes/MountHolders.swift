@@ -17,11 +17,15 @@ enum MountHolders {
             guard let namespace = MountNamespace.identity(of: process), seen.insert(namespace).inserted,
                 let table = try? MountTable(of: process)
             else { continue }
-            if table.entries.contains(where: { $0.device == entry.device && $0.root == entry.root && $0.mountPoint != entry.mountPoint }) {
-                return process
-            }
+            if table.entries.contains(where: { isPart($0, of: entry) && $0.mountPoint != entry.mountPoint }) { return process }
         }
         return nil
+    }
+
+    /// A container can have less than the volume: Docker's volume-subpath mounts a directory of it.
+    private static func isPart(_ other: MountTableEntry, of entry: MountTableEntry) -> Bool {
+        guard other.device == entry.device else { return false }
+        return other.root == entry.root || entry.root == "/" || other.root.hasPrefix(entry.root + "/")
     }
 }
 
@@ -50,6 +54,13 @@ struct DockerContainers: Sendable {
     /// Whether the engine knows the container that mounts with this ID, and that it does not run.
     func isStopped(mountID: String) -> Bool {
         containers().contains { !$0.isRunning && $0.mountIDs.contains(mountID) }
+    }
+
+    /// Whether a container that the engine knows, running or not, mounts with one of these IDs; true if that cannot be told.
+    func knowsAny(of mountIDs: some Sequence<String>) -> Bool {
+        guard (try? namesInFolder(directory.appending("containers"))) != nil else { return true }
+        let known = namesByMountID()
+        return mountIDs.contains { known[$0] != nil }
     }
 
     private func containers() -> [Container] {

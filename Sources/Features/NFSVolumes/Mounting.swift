@@ -32,8 +32,16 @@ extension NFSVolumes {
 
     func unmount(_ text: String, id: String, driver: String) async throws(PluginError) {
         let name = try volume(text, driver: driver)
-        try await exclusively(name) { [self] in try unmount(name, id: id) }
+        // A task of its own: a caller that leaves while this waits in line cancels the answer, not the release.
+        let result: Result<Void, PluginError> = await Task { [self] in
+            do throws(PluginError) {
+                return .success(try await exclusively(name) { [self] in try unmount(name, id: id) })
+            } catch {
+                return .failure(error)
+            }
+        }.value
         referencesChanged()
+        try result.get()
     }
 
     /// Blocks; the caller holds the volume's lock.
@@ -41,10 +49,11 @@ extension NFSVolumes {
         guard let record = record(name) else { throw PluginError("no such volume: \(name)") }
         if let busy = record.busy { throw PluginError("volume \(name) cannot be mounted now: \(busy)") }
         let place = settings.place(of: name)
-        var isMounted = try standingMount(of: name) != nil
-        if isMounted, record.references.isEmpty {
-            // A daemon that was killed while it mounted left it; it may be the export in the place of a subdirectory of it.
-            logger.notice("volume \(name): mounted without a reference; unmounting it first")
+        let standing = try standingMount(of: name)
+        var isMounted = standing != nil
+        if let standing, record.references.isEmpty || !isWhole(standing, of: record.definition) {
+            // A mount that was cut short left it; it may be the export in the place of a subdirectory of it.
+            logger.notice("volume \(name): what is mounted at \(place) is of no use; unmounting it first")
             if let failure = unmountInKernel(name) { throw PluginError("cannot mount volume \(name): \(failure)") }
             isMounted = false
         }
@@ -89,6 +98,12 @@ extension NFSVolumes {
         }
     }
 
+    /// Whether this is what the volume asks for, and not the export around its subdirectory.
+    private func isWhole(_ entry: MountTableEntry, of definition: VolumeDefinition) -> Bool {
+        guard let subdirectory = definition.options.subdirectory else { return true }
+        return entry.root.hasSuffix("/" + subdirectory.path) || entry.source.hasSuffix("/" + subdirectory.path)
+    }
+
     func isOurs(_ entry: MountTableEntry) -> Bool {
         entry.isNFS || (settings.standIn.map { $0.fileSystem == entry.fileSystem } ?? false)
     }
@@ -107,7 +122,7 @@ extension NFSVolumes {
                 "volume \(name) mounted: \(mounted.entry.source) at \(place), \(mounted.entry.superblockOptions.joined(separator: ","))")
         } catch let error as NFSMountError {
             change(name) { $0.lastFailure = "\(timestamp()): \(error)" }
-            if let hold = error.stuck { keepBusy(name, until: hold) } else { try? removeEmptyFolder(place) }
+            if let hold = error.stuck { keepBusy(name, until: hold, undo: true) } else { try? removeEmptyFolder(place) }
             throw PluginError("\(error)")
         } catch {
             throw PluginError("cannot mount volume \(name): \(error)")
@@ -182,7 +197,9 @@ extension NFSVolumes {
     }
 
     /// Refuses all work on a volume until the kernel has let go of a killed process that works on its mount point.
-    private func keepBusy(_ name: VolumeName, until hold: SystemCallHold) {
+    ///
+    /// - Parameter undo: the process was mounting; what it has mounted by its end is of no use.
+    private func keepBusy(_ name: VolumeName, until hold: SystemCallHold, undo: Bool = false) {
         let reason = "process \(hold.process), killed, is still held by the kernel in \(hold.call); when the server answers again, it ends"
         change(name) { $0.busy = reason }
         logger.error("volume \(name): \(reason)")
@@ -190,7 +207,7 @@ extension NFSVolumes {
         do throws(SystemError) {
             try BlockingThread.start(named: "nfsd-hold") { [self] in
                 hold.waitUntilGone()
-                if record(name)?.references.isEmpty ?? true { _ = try? mounter.unmount(place) }
+                if undo || record(name)?.references.isEmpty ?? true { _ = try? mounter.unmount(place) }
                 change(name) { $0.busy = nil }
                 logger.notice("volume \(name): the kernel has let go; the volume can be used again")
             }

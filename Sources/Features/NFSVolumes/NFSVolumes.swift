@@ -18,6 +18,8 @@ public final class NFSVolumes: Sendable {
         var engines: [String: Int] = [:]
         /// Container names by the ID that Docker mounts with.
         var containers: [String: String] = [:]
+        /// What an earlier run left where exports are mounted for a moment.
+        var staleStaging: [String] = []
     }
 
     let settings: VolumeSettings

@@ -13,13 +13,17 @@ extension NFSVolumes {
         let definitions = try files.readDefinitions(logger: logger)
         var references = try files.readReferences(logger: logger)
         let engines = files.readEngines()
+        let staging = (try? namesInFolder(settings.runtimeDirectory.appending("staging"))) ?? []
         // What is mounted in our folder, until a volume claims it.
         var unclaimed: [String: MountTableEntry] = [:]
         for entry in try MountTable().mounts(below: settings.mountDirectory.string) where entry.mountPoint != settings.mountDirectory.string
         {
             unclaimed[entry.mountPoint] = entry
         }
-        state.withLock { state in state.engines = engines }
+        state.withLock { state in
+            state.engines = engines
+            state.staleStaging = staging
+        }
         for definition in definitions {
             let name = definition.name
             let place = settings.place(of: name).string
@@ -108,7 +112,8 @@ extension NFSVolumes {
     /// Exports that were mounted for a moment when the daemon was killed.
     private func removeStaging() {
         let folder = settings.runtimeDirectory.appending("staging")
-        for name in (try? namesInFolder(folder)) ?? [] {
+        // Not what lies there by now: that is work of this run.
+        for name in state.withLock({ state in state.staleStaging }) {
             _ = try? mounter.unmount(folder.appending(name).string)
             try? removeEmptyFolder(folder.appending(name))
         }

@@ -35,7 +35,9 @@ extension NFSVolumes {
         let ofEarlierEngine = record.references.areLeftOver(engine: engine, takenBefore: .max)
         let old = record.references.areLeftOver(engine: .max, takenBefore: secondsSinceBoot() - Self.leakAge)
         let users = containerNames(record.references)
-        if !ofEarlierEngine && !old {
+        // An engine that could not reach us when a container ended removes the container all the same.
+        let isForgotten = !DockerContainers(directory: settings.dockerDirectory).knowsAny(of: record.references.holders.keys)
+        if !ofEarlierEngine && !old && !isForgotten {
             throw PluginError("volume \(name) is in use\(users); stop what uses it first")
         }
         if let mount = record.mount, let process = MountHolders.process(holding: mount), !isShared(mount, besides: name) {
@@ -50,11 +52,11 @@ extension NFSVolumes {
         return known.isEmpty ? "" : " by container \(Set(known).sorted().joined(separator: ", "))"
     }
 
-    /// Whether another volume has the same part of the same superblock mounted, so that its users look like ours.
+    /// Whether another volume has something of the same superblock mounted, so that its users can look like ours.
     private func isShared(_ mount: MountTableEntry, besides name: VolumeName) -> Bool {
         state.withLock { state in
             state.records.contains { other, record in
-                other != name && !record.references.isEmpty && record.mount?.device == mount.device && record.mount?.root == mount.root
+                other != name && !record.references.isEmpty && record.mount?.device == mount.device
             }
         }
     }
@@ -68,7 +70,7 @@ extension NFSVolumes {
             )
         }
         let deadline = Deadline(after: settings.removal)
-        let place = settings.runtimeDirectory.appending("staging").appending("remove-\(name.fileName)")
+        let place = settings.runtimeDirectory.appending("staging").appending("remove-\(UInt64.random(in: 0 ... .max))")
         do {
             try makeFolders(place, mode: 0o700)
             var request = try settings.request(for: definition)
@@ -85,7 +87,7 @@ extension NFSVolumes {
                 standIn: settings.standIn)
             _ = try mounter.mount(request)
             defer {
-                _ = try? mounter.unmount(place.string)
+                do throws(UnmountError) { _ = try mounter.unmount(place.string) } catch { logger.error("\(error)") }
                 try? removeEmptyFolder(place)
             }
             let tree = ExportTree(mountedAt: place.string, until: deadline)
@@ -98,6 +100,10 @@ extension NFSVolumes {
                 }
             case .delete:
                 try tree.delete(subdirectory)
+                // Somebody may have taken the export away meanwhile, and an empty folder looks like a finished deletion.
+                guard try MountTable.topmost(at: place.string) != nil else {
+                    throw ExportTreeError(description: "the export was unmounted meanwhile", isUnfinished: true)
+                }
                 logger.notice("volume \(name): its directory \(subdirectory.path) is deleted")
             }
         } catch let error as ExportTreeError {

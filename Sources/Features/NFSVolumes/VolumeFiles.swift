@@ -71,7 +71,7 @@ public struct VolumeFiles: Sendable {
         let names: [String]
         do throws(SystemError) {
             names = try namesInFolder(references)
-        } catch where error.errno == .noSuchFileOrDirectory && !isOwner {
+        } catch  where error.errno == .noSuchFileOrDirectory && !isOwner {
             // The daemon has not run since the boot.
             return [:]
         }
@@ -120,14 +120,22 @@ public struct VolumeFiles: Sendable {
     private func file(_ name: VolumeName) -> FilePath { definitions.appending(name.fileName + Self.suffix) }
 
     private func setAside(_ file: FilePath, because reason: any Error, logger: Logger) {
+        // That a file cannot be read now says nothing about what is in it.
+        if reason is SystemError { return logger.error("file \(file) cannot be used: \(reason); it is left where it is") }
         guard isOwner else { return logger.error("damaged file \(file): \(reason)") }
-        let place = damaged.appending(file.lastComponent?.string ?? "unnamed")
+        let name = file.lastComponent?.string ?? "unnamed"
+        let isReference = file.removingLastComponent() == references
+        var place = damaged.appending(isReference ? "references-" + name : name)
         do throws(SystemError) {
+            if try namesInFolder(damaged).contains(place.lastComponent?.string ?? "") {
+                place = FilePath(place.string + "." + timestamp(compact: true))
+            }
             // Not a rename: references lie on another file system.
             let content = try readWholeFile(file, limit: Self.longestFile)
             try replaceFile(place, with: content)
             try removeFile(file)
-            logger.error("damaged file \(file) set aside as \(place): \(reason); its volume is not known until it is created again")
+            let loss = isReference ? "who holds the volume is not known" : "its volume is not known until it is created again"
+            logger.error("damaged file \(file) set aside as \(place): \(reason); \(loss)")
         } catch {
             logger.error("damaged file \(file) cannot be used (\(reason)) and not be set aside: \(error)")
         }

@@ -55,6 +55,17 @@ public func renameFile(_ path: FilePath, to other: FilePath) throws(SystemError)
     try systemCall("rename", on: "\(path) to \(other)") { rename(path.string, other.string) }
 }
 
+/// A path with every symbolic link in it resolved, as the kernel shows it in the mount table; of what does not exist yet, the part
+/// that does. realpath(3).
+public func resolvingSymbolicLinks(_ path: FilePath) -> FilePath {
+    if let resolved = realpath(path.string, nil) {
+        defer { free(resolved) }
+        return FilePath(String(cString: resolved))
+    }
+    guard let last = path.lastComponent else { return path }
+    return resolvingSymbolicLinks(path.removingLastComponent()).appending(last)
+}
+
 /// The names in a folder, without `.` and `..`, sorted.
 public func namesInFolder(_ path: FilePath) throws(SystemError) -> [String] {
     guard let folder = opendir(path.string) else { throw SystemError("opendir", .current, on: path.string) }

@@ -50,7 +50,6 @@ public struct UnmountFlags: OptionSet, Sendable, Hashable {
 extension SystemCallSequence {
     private static let here = Argument.value(-100)  // AT_FDCWD
     private static let emptyPath = 0x1000  // AT_EMPTY_PATH
-    private static let noFollow = 0x100  // AT_SYMLINK_NOFOLLOW
     private static let removeDirectory = 0x200  // AT_REMOVEDIR
 
     /// Names the process for ps(1). prctl(2), PR_SET_NAME: 15 bytes count.
@@ -135,18 +134,22 @@ extension SystemCallSequence {
         add("mkdirat", Int(__NR_mkdirat), on: operand, [.result(directory), .string(name), .value(Int(mode))], options: .mayFail)
     }
 
-    /// fchmodat(2), if the condition succeeded.
-    @discardableResult
-    public func changeMode(_ name: String, in directory: Call, to mode: UInt32, operand: String, if condition: Call) -> Call {
-        add("fchmodat", Int(__NR_fchmodat), on: operand, [.result(directory), .string(name), .value(Int(mode))], if: condition)
+    /// openat(2) of a directory that was just made, for changing its owner and mode: it and not what may lie there by now.
+    public func openMade(_ name: [UInt8], in directory: Call, operand: String, if condition: Call) -> Call {
+        let flags = Int(O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
+        return add("openat", Int(__NR_openat), on: operand, [.result(directory), .bytes(name), .value(flags)], if: condition)
     }
 
-    /// fchownat(2) without following a symbolic link, if the condition succeeded. -1 leaves an id as it is.
+    /// fchmod(2), if the condition succeeded.
     @discardableResult
-    public func changeOwner(_ name: String, in directory: Call, user: Int, group: Int, operand: String, if condition: Call) -> Call {
-        add(
-            "fchownat", Int(__NR_fchownat), on: operand,
-            [.result(directory), .string(name), .value(user), .value(group), .value(Self.noFollow)], if: condition)
+    public func changeMode(of descriptor: Call, to mode: UInt32, operand: String, if condition: Call) -> Call {
+        add("fchmod", Int(__NR_fchmod), on: operand, [.result(descriptor), .value(Int(mode))], if: condition)
+    }
+
+    /// fchown(2), if the condition succeeded. -1 leaves an id as it is.
+    @discardableResult
+    public func changeOwner(of descriptor: Call, user: Int, group: Int, operand: String, if condition: Call) -> Call {
+        add("fchown", Int(__NR_fchown), on: operand, [.result(descriptor), .value(user), .value(group)], if: condition)
     }
 
     /// unlinkat(2) with AT_REMOVEDIR.

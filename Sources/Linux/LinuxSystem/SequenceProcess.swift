@@ -2,6 +2,7 @@
 
 internal import CLinux
 import Glibc
+import Synchronization
 import SystemPackage
 
 /// How a ``SystemCallSequence`` ended.
@@ -26,6 +27,7 @@ public final class StuckSequence: Sendable {
     private let descriptor: CInt
     public let process: CInt
     public let reason: SequenceKillReason
+    private let isGone = Atomic(false)
 
     init(_ sequence: SystemCallSequence, descriptor: CInt, process: CInt, reason: SequenceKillReason) {
         self.sequence = sequence
@@ -39,6 +41,25 @@ public final class StuckSequence: Sendable {
 
     /// Blocks until the kernel has let go; without limit, so only on a thread kept for it.
     public func waitUntilGone() {
+        if isGone.exchange(true, ordering: .acquiringAndReleasing) { return }
+        Self.waitAndReap(descriptor)
+    }
+
+    /// The process still works in the memory of the sequence, so whoever drops this leaves both to a thread of their own.
+    deinit {
+        if isGone.load(ordering: .acquiring) { return }
+        do throws(SystemError) {
+            try BlockingThread.start(named: "nfsd-reap") { [sequence, descriptor] in
+                Self.waitAndReap(descriptor)
+                withExtendedLifetime(sequence) {}
+            }
+        } catch {
+            // Memory that is lost is better than memory that is freed while it is written to.
+            _ = Unmanaged.passRetained(sequence)
+        }
+    }
+
+    private static func waitAndReap(_ descriptor: CInt) {
         var request = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
         while Glibc.poll(&request, 1, -1) < 0 {}
         reap(descriptor)

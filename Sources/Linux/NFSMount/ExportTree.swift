@@ -8,6 +8,11 @@ public struct ExportTreeError: Error, Sendable, CustomStringConvertible {
     public var description: String
     /// The deadline passed: what is done is done, and doing it again goes on from there.
     public var isUnfinished = false
+
+    public init(description: String, isUnfinished: Bool = false) {
+        self.description = description
+        self.isUnfinished = isUnfinished
+    }
 }
 
 /// A mounted export whose directories are renamed and deleted, each call in a process that can be killed. No symbolic link

@@ -106,7 +106,7 @@ struct MountExplanation {
             return (.subdirectory, "\(at) in the export is not a directory (symbolic links are not followed); give another subdir")
         case ("mkdirat", .readOnlyFileSystem):
             return (.subdirectory, "the subdirectory \(path) cannot be made because the export is mounted read-only; make it on the server")
-        case ("mkdirat", .permissionDenied), ("mkdirat", .notPermitted), ("fchownat", _), ("fchmodat", _):
+        case ("mkdirat", .permissionDenied), ("mkdirat", .notPermitted), ("fchown", _), ("fchmod", _):
             return (
                 .subdirectory,
                 "the server does not let root of this host make the subdirectory \(path) (\(call): \(code.explained)); export with no_root_squash, or make it on the server"

@@ -201,8 +201,10 @@ public struct NFSMounter: Sendable {
         do throws(SystemError) {
             if let entry = try MountTable.topmost(at: request.target), fileSystems.contains(entry.fileSystem) { return entry }
         } catch {
+            _ = try? unmount(request.target)
             throw NFSMountError(.other, "cannot mount \(request.source): the mount table cannot be read: \(error)")
         }
+        _ = try? unmount(request.target)
         throw NFSMountError(
             .other,
             "cannot mount \(request.source): the kernel reported success, but no NFS is mounted at \(request.target); look at dmesg and try again"

@@ -61,12 +61,13 @@ public struct Subdirectory: Sendable, Equatable {
         _ name: String, in directory: SystemCallSequence.Call, _ creation: Creation, _ made: SystemCallSequence.Call, _ operand: String,
         _ sequence: SystemCallSequence
     ) {
+        // On a descriptor of what was made: by name, another client could have put a link to a file of this host there.
+        let handle = sequence.openMade(Array(name.utf8), in: directory, operand: operand, if: made)
         if creation.user != nil || creation.group != nil {
             sequence.changeOwner(
-                name, in: directory, user: creation.user.map(Int.init) ?? -1, group: creation.group.map(Int.init) ?? -1, operand: operand,
-                if: made)
+                of: handle, user: creation.user.map(Int.init) ?? -1, group: creation.group.map(Int.init) ?? -1, operand: operand, if: made)
         }
-        sequence.changeMode(name, in: directory, to: creation.mode, operand: operand, if: made)
+        sequence.changeMode(of: handle, to: creation.mode, operand: operand, if: made)
         sequence.removeDirectory(name, in: directory, operand: operand, options: .onFailure, if: made)
     }
 }

@@ -11,7 +11,8 @@ enum Program {
     /// Not an async main: that would run on a thread which was made before the signals could be blocked, and SIGTERM would
     /// end the process on the spot.
     static func main() {
-        _ = signals
+        // Only for the service: the other commands end when they are asked to.
+        if CommandLine.arguments.dropFirst().first == "serve" { _ = signals }
         // Detached, for the main method of a program belongs to the main actor, and the main thread only waits.
         Task.detached {
             await run()
