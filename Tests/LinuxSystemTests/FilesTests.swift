@@ -150,6 +150,18 @@ struct FilesTests {
         }
     }
 
+    @Test func linksAreResolvedAsFarAsThePathIsThere() async throws {
+        try await withScratchFolder { folder in
+            let real = resolvingSymbolicLinks(folder)
+            try makeFolders(folder.appending("a/b"))
+            try #require(symlink("a", folder.appending("link").string) == 0)
+            #expect(resolvingSymbolicLinks(folder.appending("link/b")) == real.appending("a/b"))
+            #expect(resolvingSymbolicLinks(folder.appending("link/missing/deeper")) == real.appending("a/missing/deeper"))
+            #expect(resolvingSymbolicLinks(folder.appending("a")) == real.appending("a"))
+            #expect(resolvingSymbolicLinks("/") == "/")
+        }
+    }
+
     @Test func listsNamesInOrder() async throws {
         try await withScratchFolder { folder in
             for name in ["b", ".hidden", "a", "ä"] { try replaceFile(folder.appending(name), with: []) }

@@ -25,13 +25,11 @@ enum CallNumber {
         static let read = 0
         static let write = 1
         static let openat = 257
-        static let fchmodat = 268
         static let ppoll = 271
     #else
         static let read = 63
         static let write = 64
         static let openat = 56
-        static let fchmodat = 53
         static let ppoll = 73
     #endif
 }
@@ -40,11 +38,6 @@ extension SystemCallSequence {
     /// openat(2) of an absolute path.
     func open(_ path: FilePath, _ flags: CInt, mode: Int = 0) -> Call {
         add("openat", CallNumber.openat, on: path.string, [.value(-100), .string(path.string), .value(Int(flags)), .value(mode)])
-    }
-
-    /// fchmodat(2), if the condition succeeded.
-    func changeMode(_ name: String, in directory: Call, to mode: Int, if condition: Call) -> Call {
-        add("fchmodat", CallNumber.fchmodat, on: name, [.result(directory), .string(name), .value(mode)], if: condition)
     }
 
     /// ppoll(2) of nothing, without limit: waits until it is killed.

@@ -4,6 +4,7 @@ import Glibc
 import LinuxSystem
 import NFSMount
 import SystemPackage
+import TestSupport
 import Testing
 
 /// A folder of this host stands for the export: what matters is what is touched.
@@ -73,6 +74,23 @@ import Testing
                 #expect(throws: ExportTreeError.self) { try tree(folder.appending("export")).delete(Subdirectory(path)) }
             }
             #expect(try namesInFolder(folder.appending("outside")) == ["deep", "file"])
+        }
+    }
+
+    /// Another export may be nested in the directory; it is not the volume's.
+    @Test(.needs(.root)) func stopsAtAMountPoint() async throws {
+        try await withScratchFolder { folder in
+            let nested = folder.appending("victim/nested")
+            try makeFolders(nested)
+            try #require(mount("tmpfs", nested.string, "tmpfs", 0, nil) == 0)
+            try makeFile(nested.appending("precious").string)
+            let error = #expect(throws: ExportTreeError.self) { try tree(folder).delete(Subdirectory("victim")) }
+            #expect(error?.description.contains("victim/nested") == true)
+            #expect(error?.isUnfinished == false)
+            for path in ["victim/nested", "victim/nested/precious"] {
+                #expect(throws: ExportTreeError.self) { try tree(folder).delete(Subdirectory(path)) }
+            }
+            #expect(try namesInFolder(nested) == ["precious"])
         }
     }
 

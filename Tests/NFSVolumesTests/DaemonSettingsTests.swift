@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 
+import Glibc
 import LinuxSystem
 import Logging
 import NFSMount
@@ -81,6 +82,20 @@ struct DaemonSettingsTests {
         // The file above has them all.
         for setting in DaemonSettings.all { #expect(file.contains("\"\(setting.key)\"")) }
         #expect(Set(DaemonSettings.all.map(\.variable)).count == DaemonSettings.all.count)
+    }
+
+    /// The kernel shows mounts by their real paths, and they are looked for there.
+    @Test func foldersForMountsAreResolved() async throws {
+        try await withFixture { fixture in
+            let real = resolvingSymbolicLinks(fixture.folder)
+            try makeFolders(fixture.folder.appending("real"))
+            try #require(symlink("real", fixture.folder.appending("link").string) == 0)
+            let link = fixture.folder.appending("link").string
+            let settings = try DaemonSettings(
+                file: "/nowhere", environment: [:], flags: ["mount-directory": link, "runtime-directory": "\(link)/new"])
+            #expect(settings.volumes.mountDirectory == real.appending("real"))
+            #expect(settings.volumes.runtimeDirectory == real.appending("real/new"))
+        }
     }
 
     @Test(arguments: [

@@ -26,6 +26,25 @@ import Testing
         }
     }
 
+    /// Docker's volume-subpath mounts a directory of the volume.
+    @Test(.needs(.root)) func aContainerThatHasAPartOfItIsFound() async throws {
+        try await withFixture { fixture in
+            let (place, inside) = (fixture.place("v"), fixture.folder.appending("inside"))
+            try fixture.mountByHand(at: place)
+            try makeFolders(place.appending("a/part"))
+            try makeFolder(inside, mode: 0o700)
+            let entry = try #require(try fixture.mounts("v").first)
+            try await withUnshared("private", doing: "mount --bind \(place)/a/part \(inside)") { container in
+                #expect(MountHolders.process(holding: entry) == container)
+                for (root, isHeld) in [("/a", true), ("/a/part", true), ("/a/par", false), ("/a/part/deeper", false)] {
+                    var part = entry
+                    part.root = root
+                    #expect((MountHolders.process(holding: part) == container) == isHeld)
+                }
+            }
+        }
+    }
+
     /// Every service with a namespace of its own has it at the same place; that is no use of it.
     @Test(.needs(.root)) func aMereCopyOfTheNamespaceHoldsNothing() async throws {
         try await withFixture { fixture in
@@ -70,6 +89,11 @@ import Testing
             let containers = DockerContainers(directory: fixture.folder.appending("docker"))
             #expect(containers.isStopped(mountID: "one") == isStopped)
             #expect(!containers.isStopped(mountID: "two"))
+            #expect(containers.knowsAny(of: ["two", "one"]))
+            #expect(!containers.knowsAny(of: ["two"]))
+            #expect(!containers.knowsAny(of: []))
+            // Where Docker keeps its files elsewhere, nothing can be told.
+            #expect(DockerContainers(directory: fixture.folder.appending("none")).knowsAny(of: ["two"]))
         }
     }
 }

@@ -57,6 +57,22 @@ import Testing
         }
     }
 
+    /// A caller that leaves while this waits in line cancels the answer, not the release.
+    @Test func aReleaseHappensEvenIfTheCallerLeft() async throws {
+        try await withFixture { fixture in
+            let driver = try fixture.start().nfsd
+            try await driver.create("web")
+            _ = try await driver.mount("web", id: "a")
+            #expect(await driver.volumes.locks.acquire(VolumeName("web")!))
+            let leaving = Task.immediate { try await driver.unmount("web", id: "a") }
+            leaving.cancel()
+            driver.volumes.locks.release(VolumeName("web")!)
+            try await leaving.value
+            #expect(try !fixture.isMounted("web"))
+            #expect(try driver.get("web").status?["references"] == 0)
+        }
+    }
+
     /// A killed engine has not unmounted, and mounts with the same ID when it starts the container again.
     @Test(arguments: [(#"{"Running":false,"Pid":0}"#, 1), (#"{"Running":true,"Pid":7}"#, 2)])
     func aContainerThatStartsAgainIsNotCountedTwice(state: String, expected: Int) async throws {

@@ -99,6 +99,21 @@ import Testing
         }
     }
 
+    /// Other references do not make it right.
+    @Test func theExportIsNotGivenInThePlaceOfASubdirectory() async throws {
+        try await withFixture { fixture in
+            let before = try fixture.start().nfsd
+            try await before.create("web", options: ["device": "nas:/export", "subdir": "a/b", "create": "true"])
+            _ = try await before.mount("web", id: "a")
+            try await command(["umount", fixture.place("web").string])
+            try fixture.mountByHand(at: fixture.place("web"))
+            let after = try fixture.start().nfsd
+            _ = try await after.mount("web", id: "b")
+            #expect(try fixture.mounts("web").map(\.root) == ["/a/b"])
+            #expect(try after.get("web").status?["references"] == 2)
+        }
+    }
+
     // MARK: Tidying
 
     @Test func aMountWithoutAReferenceIsUnmounted() async throws {

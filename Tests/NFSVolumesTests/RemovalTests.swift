@@ -86,6 +86,23 @@ import Testing
         }
     }
 
+    /// An engine that could not reach the daemon when a container ended removes the container all the same.
+    @Test func aReferenceOfAContainerThatDockerHasForgottenDoesNotKeepIt() async throws {
+        try await withFixture { fixture in
+            let driver = try fixture.start().nfsd
+            try await driver.create("web")
+            _ = try await driver.mount("web", id: "one")
+            try makeFolders(fixture.folder.appending("docker/containers/abc"))
+            let file = fixture.folder.appending("docker/containers/abc/config.v2.json")
+            try replaceFile(file, with: Array(#"{"Name":"/shop","MountPoints":{"/data":{"ID":"one"}}}"#.utf8))
+            #expect(try await refusal { try await driver.remove("web") }.hasPrefix("volume web is in use"))
+            try removeFile(file)
+            try await driver.remove("web")
+            #expect(driver.list().isEmpty)
+            #expect(try !fixture.isMounted("web"))
+        }
+    }
+
     // MARK: Its data
 
     @Test func dataStayUnlessTheVolumeSaidOtherwise() async throws {
@@ -163,6 +180,8 @@ import Testing
         ("a", ["device": "nas:/export", "subdir": "a/b"]),
         // The same directory, with another border between path and subdir.
         ("a/b", ["device": "nas:/export/a", "subdir": "b"]), ("a", ["device": "nas:/export/a", "subdir": "b/c"]),
+        // An export of its own: the directory itself, or below it.
+        ("a", ["device": "nas:/export/a"]), ("a", ["device": "nas:/export/a/b"]),
     ])
     func aDirectoryThatAnotherVolumeSharesStays(subdirectory: String, other: [String: String]) async throws {
         try await withExport { fixture, export in

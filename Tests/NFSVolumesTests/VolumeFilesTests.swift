@@ -172,6 +172,32 @@ struct VolumeFilesTests {
         }
     }
 
+    /// What was set aside earlier may be all that is left of a volume.
+    @Test func whatWasSetAsideIsNotOverwritten() async throws {
+        try await withFixture { fixture in
+            let files = try files(fixture)
+            for text in ["{first", "{second"] {
+                try put(text, fixture, "state/volumes/v.json")
+                _ = try files.readDefinitions(logger: fixture.logger)
+            }
+            let names = fixture.names("state/damaged")
+            #expect(names.count == 2)
+            #expect(names.first == "v.json")
+            let kept = try names.map { try readWholeFile(fixture.folder.appending("state/damaged").appending($0), limit: 100) }
+            #expect(Set(kept) == [Array("{first".utf8), Array("{second".utf8)])
+        }
+    }
+
+    /// As after a boot, before the daemon's first run.
+    @Test func withoutReferencesThereAreNone() async throws {
+        try await withFixture { fixture in
+            let looker = try files(fixture, isOwner: false)
+            let references = try looker.readReferences(logger: fixture.logger)
+            #expect(references.isEmpty)
+            #expect(fixture.log.all.isEmpty)
+        }
+    }
+
     @Test func onlyLookingMakesNoFolders() async throws {
         try await withFixture { fixture in
             let looker = try files(fixture, isOwner: false)
