@@ -164,11 +164,11 @@ import Testing
 
     @Test func theLimitEndsWithTheRequest() async throws {
         var limits = ServerLimits()
-        limits.requestArrival = .seconds(2)
+        limits.requestArrival = .seconds(4)
         try await withServer(limits: limits) { fixture in
             let client = try fixture.client()
             let clock = ContinuousClock()
-            let end = clock.now + .seconds(3)
+            let end = clock.now + .seconds(5)
             for piece in ["POST /VolumeDriver.Get HTTP/1.1\r\nHost: x\r\n", "Content-Length: 12\r\n\r\n", #"{"Name""#, #":"v"}"#] {
                 try await client.send(piece)
                 // An answer on another connection shows that the piece has been read.
@@ -181,7 +181,7 @@ import Testing
 
     @Test func closesAnIdleConnectionAndNotABusyOne() async throws {
         var limits = ServerLimits()
-        limits.idle = .seconds(2)
+        limits.idle = .seconds(4)
         limits.requestArrival = .milliseconds(100)
         try await withServer(limits: limits) { fixture in
             // The busy one is the older, so that its timer is the first to run out.
