@@ -95,6 +95,7 @@ import Testing
             let after = try fixture.start().nfsd
             #expect(try await after.mount("web", id: "a") == fixture.place("web").string)
             #expect(try fixture.mounts("web").map(\.source) == ["nas:/export"])
+            #expect(!fixture.log.contains("by somebody else"))
             #expect(try after.get("web").status?["references"] == 1)
         }
     }

@@ -58,7 +58,9 @@ extension NFSVolumes {
             isMounted = false
         }
         if !isMounted {
-            if record.isMounted { logger.warning("volume \(name) was unmounted by somebody else at \(place); mounting it again") }
+            if record.isMounted, standing == nil {
+                logger.warning("volume \(name) was unmounted by somebody else at \(place); mounting it again")
+            }
             try mountInKernel(record.definition, cancellation)
         }
         var references = record.references
