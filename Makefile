@@ -12,16 +12,16 @@ FISHDIR ?= $(PREFIX)/share/fish/vendor_completions.d
 
 BUILD := .build/release
 BINARY := $(BUILD)/docker-nfsd
-# Static Swift runtime, so that a host needs nothing of Swift. Not a static executable: glibc resolves host names through
-# shared modules. The rest makes it smaller; ARCHITECTURE.md has the figures.
-RELEASE := -c release --static-swift-stdlib -Xswiftc -use-ld=lld -Xlinker --gc-sections -Xlinker --icf=safe \
-	-Xlinker -z -Xlinker pack-relative-relocs $(START)
 # Without these accessors a start looks types up by name some forty times, two fifths of its instructions. Laid side by side,
 # the functions of a start touch a third fewer pages, which is 3 MB of resident memory; Scripts/start-up-order makes the list.
 START := -Xswiftc -Xfrontend -Xswiftc -disable-concrete-type-metadata-mangled-name-accessors \
 	-Xswiftc -Xfrontend -Xswiftc -function-sections \
 	-Xlinker --symbol-ordering-file=$(CURDIR)/Packaging/start-up-order.txt -Xlinker --no-warn-symbol-ordering
 
+# Static Swift runtime, so that a host needs nothing of Swift. Not a static executable: glibc resolves host names through
+# shared modules. The rest makes it smaller; ARCHITECTURE.md has the figures.
+RELEASE := -c release --static-swift-stdlib -Xswiftc -use-ld=lld -Xlinker --gc-sections -Xlinker --icf=safe \
+	-Xlinker -z -Xlinker pack-relative-relocs $(START)
 .PHONY: build
 build: ## Build the release (the default)
 	swift build $(RELEASE) --product docker-nfsd
