@@ -37,7 +37,7 @@ check: ## Check format, imports, names and linkage
 	swift format lint --strict --recursive Package.swift Sources Tests
 	@if [ -x $(BINARY) ]; then Scripts/check-linkage $(BINARY); fi
 
-TEST := DOCKER_NFSD_TEST_REQUIRE=root,docker,machine DOCKER_NFSD_TEST_BINARY=$(CURDIR)/$(BINARY) swift test --skip-build
+TEST := DOCKER_NFSD_TEST_REQUIRE=root,docker,machine DOCKER_NFSD_TEST_BINARY=$(CURDIR)/$(BINARY) Scripts/run-tests --skip-build
 
 .PHONY: test
 test: build ## Run all tests: plain, with a real Docker Engine, and in a virtual machine
