@@ -10,7 +10,8 @@ let systemPackage = Target.Dependency.product(name: "SystemPackage", package: "s
 let package = Package(
     name: "docker-nfsd",
     products: [
-        .executable(name: "docker-nfsd", targets: ["docker-nfsd"])
+        .executable(name: "docker-nfsd", targets: ["docker-nfsd"]),
+        .executable(name: "mountpoint-runc", targets: ["mountpoint-runc"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-system", from: "1.8.1"),
@@ -35,6 +36,7 @@ let package = Package(
         // What the parties say to one another.
         .target(name: "JSON", path: "Sources/Protocols/JSON"),
         .target(name: "DockerPluginAPI", dependencies: ["JSON"], path: "Sources/Protocols/DockerPluginAPI"),
+        .target(name: "OCIRuntime", dependencies: ["JSON"], path: "Sources/Protocols/OCIRuntime"),
 
         // How plugins are served and called.
         .target(
@@ -50,6 +52,17 @@ let package = Package(
             path: "Sources/PluginSystem/PluginServer"
         ),
 
+        .target(
+            name: "PluginClient",
+            dependencies: ["LinuxSystem", "JSON", "DockerPluginAPI", systemPackage],
+            path: "Sources/PluginSystem/PluginClient"
+        ),
+        .target(
+            name: "MountPointChain",
+            dependencies: ["JSON", "DockerPluginAPI"],
+            path: "Sources/PluginSystem/MountPointChain"
+        ),
+
         // What each program does.
         .target(
             name: "NFSVolumes",
@@ -59,6 +72,12 @@ let package = Package(
                 systemPackage,
             ],
             path: "Sources/Features/NFSVolumes"
+        ),
+
+        .target(
+            name: "ContainerMounts",
+            dependencies: ["LinuxSystem", "JSON", "DockerPluginAPI", "OCIRuntime", "PluginClient", "MountPointChain", systemPackage],
+            path: "Sources/Features/ContainerMounts"
         ),
 
         // The programs: parse, build, run.
@@ -72,6 +91,7 @@ let package = Package(
             ],
             path: "Sources/Programs/docker-nfsd"
         ),
+        .executableTarget(name: "mountpoint-runc", dependencies: ["ContainerMounts"], path: "Sources/Programs/mountpoint-runc"),
 
         // Tests, by what they need: nothing, root and Docker on this machine, a virtual machine.
         .target(name: "TestSupport", path: "Tests/TestSupport"),
@@ -81,6 +101,22 @@ let package = Package(
         .testTarget(name: "JSONTests", dependencies: ["JSON"], path: "Tests/JSONTests"),
         .testTarget(
             name: "DockerPluginAPITests", dependencies: ["DockerPluginAPI", "JSON"], path: "Tests/DockerPluginAPITests"),
+        .testTarget(name: "OCIRuntimeTests", dependencies: ["OCIRuntime", "JSON"], path: "Tests/OCIRuntimeTests"),
+        .testTarget(
+            name: "PluginClientTests",
+            dependencies: ["PluginClient", "DockerPluginAPI", "JSON", "LinuxSystem", "TestSupport", systemPackage],
+            path: "Tests/PluginClientTests"
+        ),
+        .testTarget(
+            name: "MountPointChainTests", dependencies: ["MountPointChain", "DockerPluginAPI", "JSON"], path: "Tests/MountPointChainTests"),
+        .testTarget(
+            name: "ContainerMountsTests",
+            dependencies: [
+                "ContainerMounts", "OCIRuntime", "PluginClient", "MountPointChain", "DockerPluginAPI", "JSON", "LinuxSystem", "TestSupport",
+                systemPackage,
+            ],
+            path: "Tests/ContainerMountsTests"
+        ),
         .testTarget(
             name: "PluginServerTests",
             dependencies: [
@@ -97,6 +133,7 @@ let package = Package(
             path: "Tests/NFSVolumesTests"
         ),
         .testTarget(name: "DockerTests", dependencies: ["TestSupport", "JSON"], path: "Tests/DockerTests"),
+        .testTarget(name: "RuntimeTests", dependencies: ["TestSupport", "JSON"], path: "Tests/RuntimeTests"),
         .testTarget(name: "MachineTests", dependencies: ["TestSupport", "JSON"], path: "Tests/MachineTests"),
     ],
     swiftLanguageModes: [.v6],
