@@ -7,8 +7,10 @@
 
 #include <asm/unistd.h>
 #include <stdint.h>
-#include <sys/mount.h>
-#include <sys/types.h>
+#include <linux/mount.h>
+#include <stddef.h>
+
+#include "process.h"
 
 // One system call of a sequence that runs in a process of its own.
 struct CLinux_call {

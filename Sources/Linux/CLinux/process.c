@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+#define _GNU_SOURCE
+#include "include/process.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/ioctl.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <termios.h>
+#include <unistd.h>
+
+int CLinux_fork(void) { return fork(); }
+
+int CLinux_spawn(const char *path, char *const *arguments, int signal_at_parents_end, int null_input, int null_output) {
+  int reports[2];
+  if (pipe2(reports, O_CLOEXEC) < 0) return -1;
+  pid_t parent = getpid();
+  pid_t child = fork();
+  if (child != 0) {
+    int failure = errno;
+    close(reports[1]);
+    // The pipe closes by itself when the program starts; otherwise it says why it did not.
+    if (child > 0) {
+      failure = 0;
+      ssize_t n;
+      while ((n = read(reports[0], &failure, sizeof failure)) < 0 && errno == EINTR) {}
+      if (n != sizeof failure) failure = 0;
+    }
+    close(reports[0]);
+    if (failure == 0) return child;
+    errno = failure;
+    return -1;
+  }
+  for (int number = 1; number < NSIG; number++) signal(number, SIG_DFL);
+  sigset_t none;
+  sigemptyset(&none);
+  sigprocmask(SIG_SETMASK, &none, NULL);
+  int ready = 1;
+  if (signal_at_parents_end != 0) {
+    ready = prctl(PR_SET_PDEATHSIG, signal_at_parents_end) == 0;
+    if (getppid() != parent) _exit(127);
+  }
+  if (ready && (null_input || null_output)) {
+    int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+    ready = null >= 0 && (!null_input || dup2(null, 0) >= 0) && (!null_output || (dup2(null, 1) >= 0 && dup2(null, 2) >= 0));
+  }
+  if (ready) execv(path, arguments);
+  int failure = errno;
+  (void)!write(reports[1], &failure, sizeof failure);
+  _exit(127);
+}
+
+int CLinux_setns(int descriptor, int kind) { return setns(descriptor, kind); }
+
+int CLinux_set_child_subreaper(void) { return prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); }
+
+int CLinux_close_range(unsigned int first, unsigned int last) {
+  if (first > last) return 0;
+  if (syscall(__NR_close_range, first, last, 0) == 0) return 0;
+  if (errno != ENOSYS) return -1;
+  long limit = sysconf(_SC_OPEN_MAX);
+  for (long d = first; d <= (long)last && d < limit; d++) close((int)d);
+  return 0;
+}
+
+int CLinux_pidfd_open(int process) { return (int)syscall(__NR_pidfd_open, process, 0); }
+
+int CLinux_open_in_root(int root, const char *path) {
+  struct {
+    uint64_t flags, mode, resolve;
+  } how = {O_PATH | O_CLOEXEC, 0, 0x10 /* RESOLVE_IN_ROOT */};
+  return (int)syscall(437 /* openat2 */, root, path, &how, sizeof how);
+}
+
+int CLinux_try_lock(int descriptor) { return flock(descriptor, LOCK_EX | LOCK_NB); }
+
+int CLinux_all_signals(void) {
+  sigset_t all;
+  sigfillset(&all);
+  if (sigprocmask(SIG_BLOCK, &all, NULL) < 0) return -1;
+  return signalfd(-1, &all, SFD_CLOEXEC | SFD_NONBLOCK);
+}
+
+int CLinux_take_signal(int descriptor, struct CLinux_signal *out) {
+  struct signalfd_siginfo info;
+  ssize_t n = read(descriptor, &info, sizeof info);
+  if (n != sizeof info) return -1;
+  out->number = (int)info.ssi_signo;
+  out->is_from_kernel = info.ssi_code > 0;
+  return 0;
+}
+
+_Static_assert(sizeof(struct termios) <= 128, "the room that Swift gives for a terminal's attributes");
+
+int CLinux_make_raw(int terminal, void *saved) {
+  struct termios attributes;
+  if (tcgetattr(terminal, &attributes) < 0) return -1;
+  memcpy(saved, &attributes, sizeof attributes);
+  cfmakeraw(&attributes);
+  attributes.c_oflag |= OPOST;
+  return tcsetattr(terminal, TCSANOW, &attributes);
+}
+
+int CLinux_restore_terminal(int terminal, const void *saved) {
+  struct termios attributes;
+  memcpy(&attributes, saved, sizeof attributes);
+  return tcsetattr(terminal, TCSANOW, &attributes);
+}
+
+int CLinux_copy_window_size(int from, int to) {
+  struct winsize size;
+  return ioctl(from, TIOCGWINSZ, &size) < 0 ? -1 : ioctl(to, TIOCSWINSZ, &size);
+}
+
+int CLinux_receive_descriptor(int socket) {
+  char data[4096];
+  union {
+    struct cmsghdr header;
+    char bytes[CMSG_SPACE(sizeof(int))];
+  } control;
+  struct iovec piece = {data, sizeof data};
+  struct msghdr message = {.msg_iov = &piece, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control};
+  if (recvmsg(socket, &message, MSG_CMSG_CLOEXEC) < 0) return -1;
+  struct cmsghdr *header = CMSG_FIRSTHDR(&message);
+  if (header == NULL || header->cmsg_level != SOL_SOCKET || header->cmsg_type != SCM_RIGHTS ||
+      header->cmsg_len != CMSG_LEN(sizeof(int))) {
+    errno = EBADMSG;
+    return -1;
+  }
+  int descriptor;
+  memcpy(&descriptor, CMSG_DATA(header), sizeof descriptor);
+  return descriptor;
+}

@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+internal import CLinux
+import Glibc
+import SystemPackage
+
+/// A file or folder that is held, so that nothing else can get its number: which one it is, whatever path leads there.
+public final class FileIdentity: Sendable {
+    private let descriptor: FileDescriptor
+    public let device: UInt64
+    public let inode: UInt64
+    public let isFolder: Bool
+
+    private init(owning raw: CInt, operand: String) throws(SystemError) {
+        descriptor = FileDescriptor(rawValue: raw)
+        var status = stat()
+        let failure = fstat(raw, &status) == 0 ? nil : Errno.current
+        device = UInt64(status.st_dev)
+        inode = UInt64(status.st_ino)
+        isFolder = status.st_mode & S_IFMT == S_IFDIR
+        if let failure { throw SystemError("fstat", failure, on: operand) }
+    }
+
+    deinit { Glibc.close(descriptor.rawValue) }
+
+    /// What a path leads to now, symbolic links followed. open(2), O_PATH.
+    public convenience init(at path: String) throws(SystemError) {
+        try self.init(owning: systemCall("open", on: path) { open(path, CInt(CLINUX_O_PATH) | O_CLOEXEC) }, operand: path)
+    }
+
+    /// What a path leads to for a process whose root folder is `root`: links in it, absolute ones too, stay below. openat2(2), Linux 5.6.
+    public convenience init(at path: String, inRootOf process: Int32) throws(SystemError) {
+        let operand = "/proc/\(process)/root"
+        let root = try systemCall("open", on: operand) { open(operand, CInt(CLINUX_O_PATH) | O_CLOEXEC) }
+        defer { Glibc.close(root) }
+        try self.init(owning: systemCall("openat2", on: operand + path) { CLinux_open_in_root(root, path) }, operand: operand + path)
+    }
+
+    public func isSame(as other: FileIdentity) -> Bool { device == other.device && inode == other.inode }
+}

@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+internal import CLinux
+import Glibc
+import SystemPackage
+
+/// A process that cannot be mistaken for a later one with the same number: its id and when it started.
+public struct ProcessIdentity: Sendable, Hashable {
+    public let process: Int32
+    /// Clock ticks since the boot; field 22 of `/proc/PID/stat`, proc(5).
+    public let startTime: UInt64
+
+    public init(process: Int32, startTime: UInt64) {
+        self.process = process
+        self.startTime = startTime
+    }
+
+    /// The process that has this number now; nil if there is none.
+    public init?(of process: Int32) {
+        guard let status = ProcessStatus(of: process) else { return nil }
+        self.init(process: process, startTime: status.startTime)
+    }
+
+    /// Whether it still runs. One that has ended and that its parent has not yet taken notice of (a zombie) does not.
+    public var isAlive: Bool {
+        guard let status = ProcessStatus(of: process) else { return false }
+        return status.startTime == startTime && status.state != UInt8(ascii: "Z") && status.state != UInt8(ascii: "X")
+    }
+
+    /// Sends a signal, never to another process that has the number by now. pidfd_send_signal(2).
+    ///
+    /// - Throws: `SystemError`; `ESRCH` if it has ended.
+    public func signal(_ number: Int32) throws(SystemError) {
+        let operand = "process \(process)"
+        let descriptor = try systemCall("pidfd_open", on: operand) { CLinux_pidfd_open(process) }
+        defer { Glibc.close(descriptor) }
+        guard isAlive else { throw SystemError("pidfd_send_signal", .noSuchProcess, on: operand) }
+        try systemCall("pidfd_send_signal", on: operand) { CLinux_pidfd_send_signal(descriptor, number) }
+    }
+
+    /// Blocks until it has ended or the deadline has passed.
+    ///
+    /// - Returns: whether it has ended.
+    public func waitUntilEnded(_ deadline: Deadline) -> Bool {
+        let descriptor = CLinux_pidfd_open(process)
+        guard descriptor >= 0 else { return !isAlive }
+        defer { Glibc.close(descriptor) }
+        while isAlive {
+            var request = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+            _ = Glibc.poll(&request, 1, deadline.pollTimeout)
+            if request.revents != 0 { return true }
+            if deadline.hasPassed { return !isAlive }
+        }
+        return true
+    }
+}
+
+/// What `/proc/PID/stat` says of a process that matters here. proc(5).
+struct ProcessStatus {
+    /// A letter: `R`, `S`, `Z` …
+    var state: UInt8
+    var startTime: UInt64
+
+    init?(of process: Int32) {
+        guard process > 0, let bytes = try? readWholeFile(FilePath("/proc/\(process)/stat"), limit: 4096) else { return nil }
+        // The command's name, in parentheses, may hold anything, so what follows is counted from the last parenthesis.
+        guard let end = bytes.lastIndex(of: UInt8(ascii: ")")), end + 2 < bytes.count else { return nil }
+        let fields = bytes[(end + 2)...].split(separator: UInt8(ascii: " "), maxSplits: 21)
+        guard fields.count > 19, let state = fields[0].first,
+            let startTime = UInt64(String(decoding: fields[19], as: UTF8.self))
+        else { return nil }
+        self.state = state
+        self.startTime = startTime
+    }
+}
