@@ -94,7 +94,7 @@ let package = Package(
         .executableTarget(name: "mountpoint-runc", dependencies: ["ContainerMounts"], path: "Sources/Programs/mountpoint-runc"),
 
         // Tests, by what they need: nothing, root and Docker on this machine, a virtual machine.
-        .target(name: "TestSupport", path: "Tests/TestSupport"),
+        .target(name: "TestSupport", dependencies: ["LinuxSystem", systemPackage], path: "Tests/TestSupport"),
         .testTarget(name: "LinuxSystemTests", dependencies: ["LinuxSystem", "TestSupport", systemPackage], path: "Tests/LinuxSystemTests"),
         .testTarget(
             name: "NFSMountTests", dependencies: ["NFSMount", "LinuxSystem", "TestSupport", systemPackage], path: "Tests/NFSMountTests"),
@@ -132,8 +132,9 @@ let package = Package(
             ],
             path: "Tests/NFSVolumesTests"
         ),
-        .testTarget(name: "DockerTests", dependencies: ["TestSupport", "JSON"], path: "Tests/DockerTests"),
-        .testTarget(name: "RuntimeTests", dependencies: ["TestSupport", "JSON"], path: "Tests/RuntimeTests"),
+        .target(name: "DockerSupport", dependencies: ["TestSupport", "JSON"], path: "Tests/DockerSupport"),
+        .testTarget(name: "DockerTests", dependencies: ["DockerSupport", "TestSupport", "JSON"], path: "Tests/DockerTests"),
+        .testTarget(name: "RuntimeTests", dependencies: ["DockerSupport", "TestSupport", "JSON"], path: "Tests/RuntimeTests"),
         .testTarget(name: "MachineTests", dependencies: ["TestSupport", "JSON"], path: "Tests/MachineTests"),
     ],
     swiftLanguageModes: [.v6],

@@ -4,6 +4,7 @@ import Foundation
 import Glibc
 import LinuxSystem
 import SystemPackage
+import TestSupport
 import Testing
 
 /// How the process that makes the calls lives and dies.

@@ -3,6 +3,7 @@
 import Glibc
 import LinuxSystem
 import SystemPackage
+import TestSupport
 import Testing
 
 struct SocketStateTests {

@@ -10,6 +10,8 @@ public enum Need: String, Sendable {
     case root
     /// A Docker Engine (dockerd, containerd, runc) and busybox, from Debian's packages; root.
     case docker
+    /// The same, and other runtimes (crun, podman with conmon), and a release build of mountpoint-runc; root.
+    case runtime
     /// An image made by Scripts/machine, and a release build.
     case machine
 
@@ -18,6 +20,9 @@ public enum Need: String, Sendable {
         switch self {
         case .root: return geteuid() == 0
         case .docker: return geteuid() == 0 && files.isExecutableFile(atPath: "/usr/sbin/dockerd") && Repository.releaseBinary != nil
+        case .runtime:
+            let programs = ["/usr/sbin/dockerd", "/usr/sbin/runc", "/usr/bin/crun", "/usr/bin/podman"]
+            return geteuid() == 0 && programs.allSatisfy(files.isExecutableFile) && Repository.runtimeBinary != nil
         case .machine: return geteuid() == 0 && Repository.releaseBinary != nil && files.fileExists(atPath: Repository.machineCache)
         }
     }
@@ -31,6 +36,8 @@ public enum Need: String, Sendable {
         switch self {
         case .root: "needs root, for mounting"
         case .docker: "needs root, dockerd, containerd, runc and busybox-static (Scripts/test-needs), and a release build (make)"
+        case .runtime:
+            "needs root, dockerd, containerd, runc, crun, podman and busybox-static (Scripts/test-needs), and mountpoint-runc (make)"
         case .machine: "needs root, a virtual machine's image (Scripts/machine build), and a release build (make)"
         }
     }
@@ -53,6 +60,12 @@ public enum Repository {
     /// The program under test: `DOCKER_NFSD_TEST_BINARY`, or the release build.
     public static var releaseBinary: String? {
         let path = ProcessInfo.processInfo.environment["DOCKER_NFSD_TEST_BINARY"] ?? "\(root)/.build/release/docker-nfsd"
+        return FileManager.default.isExecutableFile(atPath: path) ? path : nil
+    }
+
+    /// The runtime under test: `DOCKER_NFSD_TEST_RUNTIME`, or the static release build.
+    public static var runtimeBinary: String? {
+        let path = ProcessInfo.processInfo.environment["DOCKER_NFSD_TEST_RUNTIME"] ?? "\(root)/.build/static/release/mountpoint-runc"
         return FileManager.default.isExecutableFile(atPath: path) ? path : nil
     }
 

@@ -2,17 +2,17 @@
 
 import Foundation
 import Glibc
-import TestSupport
+public import TestSupport
 
 /// A part of this machine for one test alone: mounts, processes and network are in namespaces of their own, `/run` is empty,
 /// and changes to `/etc` stay inside. So a Docker of this machine and the test do not notice one another.
 ///
 /// All that was started or mounted inside ends with its first process, and that one ends with the test's, however that ends.
-final class PrivateHost: Sendable {
+public final class PrivateHost: Sendable {
     /// A folder that looks the same from inside and outside.
-    let scratch: String
+    public let scratch: String
     /// Unique among all that run at the same time; names the cgroup too.
-    let name: String
+    public let name: String
     private let holder: SpawnedProcess
     /// Held open: the holder ends when it is closed.
     private let leash: Int32
@@ -20,7 +20,7 @@ final class PrivateHost: Sendable {
     private let first: pid_t
 
     /// On tmpfs: quick, and gone with the namespace.
-    static let folder = "/run/test"
+    public static let folder = "/run/test"
 
     /// Takes the folder of temporary files as its argument.
     private static let setup = #"""
@@ -42,7 +42,7 @@ final class PrivateHost: Sendable {
         read -r _ || true
         """#
 
-    init() async throws {
+    public init() async throws {
         let temporary = FileManager.default.temporaryDirectory
         var template = Array(temporary.appendingPathComponent("nfsd-test-XXXXXX").path.utf8CString)
         guard mkdtemp(&template) != nil else { throw Trouble("mkdtemp: \(String(cString: strerror(errno)))") }
@@ -74,35 +74,39 @@ final class PrivateHost: Sendable {
     }
 
     /// What a path inside is called outside.
-    func path(_ inside: String) -> String { "/proc/\(first)/root\(inside)" }
+    public func path(_ inside: String) -> String { "/proc/\(first)/root\(inside)" }
 
     private func inside(_ words: [String]) -> [String] {
         ["nsenter", "--target", String(first), "--mount", "--net", "--pid", "--"] + words
     }
 
     /// Starts a process inside; it is a child of the one returned.
-    func start(_ words: [String], environment: [String: String] = [:], log: String) throws -> SpawnedProcess {
+    public func start(_ words: [String], environment: [String: String] = [:], log: String) throws -> SpawnedProcess {
         try SpawnedProcess(inside(words), environment: environment, log: "\(scratch)/\(log)")
     }
 
     /// Runs a command inside to its end.
-    func run(_ words: [String], limit: Double = 60) async throws -> CommandResult {
+    public func run(_ words: [String], limit: Double = 60) async throws -> CommandResult {
         try await command(inside(words), limit: limit)
     }
 
-    func log(_ name: String) -> String { (try? String(contentsOfFile: "\(scratch)/\(name)", encoding: .utf8)) ?? "" }
+    public func log(_ name: String) -> String { (try? String(contentsOfFile: "\(scratch)/\(name)", encoding: .utf8)) ?? "" }
 
-    func contents(of file: String) -> String? {
+    public func contents(of file: String) -> String? {
         FileManager.default.contents(atPath: path(file)).map { String(decoding: $0, as: UTF8.self) }
     }
 
-    func write(_ content: String, to file: String) throws { try content.write(toFile: path(file), atomically: false, encoding: .utf8) }
+    public func write(_ content: String, to file: String) throws {
+        try content.write(toFile: path(file), atomically: false, encoding: .utf8)
+    }
 
     /// What lies in a folder, sorted; nothing if there is no such folder.
-    func names(in folder: String) -> [String] { ((try? FileManager.default.contentsOfDirectory(atPath: path(folder))) ?? []).sorted() }
+    public func names(in folder: String) -> [String] {
+        ((try? FileManager.default.contentsOfDirectory(atPath: path(folder))) ?? []).sorted()
+    }
 
     /// The mount points below a folder, in the order in which they were mounted. proc_pid_mountinfo(5).
-    func mountPoints(below folder: String) throws -> [String] {
+    public func mountPoints(below folder: String) throws -> [String] {
         try readProcess("/proc/\(first)/mountinfo").split(separator: "\n").compactMap { line in
             let place = String(line.split(separator: " ")[4])
             return place.hasPrefix(folder + "/") ? place : nil
@@ -110,7 +114,7 @@ final class PrivateHost: Sendable {
     }
 
     /// Ends everything inside, and leaves nothing behind but the scratch folder.
-    func end() async throws {
+    public func end() async throws {
         close(leash)
         do {
             try await holder.end(within: .seconds(20))

@@ -8,19 +8,6 @@ import SystemPackage
 import TestSupport
 import Testing
 
-/// Gives the body a folder of its own, and takes away afterwards what is mounted in it and the folder itself.
-func withScratchFolder(_ body: (FilePath) async throws -> Void) async throws {
-    var template = Array("/tmp/nfs-mount-tests-XXXXXX".utf8CString)
-    let path = try #require(mkdtemp(&template).map { String(cString: $0) })
-    defer {
-        for mount in (try? MountTable().mounts(below: path))?.reversed() ?? [] {
-            umount2(mount.mountPoint, CInt(MNT_DETACH))
-        }
-        try? FileManager.default.removeItem(atPath: path)
-    }
-    try await body(FilePath(path))
-}
-
 /// Runs blocking work off the pool that the tests share.
 func blocking<Value: Sendable>(_ body: @escaping @Sendable () throws -> Value) async throws -> Value {
     try await BlockingThread.run(named: "test", body)

@@ -1,23 +1,9 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 
-import Foundation
 import Glibc
 import LinuxSystem
 import SystemPackage
 import Testing
-
-/// Gives the body a folder of its own, and takes away afterwards what is mounted in it and the folder itself.
-func withScratchFolder(_ body: (FilePath) async throws -> Void) async throws {
-    var template = Array("/tmp/linux-system-tests-XXXXXX".utf8CString)
-    let path = try #require(mkdtemp(&template).map { String(cString: $0) })
-    defer {
-        for mount in (try? MountTable().mounts(below: path))?.reversed() ?? [] {
-            umount2(mount.mountPoint, CInt(MNT_DETACH))
-        }
-        try? FileManager.default.removeItem(atPath: path)
-    }
-    try await body(FilePath(path))
-}
 
 /// Numbers of system calls that no step of ``SystemCallSequence`` makes. asm/unistd.h.
 enum CallNumber {

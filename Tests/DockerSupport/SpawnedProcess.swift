@@ -1,22 +1,22 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 
 import Foundation
-import Glibc
+public import Glibc
 import Synchronization
 import TestSupport
 
 /// A process that runs beside the test, until it ends by itself or is signalled.
-final class SpawnedProcess: Sendable {
+public final class SpawnedProcess: Sendable {
     /// Its number in this process's namespace.
-    let id: pid_t
-    let name: String
+    public let id: pid_t
+    public let name: String
     /// As wait(2) tells it; nil while it runs.
     private let status = Mutex<Int32?>(nil)
 
     /// - Parameters:
     ///   - input: what becomes its standard input; nothing else is inherited.
     ///   - log: the file to which its output is appended.
-    init(_ words: [String], environment: [String: String] = [:], input: Int32? = nil, log: String) throws {
+    public init(_ words: [String], environment: [String: String] = [:], input: Int32? = nil, log: String) throws {
         name = words.first { !$0.hasPrefix("-") } ?? "process"
         var actions = posix_spawn_file_actions_t()
         posix_spawn_file_actions_init(&actions)
@@ -61,23 +61,23 @@ final class SpawnedProcess: Sendable {
         }
     }
 
-    var hasEnded: Bool { status.withLock { $0 != nil } }
+    public var hasEnded: Bool { status.withLock { $0 != nil } }
 
     /// Does nothing if it has ended.
-    func signal(_ number: Int32) { status.withLock { if $0 == nil { kill(id, number) } } }
+    public func signal(_ number: Int32) { status.withLock { if $0 == nil { kill(id, number) } } }
 
     /// Waits for its end.
     ///
     /// - Returns: its exit status, or 128 and the signal's number, as a shell tells it.
     @discardableResult
-    func end(within limit: Duration) async throws -> Int32 {
+    public func end(within limit: Duration) async throws -> Int32 {
         try await eventually("\(name) (process \(id)) ends", within: limit) { hasEnded }
         let raw = status.withLock { $0! }
         return raw & 0x7f == 0 ? (raw >> 8) & 0xff : 128 + raw & 0x7f
     }
 
     /// Its only child, once it has one that runs another program.
-    func child(running program: String) async throws -> pid_t {
+    public func child(running program: String) async throws -> pid_t {
         var found: pid_t?
         try await eventually("\(name) starts \(program)", within: .seconds(10)) {
             let list = try readProcess("/proc/\(id)/task/\(id)/children")

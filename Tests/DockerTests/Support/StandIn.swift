@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+import DockerSupport
+import Foundation
+import Glibc
+import TestSupport
+
+/// The file system that stands in for an NFS server's export: ext4 on a loop device.
+struct StandIn: Sendable {
+    /// Its block device.
+    let device: String
+    private let descriptor: Int32
+
+    init(in folder: String) async throws {
+        let file = folder + "/export.ext4"
+        guard FileManager.default.createFile(atPath: file, contents: nil), truncate(file, 32 << 20) == 0 else {
+            throw Trouble("cannot make \(file)")
+        }
+        // An export is empty at first, so that Docker's copying of an image's files can be tested.
+        try await Self.succeed("mkfs.ext4", "-q", "-F", "-m", "0", "-O", "^has_journal", "-E", "lazy_itable_init=0", file)
+        try await Self.succeed("debugfs", "-w", "-R", "rmdir lost+found", file)
+        device = try await Self.succeed("losetup", "--find", "--show", file)
+        descriptor = open(device, O_RDONLY | O_CLOEXEC)
+        // A device in use is detached by its last user's end, so that it goes even if this process is killed.
+        try await Self.succeed("losetup", "--detach", device)
+        guard descriptor >= 0 else { throw Trouble("cannot open \(device)") }
+    }
+
+    /// It goes with its last mount.
+    func release() { close(descriptor) }
+
+    @discardableResult
+    private static func succeed(_ words: String...) async throws -> String {
+        let result = try await command(words, limit: 30)
+        guard result.status == 0 else { throw Trouble("\(words.joined(separator: " ")): \(result)") }
+        return result.output.trimmingCharacters(in: .newlines)
+    }
+}
