@@ -5,6 +5,7 @@ public import JSON
 /// What a plugin can be, as `Plugin.Activate` names it.
 public enum PluginInterface: String, Sendable {
     case volumeDriver = "VolumeDriver"
+    case mountPoint = "mountpoint"
 }
 
 /// The call with which an engine introduces itself, once in the life of its process.
@@ -22,5 +23,15 @@ public enum Activation {
         for interface in interfaces { writer.write(interface.rawValue) }
         writer.endArray()
         writer.endObject()
+    }
+
+    /// Reads the answer.
+    ///
+    /// - Returns: the names as the plugin spells them, since it may be more than this package has a name for.
+    /// - Throws: `ResponseError`, also for a name that is not a string. An answer without names is an empty list.
+    public static func readResponse(_ body: Span<UInt8>) throws(ResponseError) -> [String] {
+        try ResponseError.wrapping { () throws(ShapeError) in
+            try MessageObject(parsing: body).list("Implements", of: MessageObject.text)
+        }
     }
 }

@@ -32,6 +32,18 @@ extension RequestError: CustomStringConvertible {
     public var description: String { message }
 }
 
+/// An answer that does not say what it should. The call has reached the plugin, so what it did is not known.
+public struct ResponseError: Error, Sendable, Equatable {
+    /// One line, such as `Patterns[2].Volume.Name[0].Prefix must be a string, not a number`.
+    public var message: String
+
+    public init(_ message: String) { self.message = message }
+}
+
+extension ResponseError: CustomStringConvertible {
+    public var description: String { message }
+}
+
 /// The body of every answer that reports a failure: `{"Err": message}`.
 public struct ErrorResponse: Sendable, Equatable {
     public var message: String

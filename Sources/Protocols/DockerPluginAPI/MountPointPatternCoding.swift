@@ -1,0 +1,232 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+import JSON
+
+extension StringPattern {
+    init(_ object: MessageObject) throws(ShapeError) {
+        self.init(
+            not: try object.flag("Not"), empty: try object.flag("Empty"), prefix: try object.text("Prefix"),
+            pathPrefix: try object.text("PathPrefix"), suffix: try object.text("Suffix"),
+            pathContains: try object.text("PathContains"), exactly: try object.text("Exactly"), contains: try object.text("Contains"))
+    }
+
+    func write(to writer: inout JSONWriter) {
+        writer.beginObject()
+        writer.writeIfTrue("Not", not)
+        writer.writeIfTrue("Empty", empty)
+        writer.writeIfSaid("Prefix", prefix)
+        writer.writeIfSaid("PathPrefix", pathPrefix)
+        writer.writeIfSaid("Suffix", suffix)
+        writer.writeIfSaid("PathContains", pathContains)
+        writer.writeIfSaid("Exactly", exactly)
+        writer.writeIfSaid("Contains", contains)
+        writer.endObject()
+    }
+}
+
+extension StringMapPattern {
+    init(_ object: MessageObject) throws(ShapeError) {
+        self.init(
+            not: try object.flag("Not"), exists: try object.list("Exists", read: Element.init),
+            all: try object.list("All", read: Element.init))
+    }
+
+    func write(to writer: inout JSONWriter) {
+        writer.beginObject()
+        writer.writeIfTrue("Not", not)
+        writer.writeIfNotEmpty("Exists", exists) { $0.write(to: &$1) }
+        writer.writeIfNotEmpty("All", all) { $0.write(to: &$1) }
+        writer.endObject()
+    }
+}
+
+extension StringMapPattern.Element {
+    init(_ object: MessageObject) throws(ShapeError) {
+        self.init(
+            key: try object.object("Key", read: StringPattern.init), value: try object.object("Value", read: StringPattern.init))
+    }
+
+    func write(to writer: inout JSONWriter) {
+        writer.beginObject()
+        for (name, pattern) in [("Key", key), ("Value", value)] where pattern != StringPattern() {
+            writer.key(name)
+            pattern.write(to: &writer)
+        }
+        writer.endObject()
+    }
+}
+
+extension AppliedMiddlewarePattern {
+    init(_ object: MessageObject) throws(ShapeError) {
+        self.init()
+        if object.members.isEmpty { return }
+        exists = try object.list("Exists", read: Element.init)
+        notExists = try object.list("NotExists", read: Element.init)
+        all = try object.list("All", read: Element.init)
+        notAll = try object.list("NotAll", read: Element.init)
+        anySequence = try object.list("AnySequence", read: Element.init)
+        notAnySequence = try object.list("NotAnySequence", read: Element.init)
+        topSequence = try object.list("TopSequence", read: Element.init)
+        notTopSequence = try object.list("NotTopSequence", read: Element.init)
+        bottomSequence = try object.list("BottomSequence", read: Element.init)
+        notBottomSequence = try object.list("NotBottomSequence", read: Element.init)
+        relativeOrder = try object.list("RelativeOrder", read: Element.init)
+        notRelativeOrder = try object.list("NotRelativeOrder", read: Element.init)
+    }
+
+    func write(_ key: String, to writer: inout JSONWriter) {
+        if self == Self() { return }
+        writer.key(key)
+        writer.beginObject()
+        writer.writeIfNotEmpty("Exists", exists) { $0.write(to: &$1) }
+        writer.writeIfNotEmpty("NotExists", notExists) { $0.write(to: &$1) }
+        writer.writeIfNotEmpty("All", all) { $0.write(to: &$1) }
+        writer.writeIfNotEmpty("NotAll", notAll) { $0.write(to: &$1) }
+        writer.writeIfNotEmpty("AnySequence", anySequence) { $0.write(to: &$1) }
+        writer.writeIfNotEmpty("NotAnySequence", notAnySequence) { $0.write(to: &$1) }
+        writer.writeIfNotEmpty("TopSequence", topSequence) { $0.write(to: &$1) }
+        writer.writeIfNotEmpty("NotTopSequence", notTopSequence) { $0.write(to: &$1) }
+        writer.writeIfNotEmpty("BottomSequence", bottomSequence) { $0.write(to: &$1) }
+        writer.writeIfNotEmpty("NotBottomSequence", notBottomSequence) { $0.write(to: &$1) }
+        writer.writeIfNotEmpty("RelativeOrder", relativeOrder) { $0.write(to: &$1) }
+        writer.writeIfNotEmpty("NotRelativeOrder", notRelativeOrder) { $0.write(to: &$1) }
+        writer.endObject()
+    }
+}
+
+extension AppliedMiddlewarePattern.Element {
+    init(_ object: MessageObject) throws(ShapeError) {
+        self.init(name: try object.list("Name", read: StringPattern.init), changes: try object.object("Changes", read: Changes.init))
+    }
+
+    func write(to writer: inout JSONWriter) {
+        writer.beginObject()
+        writer.writeIfNotEmpty("Name", name) { $0.write(to: &$1) }
+        if changes != Changes() {
+            writer.key("Changes")
+            writer.beginObject()
+            writer.writeIfNotEmpty("EffectiveSource", changes.effectiveSource) { $0.write(to: &$1) }
+            writer.writeIfGiven("EffectiveConsistency", changes.effectiveConsistency)
+            writer.endObject()
+        }
+        writer.endObject()
+    }
+}
+
+extension AppliedMiddlewarePattern.Element.Changes {
+    init(_ object: MessageObject) throws(ShapeError) {
+        self.init(
+            effectiveSource: try object.list("EffectiveSource", read: StringPattern.init),
+            effectiveConsistency: try object.wordIfSaid("EffectiveConsistency"))
+    }
+}
+
+extension MountPointPattern.Volume {
+    init(_ object: MessageObject) throws(ShapeError) {
+        self.init()
+        name = try object.list("Name", read: StringPattern.init)
+        driver = try object.list("Driver", read: StringPattern.init)
+        id = try object.list("ID", read: StringPattern.init)
+        labels = try object.list("Labels", read: StringMapPattern.init)
+        driverOptions = try object.list("DriverOptions", read: StringMapPattern.init)
+        scope = try object.wordIfSaid("Scope")
+        options = try object.list("Options", read: StringMapPattern.init)
+    }
+
+    func writeMembers(to writer: inout JSONWriter) {
+        writer.writeIfNotEmpty("Name", name) { $0.write(to: &$1) }
+        writer.writeIfNotEmpty("Driver", driver) { $0.write(to: &$1) }
+        writer.writeIfNotEmpty("ID", id) { $0.write(to: &$1) }
+        writer.writeIfNotEmpty("Labels", labels) { $0.write(to: &$1) }
+        writer.writeIfNotEmpty("DriverOptions", driverOptions) { $0.write(to: &$1) }
+        writer.writeIfGiven("Scope", scope)
+        writer.writeIfNotEmpty("Options", options) { $0.write(to: &$1) }
+    }
+
+    /// Asks for what either asks for.
+    fileprivate mutating func add(_ other: Self) throws(ShapeError) {
+        name += other.name
+        driver += other.driver
+        id += other.id
+        labels += other.labels
+        driverOptions += other.driverOptions
+        options += other.options
+        if let scope, let otherScope = other.scope, scope != otherScope {
+            throw ShapeError("differs from Volume.Scope", at: "Scope")
+        }
+        scope = scope ?? other.scope
+    }
+}
+
+extension MountPointPattern {
+    /// - Parameter hasFlatVolume: set if the volume's members stand in the pattern itself, as in the interface's first draft.
+    init(_ object: MessageObject, hasFlatVolume: inout Bool) throws(ShapeError) {
+        self.init()
+        effectiveSource = try object.list("EffectiveSource", read: StringPattern.init)
+        effectiveConsistency = try object.wordIfSaid("EffectiveConsistency")
+        source = try object.list("Source", read: StringPattern.init)
+        destination = try object.list("Destination", read: StringPattern.init)
+        readOnly = try object.flagIfSaid("ReadOnly")
+        type = try object.wordIfSaid("Type")
+        mode = try object.list("Mode", read: StringPattern.init)
+        propagation = try object.wordIfSaid("Propagation")
+        createSourceIfMissing = try object.flagIfSaid("CreateSourceIfMissing")
+        consistency = try object.wordIfSaid("Consistency")
+        appliedMiddleware = try object.object("AppliedMiddleware", read: AppliedMiddlewarePattern.init)
+        volume = try object.object("Volume", read: Volume.init)
+        container = Container(labels: try object.object("Container", read: Self.labels))
+        image = Image(labels: try object.object("Image", read: Self.labels))
+        let flatVolume = try Volume(object)
+        if flatVolume != Volume() {
+            hasFlatVolume = true
+            try volume.add(flatVolume)
+        }
+    }
+
+    private static func labels(_ object: MessageObject) throws(ShapeError) -> [StringMapPattern] {
+        try object.list("Labels", read: StringMapPattern.init)
+    }
+
+    func write(to writer: inout JSONWriter, flatVolume: Bool) {
+        writer.beginObject()
+        writer.writeIfNotEmpty("EffectiveSource", effectiveSource) { $0.write(to: &$1) }
+        writer.writeIfGiven("EffectiveConsistency", effectiveConsistency)
+        if flatVolume {
+            volume.writeMembers(to: &writer)
+        } else if volume != Volume() {
+            writer.key("Volume")
+            writer.beginObject()
+            volume.writeMembers(to: &writer)
+            writer.endObject()
+        }
+        Self.writeLabels("Container", container.labels, to: &writer)
+        Self.writeLabels("Image", image.labels, to: &writer)
+        writer.writeIfNotEmpty("Source", source) { $0.write(to: &$1) }
+        writer.writeIfNotEmpty("Destination", destination) { $0.write(to: &$1) }
+        if let readOnly { writer.write("ReadOnly", readOnly) }
+        writer.writeIfGiven("Type", type)
+        writer.writeIfNotEmpty("Mode", mode) { $0.write(to: &$1) }
+        writer.writeIfGiven("Propagation", propagation)
+        if let createSourceIfMissing { writer.write("CreateSourceIfMissing", createSourceIfMissing) }
+        appliedMiddleware.write("AppliedMiddleware", to: &writer)
+        writer.writeIfGiven("Consistency", consistency)
+        writer.endObject()
+    }
+
+    private static func writeLabels(_ key: String, _ labels: [StringMapPattern], to writer: inout JSONWriter) {
+        if labels.isEmpty { return }
+        writer.key(key)
+        writer.beginObject()
+        writer.writeIfNotEmpty("Labels", labels) { $0.write(to: &$1) }
+        writer.endObject()
+    }
+}
+
+extension JSONWriter {
+    /// Writes a value that a pattern asks for; an empty one too, for it asks for a mount of which nothing is said.
+    fileprivate mutating func writeIfGiven(_ key: String, _ word: (some MountPointWord)?) {
+        guard let word else { return }
+        self.key(key)
+        write(word.rawValue)
+    }
+}

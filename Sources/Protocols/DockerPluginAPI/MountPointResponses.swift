@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+public import JSON
+
+/// What a plugin says of itself when it is loaded.
+public struct MountPointProperties: Sendable, Equatable {
+    /// The plugin is asked about mounts that match at least one of them.
+    public var patterns: [MountPointPattern]
+    /// Whether the plugin wants ``MountPointMethod/mounted`` for the mounts that it attaches.
+    public var mounted: Bool
+    /// Whether the patterns have the volume's members (`Name`, `Driver`, `Options`, …) in themselves instead of under
+    /// `Volume`, as in the interface's first draft. Such a plugin looks for them in the mounts themselves, too.
+    public var hasFlatVolume: Bool
+
+    public init(patterns: [MountPointPattern], mounted: Bool = false, hasFlatVolume: Bool = false) {
+        self.patterns = patterns
+        self.mounted = mounted
+        self.hasFlatVolume = hasFlatVolume
+    }
+
+    init(_ object: MessageObject) throws(ShapeError) {
+        var hasFlatVolume = false
+        patterns = try object.list("Patterns") { (object: MessageObject) throws(ShapeError) in
+            try MountPointPattern(object, hasFlatVolume: &hasFlatVolume)
+        }
+        mounted = try object.flag("Mounted")
+        self.hasFlatVolume = hasFlatVolume
+    }
+}
+
+/// The answer to ``MountPointMethod/properties``.
+public struct MountPointPropertiesResponse: Sendable, Equatable {
+    public var success: Bool
+    public var properties: MountPointProperties
+    /// What went wrong, if not ``success``.
+    public var err: String
+
+    public init(success: Bool = true, properties: MountPointProperties, err: String = "") {
+        self.success = success
+        self.properties = properties
+        self.err = err
+    }
+
+    /// - Throws: `ResponseError` if it is not a JSON object, or anything in it is of the wrong type.
+    public init(_ body: Span<UInt8>) throws(ResponseError) {
+        self = try ResponseError.wrapping { () throws(ShapeError) in
+            let object = try MessageObject(parsing: body)
+            return Self(
+                success: try object.flag("Success"), properties: try MountPointProperties(object), err: try object.text("Err"))
+        }
+    }
+
+    public func write(to writer: inout JSONWriter) {
+        writer.beginObject()
+        writer.write("Success", success)
+        writer.write("Patterns", properties.patterns) { $0.write(to: &$1, flatVolume: properties.hasFlatVolume) }
+        writer.writeIfTrue("Mounted", properties.mounted)
+        writer.writeIfSaid("Err", err)
+        writer.endObject()
+    }
+}
+
+/// The answer to ``MountPointMethod/attach``.
+public struct MountPointAttachResponse: Sendable, Equatable {
+    public var success: Bool
+    /// The first belongs to the request's first mount, and so on. A shorter list leaves the rest unattached.
+    public var attachments: [Attachment]
+    /// What went wrong, if not ``success``.
+    public var err: String
+
+    public init(success: Bool = true, attachments: [Attachment] = [], err: String = "") {
+        self.success = success
+        self.attachments = attachments
+        self.err = err
+    }
+
+    /// - Throws: `ResponseError` if it is not a JSON object, or anything in it is of the wrong type.
+    public init(_ body: Span<UInt8>) throws(ResponseError) {
+        self = try ResponseError.wrapping { () throws(ShapeError) in
+            let object = try MessageObject(parsing: body)
+            return Self(
+                success: try object.flag("Success"), attachments: try object.list("Attachments", read: Attachment.init),
+                err: try object.text("Err"))
+        }
+    }
+
+    public func write(to writer: inout JSONWriter) {
+        writer.beginObject()
+        writer.write("Success", success)
+        writer.writeIfNotEmpty("Attachments", attachments) { $0.write(to: &$1) }
+        writer.writeIfSaid("Err", err)
+        writer.endObject()
+    }
+}
+
+/// The answer to ``MountPointMethod/detach``.
+public struct MountPointDetachResponse: Sendable, Equatable {
+    public var success: Bool
+    /// If not ``success``: whether the other plugins are still to be asked to detach.
+    public var recoverable: Bool
+    /// What went wrong, if not ``success``.
+    public var err: String
+
+    public init(success: Bool = true, recoverable: Bool = false, err: String = "") {
+        self.success = success
+        self.recoverable = recoverable
+        self.err = err
+    }
+
+    /// - Throws: `ResponseError` if it is not a JSON object, or anything in it is of the wrong type.
+    public init(_ body: Span<UInt8>) throws(ResponseError) {
+        self = try ResponseError.wrapping { () throws(ShapeError) in
+            let object = try MessageObject(parsing: body)
+            return Self(
+                success: try object.flag("Success"), recoverable: try object.flag("Recoverable"), err: try object.text("Err"))
+        }
+    }
+
+    public func write(to writer: inout JSONWriter) {
+        writer.beginObject()
+        writer.write("Success", success)
+        writer.writeIfTrue("Recoverable", recoverable)
+        writer.writeIfSaid("Err", err)
+        writer.endObject()
+    }
+}
+
+/// The answer to ``MountPointMethod/mounted``.
+public struct MountPointMountedResponse: Sendable, Equatable {
+    public var success: Bool
+    /// What went wrong, if not ``success``.
+    public var err: String
+
+    public init(success: Bool = true, err: String = "") {
+        self.success = success
+        self.err = err
+    }
+
+    /// - Throws: `ResponseError` if it is not a JSON object, or anything in it is of the wrong type.
+    public init(_ body: Span<UInt8>) throws(ResponseError) {
+        self = try ResponseError.wrapping { () throws(ShapeError) in
+            let object = try MessageObject(parsing: body)
+            return Self(success: try object.flag("Success"), err: try object.text("Err"))
+        }
+    }
+
+    public func write(to writer: inout JSONWriter) {
+        writer.beginObject()
+        writer.write("Success", success)
+        writer.writeIfSaid("Err", err)
+        writer.endObject()
+    }
+}
