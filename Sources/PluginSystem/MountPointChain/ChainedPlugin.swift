@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+public import DockerPluginAPI
+
+/// A plugin that a chain can call. Calls block until there is an answer or a deadline has passed.
+public protocol ChainedPlugin {
+    /// As the chain names it, without `plugin:`.
+    var name: String { get }
+
+    /// What it wants to be asked about. Asked once for each plugin of a chain, before the first ``attach(_:committing:)``.
+    func properties() throws(PluginFailure) -> MountPointProperties
+
+    /// Asks it to attach.
+    ///
+    /// - Parameter record: says that this plugin is being asked. It is to count at the moment at which the request is sent: not
+    ///   while the plugin may still turn out not to be there, and not after it may have read the request.
+    /// - Returns: what it said of each mount; an answer with `Success` false is a failure, ``PluginFailure/Kind/refused``.
+    /// - Throws: ``PluginFailure/Kind/notRecorded`` if the record cannot be made to count; nothing is sent then.
+    func attach(_ request: MountPointAttachRequest, committing record: PreparedRecord) throws(PluginFailure) -> [Attachment]
+
+    /// Tells it that its mounts are in place.
+    func mounted(_ request: MountPointMountedRequest) throws(PluginFailure)
+
+    /// Asks it to detach what it has attached for a container.
+    ///
+    /// - Parameter record: as for attach; nil if none could be prepared, and the plugin is to be asked all the same.
+    /// - Returns: its answer, also one with `Success` false.
+    /// - Throws: ``PluginFailure/Kind/notRecorded`` if the record cannot be made to count; nothing is sent then, and it is asked
+    ///   again without one.
+    func detach(_ container: String, committing record: PreparedRecord?) throws(PluginFailure) -> MountPointDetachResponse
+}
+
+/// A call of a plugin that has failed.
+public struct PluginFailure: Error, Sendable, Equatable {
+    public enum Kind: Sendable {
+        /// It cannot be found, reached or loaded; it knows nothing of the call.
+        case notSent
+        /// The record of the call could not be put in its place, so it was not made.
+        case notRecorded
+        /// It answered that it failed: an HTTP error status, or `Success` false.
+        case refused
+        /// The request was delivered; the answer never came, came too late or cannot be understood.
+        case unclear
+    }
+
+    public var kind: Kind
+    /// What stands behind `failed with error: `.
+    public var message: String
+
+    public init(_ kind: Kind, _ message: String) {
+        self.kind = kind
+        self.message = message
+    }
+}
+
+/// A rename that is prepared: the new record lies in ``draft``, and counts from the moment at which it is renamed to ``path``.
+public struct PreparedRecord: Sendable, Equatable {
+    public var draft: String
+    public var path: String
+
+    public init(draft: String, path: String) {
+        self.draft = draft
+        self.path = path
+    }
+}
+
+/// Keeps the stack where the next process finds it if this one is killed. Each record replaces the one before as a whole.
+///
+/// An empty stack may be kept by keeping no record.
+public protocol AppliedStackRecord {
+    /// Keeps the stack; counts when it returns.
+    func write(_ stack: AppliedStack) throws(RecordFailure)
+    /// Prepares to keep the stack; counts when the plugin that it is given to renames it.
+    func prepare(_ stack: AppliedStack) throws(RecordFailure) -> PreparedRecord
+}
+
+/// A record that cannot be kept or read.
+public struct RecordFailure: Error, Sendable, Equatable {
+    /// One line.
+    public var message: String
+
+    public init(_ message: String) { self.message = message }
+}
+
+/// What the host does in the place of a plugin that cannot be asked to detach, and where warnings go.
+public protocol EmergencyActions {
+    /// Removes a file or an empty directory; the path is absolute.
+    func remove(_ path: String) throws(EmergencyFailure)
+    /// Unmounts what is mounted last at an absolute path.
+    func unmount(_ path: String) throws(EmergencyFailure)
+    /// Logs a line, at once.
+    func warn(_ text: String)
+}
+
+/// A path that could not be removed or unmounted.
+public struct EmergencyFailure: Error, Sendable, Equatable {
+    /// One line, with the path.
+    public var message: String
+
+    public init(_ message: String) { self.message = message }
+}
+
+/// A source that a plugin has given and that cannot be mounted.
+public struct SourceFailure: Error, Sendable, Equatable {
+    /// One line, with the path.
+    public var message: String
+
+    public init(_ message: String) { self.message = message }
+}
