@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+import JSON
+
+/// A bundle's config.json (OCI runtime specification 1.0 to 1.3): what decides about mounts, and all the rest kept as it is.
+public struct OCIConfiguration: Sendable {
+    /// Bytes; Docker's own have some 20 KB.
+    public static let sizeLimit = 16 << 20
+
+    public struct Mount: Sendable, Equatable {
+        /// As written. Older specifications allow relative ones.
+        public let destination: String
+        /// Cleaned, and absolute: what to compare by.
+        public let cleanedDestination: String
+        public let type: String?
+        /// As written; runtimes take a relative one of a bind mount relative to the bundle.
+        public fileprivate(set) var source: String?
+        public let options: [String]
+
+        /// By type or by options, as runc and crun decide: with `bind` or `rbind` among the options the type means nothing.
+        public var isBind: Bool { type == "bind" || options.contains("bind") || options.contains("rbind") }
+    }
+
+    public struct Namespace: Sendable, Equatable {
+        /// `pid`, `network`, `mount`, `ipc`, `uts`, `user`, `cgroup` or `time`.
+        public let type: String
+        /// Of one to join; nil for one that is made for the container.
+        public let path: String?
+    }
+
+    /// In the order in which they are mounted.
+    public private(set) var mounts: [Mount]
+    /// Of the root file system, as written: a relative one is relative to the bundle.
+    public let rootPath: String?
+    /// Whether the container's process gets a terminal.
+    public let hasTerminal: Bool
+    public let namespaces: [Namespace]
+    public let cgroupsPath: String?
+    public let hostname: String?
+    /// Whether a user namespace's ids are mapped.
+    public let hasUserMappings: Bool
+    /// Those whose value is text, which is what the specification allows.
+    private let annotations: JSONObject
+    private var document: JSONObject
+
+    /// - Throws: `ConfigurationError` if it is not JSON, or not of the specification's types in what is read here.
+    public init(parsing bytes: [UInt8]) throws(ConfigurationError) {
+        let reader = try ConfigurationReader(bytes)
+        document = reader.document
+        mounts = try reader.mounts()
+        rootPath = try reader.text("path", in: "root")
+        hasTerminal = try reader.flag("terminal", in: "process")
+        namespaces = try reader.namespaces()
+        cgroupsPath = try reader.text("cgroupsPath", in: "linux")
+        hostname = try reader.text("hostname")
+        hasUserMappings = try !reader.objects("uidMappings", in: "linux").isEmpty
+        annotations = try reader.object("annotations") ?? [:]
+    }
+
+    /// The namespace of that type, if the container does not stay in its creator's.
+    public func namespace(_ type: String) -> Namespace? { namespaces.first { $0.type == type } }
+
+    public func annotation(_ key: String) -> String? { annotations[key]?.stringValue }
+
+    /// Puts another source in the place of a mount's.
+    ///
+    /// - Parameter index: of ``mounts``.
+    public mutating func setSource(ofMount index: Int, to source: String) {
+        guard case .array(var elements)? = document["mounts"], case .object(var mount) = elements[index] else { return }
+        mount["source"] = .string(source)
+        elements[index] = .object(mount)
+        document["mounts"] = .array(elements)
+        mounts[index].source = source
+    }
+
+    /// The document with the sources that have been set: every other member, its place and each number's spelling as they were.
+    public func encoded() -> [UInt8] { JSONValue.object(document).encoded() }
+}
+
+/// Why a config.json cannot be used; one line, without the file's name.
+public struct ConfigurationError: Error, Sendable, Equatable, CustomStringConvertible {
+    public let description: String
+
+    init(_ description: String) { self.description = description }
+}
