@@ -66,7 +66,8 @@ public struct PreparedRecord: Sendable, Equatable {
 
 /// Keeps the stack where the next process finds it if this one is killed. Each record replaces the one before as a whole.
 ///
-/// An empty stack may be kept by keeping no record.
+/// An empty stack may be kept by keeping no record, and may have to be written where nothing is kept yet. If the last write fails,
+/// the caller knows that nothing is left to detach, and has to see to it that the old record does not count any more.
 public protocol AppliedStackRecord {
     /// Keeps the stack; counts when it returns.
     func write(_ stack: AppliedStack) throws(RecordFailure)

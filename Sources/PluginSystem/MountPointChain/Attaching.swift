@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+public import DockerPluginAPI
+import JSON
+
+/// What has come of asking all plugins of a chain.
+public struct AttachedMounts: Sendable, Equatable {
+    /// The mounts in their order, with the sources and consistencies that the plugins gave them.
+    public var mounts: [MountPoint]
+    public var stack: AppliedStack
+}
+
+extension PluginChain {
+    /// Asks the plugins, each about those mounts that it wants as the plugins before it have left them.
+    ///
+    /// - Parameters:
+    ///   - mounts: those of one container, which no plugin has been asked about.
+    ///   - record: keeps the stack from the moment of the first request on.
+    ///   - check: says whether a source that a plugin has given can be mounted. Called before the next plugin is asked.
+    /// - Throws: `ChainError`. Those that had attached have been asked to detach, last first, and so has the plugin that failed if it
+    ///   has attached, or may have.
+    public func attach(
+        _ mounts: [MountPoint], of container: String, record: some AppliedStackRecord, actions: some EmergencyActions,
+        checkingSource check: (String) throws(SourceFailure) -> Void
+    ) throws(ChainError) -> AttachedMounts {
+        var attached = AttachedMounts(mounts: mounts, stack: AppliedStack())
+        for link in links {
+            let wanted = attached.mounts.indices.filter { link.wants(attached.mounts[$0]) }
+            if wanted.isEmpty { continue }
+            do throws(ChainError) {
+                try ask(link, about: wanted, in: &attached, of: container, record: record, checkingSource: check)
+            } catch {
+                throw undo(attached.stack, after: error, of: container, record: record, actions: actions)
+            }
+        }
+        return attached
+    }
+
+    /// - Throws: `ChainError`; the stack then has the plugin in it if it is to be asked to detach.
+    private func ask(
+        _ link: Link, about wanted: [Int], in attached: inout AttachedMounts, of container: String, record: some AppliedStackRecord,
+        checkingSource check: (String) throws(SourceFailure) -> Void
+    ) throws(ChainError) {
+        let name = link.plugin.name
+        let before = attached.stack
+        attached.stack.plugins.append(AppliedPlugin(name: name, state: .attaching, wantsMounted: link.properties.mounted))
+        let request = MountPointAttachRequest(
+            id: container, mounts: wanted.map { attached.mounts[$0] }, hasFlatVolume: link.properties.hasFlatVolume)
+        let attachments: [Attachment]
+        do throws(PluginFailure) {
+            attachments = try link.plugin.attach(request, committing: try Self.prepare(attached.stack, in: record))
+        } catch {
+            if error.kind != .unclear { attached.stack = before }
+            if error.kind == .notRecorded {
+                throw ChainError(
+                    plugin: nil, message: "cannot record that plugin:\(name) is asked to attach, so it was not: \(error.message)")
+            }
+            throw ChainError(plugin: name, message: error.message)
+        }
+
+        let (mounts, problem) = Self.apply(attachments, of: name, to: wanted, in: &attached.mounts, checkingSource: check)
+        attached.stack = before
+        if !mounts.isEmpty {
+            attached.stack.plugins.append(
+                AppliedPlugin(name: name, state: .attached, wantsMounted: link.properties.mounted, mounts: mounts))
+        }
+        if let problem { throw ChainError(plugin: name, message: problem) }
+        do throws(RecordFailure) {
+            try record.write(attached.stack)
+        } catch {
+            throw ChainError(plugin: nil, message: "cannot record what plugin:\(name) has attached: \(error.message)")
+        }
+    }
+
+    private static func prepare(_ stack: AppliedStack, in record: some AppliedStackRecord) throws(PluginFailure) -> PreparedRecord {
+        do throws(RecordFailure) {
+            return try record.prepare(stack)
+        } catch {
+            throw PluginFailure(.notRecorded, error.message)
+        }
+    }
+
+    /// Changes the mounts as the plugin says.
+    ///
+    /// - Returns: what it has attached, also if there is something wrong with it, and what is wrong.
+    private static func apply(
+        _ attachments: [Attachment], of plugin: String, to wanted: [Int], in mounts: inout [MountPoint],
+        checkingSource check: (String) throws(SourceFailure) -> Void
+    ) -> (attached: [AppliedMount], problem: String?) {
+        var attached: [AppliedMount] = []
+        var problem: String?
+        for (attachment, index) in zip(attachments, wanted) where attachment.attach {
+            if problem == nil { problem = Self.problem(of: attachment, at: mounts[index].destination, checkingSource: check) }
+            if problem == nil {
+                let changes = attachment.changes
+                if !changes.effectiveSource.isEmpty { mounts[index].effectiveSource = changes.effectiveSource }
+                if !changes.effectiveConsistency.isUnspecified { mounts[index].effectiveConsistency = changes.effectiveConsistency }
+                mounts[index].appliedMiddleware.append(AppliedMiddleware(name: "plugin:\(plugin)", changes: changes))
+            }
+            attached.append(
+                AppliedMount(
+                    destination: mounts[index].destination, effectiveSource: mounts[index].effectiveSource,
+                    emergencyDetach: attachment.emergencyDetach))
+        }
+        return (attached, problem)
+    }
+
+    private static func problem(
+        of attachment: Attachment, at destination: String, checkingSource check: (String) throws(SourceFailure) -> Void
+    ) -> String? {
+        for action in attachment.emergencyDetach {
+            if let path = action.path, !path.isAbsolutePath {
+                return "it gave \(JSONValue.string(path)) as an emergency action's path for \(destination), which must be absolute"
+            }
+        }
+        let source = attachment.changes.effectiveSource
+        if source.isEmpty { return nil }
+        guard source.isAbsolutePath else {
+            return "it gave \(JSONValue.string(source)) as the source of \(destination), which must be an absolute path"
+        }
+        do throws(SourceFailure) {
+            try check(source)
+            return nil
+        } catch {
+            return "it gave \(JSONValue.string(source)) as the source of \(destination): \(error.message)"
+        }
+    }
+
+    private func undo(
+        _ stack: AppliedStack, after error: ChainError, of container: String, record: some AppliedStackRecord,
+        actions: some EmergencyActions
+    ) -> ChainError {
+        var stack = stack
+        var error = error
+        var unwinding = Unwinding(container: container, record: record, actions: actions)
+        // The record may still say that the plugin which failed is being asked.
+        unwinding.keep(stack)
+        if !stack.isEmpty {
+            unwinding.run(&stack) { [links] name throws(PluginFailure) in
+                guard let link = links.first(where: { $0.plugin.name.utf8.elementsEqual(name.utf8) }) else {
+                    throw PluginFailure(.notSent, "it is not in the chain")
+                }
+                return link.plugin
+            }
+        }
+        error.undoing = unwinding.outcome
+        return error
+    }
+}
+
+extension EmergencyAction {
+    /// Of what is to be removed or unmounted.
+    var path: String? {
+        switch self {
+        case .remove(let path), .unmount(let path): path
+        case .warning, .error, .fatal: nil
+        }
+    }
+}
+
+extension String {
+    /// Whether a system call can take it for an absolute path.
+    var isAbsolutePath: Bool { utf8.first == UInt8(ascii: "/") && !utf8.contains(0) }
+}

@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+public import DockerPluginAPI
+
+/// Plugins in their order, each with what it wants to be asked about.
+public struct PluginChain {
+    struct Link {
+        let plugin: any ChainedPlugin
+        let properties: MountPointProperties
+
+        func wants(_ mount: MountPoint) -> Bool { properties.patterns.contains { $0.matches(mount) } }
+    }
+
+    let links: [Link]
+
+    /// Asks each plugin for its properties, in order. A plugin that is there twice counts once, at its first place.
+    ///
+    /// - Throws: `ChainError` at the first that fails; the rest is not asked.
+    public init(asking plugins: [any ChainedPlugin]) throws(ChainError) {
+        var links: [Link] = []
+        for plugin in plugins where !links.contains(where: { $0.plugin.name.utf8.elementsEqual(plugin.name.utf8) }) {
+            do throws(PluginFailure) {
+                links.append(Link(plugin: plugin, properties: try plugin.properties()))
+            } catch {
+                throw ChainError(plugin: plugin.name, message: error.message)
+            }
+        }
+        self.links = links
+    }
+
+    /// Whether any plugin would be asked about these mounts, which none has been asked about yet.
+    ///
+    /// A pattern that needs a changed source or applied middleware can come to match only after another plugin has attached, so
+    /// if no plugin wants a mount as it is, none is ever asked.
+    public func isWanted(_ mounts: [MountPoint]) -> Bool {
+        mounts.contains { mount in links.contains { $0.wants(mount) } }
+    }
+}
