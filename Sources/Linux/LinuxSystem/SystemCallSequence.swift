@@ -64,6 +64,11 @@ public final class SystemCallSequence: @unchecked Sendable {
         var operand: String
     }
 
+    /// A descriptor of the caller that the calls may use; all others are closed in the process.
+    public var keptDescriptor: CInt = -1
+    /// The calls go on if this process is killed while they are made; otherwise they end with it.
+    public var outlivesCaller = false
+
     private var calls: [CLinux_call] = []
     private var descriptions: [Description] = []
     private var memory: [UnsafeMutableRawPointer] = []
@@ -173,7 +178,9 @@ public final class SystemCallSequence: @unchecked Sendable {
         let list = UnsafeMutablePointer<CLinux_call>.allocate(capacity: max(calls.count, 1))
         list.initialize(from: calls, count: calls.count)
         let sequence = UnsafeMutablePointer<CLinux_sequence>.allocate(capacity: 1)
-        sequence.initialize(to: CLinux_sequence(calls: list, count: CInt(calls.count), failed: -1, finished: 0))
+        sequence.initialize(
+            to: CLinux_sequence(
+                calls: list, count: CInt(calls.count), kept: keptDescriptor, outlives: outlivesCaller ? 1 : 0, failed: -1, finished: 0))
         let stack = UnsafeMutableRawPointer.allocate(byteCount: Self.stackSize, alignment: 4096)
         shared = sequence
         self.stack = stack
