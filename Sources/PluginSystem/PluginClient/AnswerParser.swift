@@ -1,0 +1,225 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+/// Why what a plugin sent is not an answer.
+struct AnswerFault: Error, Equatable {
+    /// Completes "the answer …".
+    let reason: String
+    init(_ reason: String) { self.reason = reason }
+}
+
+/// Reads one HTTP/1.1 answer from bytes as they come (RFC 9112). No input or output.
+///
+/// Strict in what decides where the answer ends: one Content-Length that is a number, or chunks in their exact form, or the
+/// end of the connection. As lenient as the RFC allows, and as Docker's client is, in one thing: a line of the head may end
+/// with a line feed alone, for plugins that are shell scripts.
+struct AnswerParser {
+    /// Bytes of all heads and trailers.
+    static let headLimit = 64 << 10
+    /// Bytes of a chunk's size and extensions.
+    static let chunkLineLimit = 4 << 10
+    /// Bytes kept of an answer that says no; more has nothing to say to a person.
+    static let refusalLimit = 64 << 10
+
+    /// Of the answer, once its status line has come; not that of an interim one (1xx).
+    private(set) var status: Int?
+    private(set) var body: [UInt8] = []
+    /// Nothing more is needed.
+    private(set) var isComplete = false
+
+    private enum State {
+        case statusLine, fields, interimFields
+        case counted(left: Int)
+        case untilEnd
+        case chunkSize
+        case chunk(left: Int)
+        case chunkEnd
+        case trailers
+    }
+
+    private let limit: Int
+    private var state = State.statusLine
+    private var line: [UInt8] = []
+    private var headBytes = 0
+    private var version = 1
+    private var length: Int?
+    private var isChunked = false
+
+    /// - Parameter limit: bytes of a body with status 200.
+    init(limit: Int) { self.limit = limit }
+
+    /// Takes the next bytes; those behind the end of the answer are left alone.
+    mutating func take(_ input: ArraySlice<UInt8>) throws(AnswerFault) {
+        var rest = input
+        while !rest.isEmpty && !isComplete {
+            switch state {
+            case .counted(let left): state = .counted(left: left - (try takeBody(&rest, atMost: left)))
+            case .untilEnd: try takeBody(&rest, atMost: .max)
+            case .chunk(let left): state = .chunk(left: left - (try takeBody(&rest, atMost: left)))
+            default: try takeLine(&rest)
+            }
+            switch state {
+            case .counted(left: 0): isComplete = true
+            case .chunk(left: 0): state = .chunkEnd
+            default: break
+            }
+        }
+    }
+
+    /// The connection has ended.
+    mutating func end() throws(AnswerFault) {
+        switch state {
+        case _ where isComplete: return
+        case .untilEnd: isComplete = true
+        case .statusLine where headBytes == 0: throw AnswerFault("did not come: the plugin closed the connection")
+        case .statusLine, .fields, .interimFields: throw AnswerFault("ended inside its head")
+        case .counted(let left): throw AnswerFault("ended \(left) bytes too early")
+        case .chunkSize, .chunk, .chunkEnd, .trailers: throw AnswerFault("ended before its last chunk")
+        }
+    }
+
+    @discardableResult
+    private mutating func takeBody(_ rest: inout ArraySlice<UInt8>, atMost count: Int) throws(AnswerFault) -> Int {
+        let part = rest.prefix(count)
+        rest = rest.dropFirst(part.count)
+        if status == 200 {
+            try check(body.count + part.count)
+            body += part
+        } else {
+            body += part.prefix(Self.refusalLimit - body.count)
+            if body.count == Self.refusalLimit { isComplete = true }
+        }
+        return part.count
+    }
+
+    private func check(_ size: Int) throws(AnswerFault) {
+        if status == 200 && size > limit { throw AnswerFault("is larger than the limit of \(limit) bytes") }
+    }
+
+    private mutating func takeLine(_ rest: inout ArraySlice<UInt8>) throws(AnswerFault) {
+        let part: ArraySlice<UInt8>
+        let isWhole: Bool
+        if let end = rest.firstIndex(of: UInt8(ascii: "\n")) {
+            part = rest[...end]
+            isWhole = true
+        } else {
+            part = rest
+            isWhole = false
+        }
+        rest = rest.dropFirst(part.count)
+        line += part
+        switch state {
+        case .chunkSize, .chunkEnd:
+            // Chunks may be many, so their lines count one by one.
+            if line.count > Self.chunkLineLimit { throw AnswerFault("has a chunk whose size takes more than \(Self.chunkLineLimit) bytes") }
+        default:
+            headBytes += part.count
+            if headBytes > Self.headLimit { throw AnswerFault("has a head of more than \(Self.headLimit) bytes") }
+        }
+        // Garbage need not have a line feed at all, and must not be waited for until the deadline.
+        if case .statusLine = state, !line.starts(with: "HTTP/1.".utf8.prefix(line.count)) { throw garbledStatusLine() }
+        if !isWhole { return }
+        line.removeLast()
+        let hasReturn = line.last == UInt8(ascii: "\r")
+        if hasReturn { line.removeLast() }
+        try takeWholeLine(hasReturn: hasReturn)
+        line.removeAll(keepingCapacity: true)
+    }
+
+    private mutating func takeWholeLine(hasReturn: Bool) throws(AnswerFault) {
+        switch state {
+        case .statusLine: try takeStatusLine()
+        case .interimFields: if line.isEmpty { state = .statusLine }
+        case .fields: if line.isEmpty { try beginBody() } else { try takeField() }
+        case .chunkSize: try takeChunkSize(hasReturn: hasReturn)
+        case .chunkEnd:
+            guard line.isEmpty, hasReturn else { throw AnswerFault("has a chunk that is longer than its size says") }
+            state = .chunkSize
+        case .trailers: if line.isEmpty { isComplete = true }
+        case .counted, .untilEnd, .chunk: break
+        }
+    }
+
+    private func garbledStatusLine() -> AnswerFault {
+        AnswerFault("is not HTTP: it begins with \"\(OneLine(line, limit: 60).text)\"")
+    }
+
+    private mutating func takeStatusLine() throws(AnswerFault) {
+        // HTTP/1.1 200 reason
+        let digits = line.dropFirst(9).prefix(3)
+        guard line.count >= 12, line[8] == UInt8(ascii: " "), let minor = Self.digit(line[7]), digits.allSatisfy({ Self.digit($0) != nil }),
+            line.count == 12 || line[12] == UInt8(ascii: " ")
+        else { throw garbledStatusLine() }
+        let code = digits.reduce(0) { $0 * 10 + Int($1 - 0x30) }
+        guard code >= 100 else { throw garbledStatusLine() }
+        version = Int(minor)
+        if code < 200 && code != 101 {
+            state = .interimFields
+        } else {
+            status = code
+            state = .fields
+        }
+    }
+
+    private mutating func takeField() throws(AnswerFault) {
+        guard let colon = line.firstIndex(of: UInt8(ascii: ":")), colon > 0, line[..<colon].allSatisfy({ $0 > 0x20 && $0 < 0x7f }),
+            line[colon...].allSatisfy({ $0 >= 0x20 && $0 != 0x7f || $0 == 0x09 })
+        else { throw AnswerFault("has a line in its head that is no header: \"\(OneLine(line, limit: 60).text)\"") }
+        let value = Self.trimmed(line[(colon + 1)...])
+        switch Self.lowercase(line[..<colon]) {
+        case "content-length":
+            guard !value.isEmpty, value.count < 18, value.allSatisfy({ Self.digit($0) != nil }) else {
+                throw AnswerFault("has a Content-Length that is no number: \"\(OneLine(value, limit: 60).text)\"")
+            }
+            let number = value.reduce(0) { $0 * 10 + Int($1 - 0x30) }
+            if let length, length != number { throw AnswerFault("has two different Content-Lengths") }
+            length = number
+        case "transfer-encoding":
+            guard !isChunked, version > 0, Self.lowercase(value) == "chunked" else {
+                throw AnswerFault("has a Transfer-Encoding that is not understood: \"\(OneLine(value, limit: 60).text)\"")
+            }
+            isChunked = true
+        case "content-encoding":
+            guard Self.lowercase(value) == "identity" else {
+                throw AnswerFault("has a Content-Encoding that nobody asked for: \"\(OneLine(value, limit: 60).text)\"")
+            }
+        default: break
+        }
+    }
+
+    private mutating func beginBody() throws(AnswerFault) {
+        if isChunked && length != nil { throw AnswerFault("has a Content-Length and a Transfer-Encoding") }
+        if status == 204 || status == 304 || length == 0 {
+            isComplete = true
+        } else if isChunked {
+            state = .chunkSize
+        } else if let length {
+            try check(length)
+            state = .counted(left: length)
+        } else {
+            state = .untilEnd
+        }
+    }
+
+    private mutating func takeChunkSize(hasReturn: Bool) throws(AnswerFault) {
+        // Blanks before an extension are not in the grammar, but usual.
+        let digits = line.prefix { $0 != UInt8(ascii: ";") && $0 != 0x20 && $0 != 0x09 }
+        guard hasReturn, (1...15).contains(digits.count), let size = Int(String(decoding: digits, as: UTF8.self), radix: 16),
+            digits[0] != 0x2b,
+            digits[0] != 0x2d, Self.trimmed(line[digits.count...]).first ?? UInt8(ascii: ";") == UInt8(ascii: ";")
+        else { throw AnswerFault("has a chunk without a size: \"\(OneLine(line, limit: 60).text)\"") }
+        try check(body.count + size)
+        state = size == 0 ? .trailers : .chunk(left: size)
+    }
+
+    private static func digit(_ byte: UInt8) -> UInt8? { (0x30...0x39).contains(byte) ? byte - 0x30 : nil }
+
+    private static func trimmed(_ bytes: ArraySlice<UInt8>) -> ArraySlice<UInt8> {
+        var bytes = bytes.drop { $0 == 0x20 || $0 == 0x09 }
+        while let last = bytes.last, last == 0x20 || last == 0x09 { bytes.removeLast() }
+        return bytes
+    }
+
+    private static func lowercase(_ bytes: ArraySlice<UInt8>) -> String {
+        String(decoding: bytes.map { (0x41...0x5a).contains($0) ? $0 + 0x20 : $0 }, as: UTF8.self)
+    }
+}

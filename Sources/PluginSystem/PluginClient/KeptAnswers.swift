@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+import JSON
+import LinuxSystem
+public import SystemPackage
+
+/// Keeps what each plugin answered about itself in `directory/NAME.json`, so that it is asked once in a run of it.
+///
+/// Used only for the same address, found at the same place, and the same ``RunIdentity``. A file that others could have
+/// written, or that cannot be read as it was written, is not trusted, and replaced. That nothing can be kept is no failure:
+/// then the plugin is asked each time.
+public struct KeptAnswers: Sendable {
+    public var directory: FilePath
+    /// How long to wait for another process that is asking; after that this one asks for itself.
+    public var patience: Duration
+
+    /// Bytes of a kept file: an answer of the client's limit, with each byte escaped.
+    private static let limit = 8 << 20
+    private static let format = 1
+
+    public init(_ directory: FilePath, patience: Duration) {
+        self.directory = directory
+        self.patience = patience
+    }
+
+    /// The kept answer, or a new one.
+    ///
+    /// - Parameters:
+    ///   - ask: asks the plugin. While it does, others wait for the result, in other processes too.
+    ///   - read: makes sense of an answer. One of which it cannot is never kept, and a kept one is then asked for anew.
+    /// - Throws: only what `ask` or `read` throw.
+    public func properties<Value, Failure: Error>(
+        of endpoint: PluginEndpoint, ask: () throws(Failure) -> PluginAnswer, read: ([UInt8]) throws(Failure) -> Value
+    ) throws(Failure) -> Value {
+        let first = load(endpoint)
+        guard let run = RunIdentity(of: endpoint, known: first?.run) else { return try read(try ask().body) }
+        if let value = usable(first, run, read) { return value }
+        let lock = self.lock(endpoint)
+        if lock != nil, let value = usable(load(endpoint), run, read) { return value }
+        return try withExtendedLifetime(lock) { () throws(Failure) in
+            let answer = try ask()
+            let value = try read(answer.body)
+            // If the socket's owner is not who answers, that one may be restarted without a sign of it.
+            let isOwn = run.listener == nil || run.listener == answer.sender
+            if lock != nil && isOwn && RunIdentity(of: endpoint) == run { keep(answer.body, endpoint, run) }
+            return value
+        }
+    }
+
+    private func usable<Value, Failure: Error>(_ kept: Kept?, _ run: RunIdentity, _ read: ([UInt8]) throws(Failure) -> Value) -> Value? {
+        guard let kept, kept.run == run.text else { return nil }
+        return try? read(kept.answer)
+    }
+
+    private struct Kept {
+        var run: String
+        var answer: [UInt8]
+    }
+
+    private func file(_ endpoint: PluginEndpoint, _ ending: String) -> FilePath { directory.appending("\(endpoint.name).\(ending)") }
+
+    private func load(_ endpoint: PluginEndpoint) -> Kept? {
+        guard let bytes = try? readOwnFile(file(endpoint, "json"), limit: Self.limit), let value = try? JSONValue(parsing: bytes),
+            value["format"]?.intValue == Self.format, value["plugin"]?.stringValue == endpoint.name.text,
+            value["address"]?.stringValue == endpoint.address.description, value["foundAt"]?.stringValue == endpoint.foundAt,
+            let run = value["run"]?.stringValue, let answer = value["answer"]?.stringValue
+        else { return nil }
+        return Kept(run: run, answer: Array(answer.utf8))
+    }
+
+    private func keep(_ answer: [UInt8], _ endpoint: PluginEndpoint, _ run: RunIdentity) {
+        // Bytes that are no text would come back as others.
+        guard let text = String(validating: answer, as: UTF8.self) else { return }
+        let content: JSONValue = [
+            "format": JSONValue(Self.format), "plugin": .string(endpoint.name.text), "address": .string(endpoint.address.description),
+            "foundAt": .string(endpoint.foundAt), "run": .string(run.text), "answer": .string(text),
+        ]
+        try? replaceFile(file(endpoint, "json"), with: content.encoded(), mode: 0o600, durable: false)
+    }
+
+    /// Nil if it cannot be had, in time or at all.
+    private func lock(_ endpoint: PluginEndpoint) -> FileLock? {
+        do throws(SystemError) {
+            do throws(SystemError) {
+                try checkOwnFolder(directory)
+            } catch  where error.errno == .noSuchFileOrDirectory {
+                try makeFolders(directory, mode: 0o700)
+                try checkOwnFolder(directory)
+            }
+            return try FileLock.wait(for: file(endpoint, "lock"), until: Deadline(after: patience))
+        } catch {
+            return nil
+        }
+    }
+}

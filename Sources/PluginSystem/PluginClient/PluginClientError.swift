@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+/// A call that did not bring an answer, or brought one that says no.
+public struct PluginClientError: Error, Sendable, Equatable, CustomStringConvertible {
+    public enum Kind: Sendable, Equatable {
+        /// The plugin has not seen the whole request, and cannot have acted on it.
+        case notSent
+        /// The plugin said no: by an HTTP status, or (200) in the answer itself. `words` are the plugin's own, one line; empty if it had none.
+        case refused(status: Int, words: String)
+        /// The whole request may have arrived; whether the plugin acted on it is not known.
+        case unclear
+    }
+
+    public var kind: Kind
+    public var plugin: String
+    /// One line for a person: which plugin, where, what failed, what to do.
+    public var message: String
+
+    public init(_ kind: Kind, plugin: String, _ message: String) {
+        self.kind = kind
+        self.plugin = plugin
+        self.message = message
+    }
+
+    init(_ kind: Kind, _ endpoint: PluginEndpoint, _ message: String) {
+        self.init(kind, plugin: endpoint.name.text, "plugin \(endpoint.name) at \(endpoint.address): \(message)")
+    }
+
+    public var description: String { message }
+}

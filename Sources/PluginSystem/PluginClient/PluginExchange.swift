@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+import JSON
+import LinuxSystem
+import SystemPackage
+
+/// The sending and receiving of one call.
+struct PluginExchange {
+    let endpoint: PluginEndpoint
+    let path: String
+    let timeout: Duration
+    let deadline: Deadline
+
+    enum Sending {
+        case whole
+        /// The plugin closed the connection before it had the request's last byte; it may have said why.
+        case cutShort(PluginClientError)
+    }
+
+    private func error(_ kind: PluginClientError.Kind, _ message: String) -> PluginClientError {
+        // The method as Docker's errors name it, such as MountPointPlugin.MountPointAttach.
+        PluginClientError(kind, endpoint, "\(path.dropFirst()): \(message)")
+    }
+
+    /// Sends the request.
+    ///
+    /// - Throws: `PluginClientError`: `notSent` if its last byte did not go out, else `unclear`.
+    func send(
+        _ request: [UInt8], over socket: borrowing StreamSocket, committing: (draft: String, path: String)?
+    ) throws(PluginClientError) -> Sending {
+        let result: CommittedSend
+        do throws(SystemError) {
+            result = try transmit(request, over: socket, committing: committing)
+        } catch {
+            result = .neither(error)
+        }
+        switch result {
+        case .sent: return .whole
+        case .unclear(let what): throw error(.unclear, what)
+        case .neither(let failure):
+            let advice = failure.errno == .timedOut ? "it did not read the request within \(timeout)" : "it has not got the whole request"
+            let error = error(.notSent, "\(failure): \(advice); restart the plugin, or take it out of the chain")
+            if failure.errno == .brokenPipe || failure.errno == .connectionReset { return .cutShort(error) }
+            throw error
+        }
+    }
+
+    private func transmit(
+        _ request: [UInt8], over socket: borrowing StreamSocket, committing: (draft: String, path: String)?
+    ) throws(SystemError) -> CommittedSend {
+        var rest = committing == nil ? request[...] : request.dropLast()
+        while !rest.isEmpty {
+            if let count = try socket.send(rest) {
+                rest = rest.dropFirst(count)
+            } else {
+                try waitForRoom(socket)
+            }
+        }
+        guard let committing, let last = request.last else { return .sent }
+        // Nothing is renamed in vain: there is room for the byte before.
+        try waitForRoom(socket)
+        return try socket.send(last, renaming: committing.draft, to: committing.path)
+    }
+
+    private func waitForRoom(_ socket: borrowing StreamSocket) throws(SystemError) {
+        if try !socket.wait(for: .sending, by: deadline) || deadline.hasPassed { throw SystemError("send", .timedOut, on: "a request") }
+    }
+
+    /// Receives the answer.
+    ///
+    /// - Parameter sending: after a request that was cut short only an answer that says no counts.
+    /// - Throws: `PluginClientError`: `refused` or `unclear`, or what cut the request short.
+    func receive(from socket: borrowing StreamSocket, limit: Int, after sending: Sending) throws(PluginClientError) -> PluginAnswer {
+        var parser = AnswerParser(limit: limit)
+        var senders = Senders()
+        let problem = read(from: socket, into: &parser, &senders)
+        // The status of a refusal counts, even if not all of its words come.
+        if let status = parser.status, status != 200 { throw refusal(status, parser.body) }
+        if case .cutShort(let failure) = sending {
+            throw problem == nil ? error(.unclear, "it answered before it had the whole request, and closed the connection") : failure
+        }
+        if let problem { throw error(.unclear, "\(problem); whether it acted is not known, its log may tell") }
+        return PluginAnswer(body: parser.body, sender: senders.only)
+    }
+
+    /// - Returns: why there is no whole answer.
+    private func read(from socket: borrowing StreamSocket, into parser: inout AnswerParser, _ senders: inout Senders) -> String? {
+        var buffer = [UInt8](repeating: 0, count: 16 << 10)
+        do throws(SystemError) {
+            while !parser.isComplete {
+                if try !socket.wait(for: .receiving, by: deadline) || deadline.hasPassed {
+                    return parser.status == nil ? "no answer came within \(timeout)" : "the answer was not complete within \(timeout)"
+                }
+                guard let (count, process) = try socket.receiveWithSender(into: &buffer) else { continue }
+                if count > 0 { senders.note(process) }
+                do throws(AnswerFault) {
+                    if count > 0 { try parser.take(buffer[..<count]) } else { try parser.end() }
+                } catch {
+                    return "the answer \(error.reason)"
+                }
+            }
+            return nil
+        } catch {
+            return parser.status == nil ? "no answer came: \(error)" : "the answer broke off: \(error)"
+        }
+    }
+
+    private func refusal(_ status: Int, _ body: [UInt8]) -> PluginClientError {
+        var words = OneLine(body, limit: PluginClient.wordsLimit).text
+        if let value = try? JSONValue(parsing: body), let text = value["Err"]?.stringValue {
+            let said = OneLine(text, limit: PluginClient.wordsLimit).text
+            if !said.isEmpty { words = said }
+        }
+        let said = words.isEmpty ? "without a word why; its log may tell" : words
+        return error(.refused(status: status, words: words), "it answered with HTTP status \(status): \(said)")
+    }
+}
+
+/// Which processes sent the parts of an answer.
+private struct Senders {
+    private var process: CInt?
+    private var isMixed = false
+
+    mutating func note(_ sender: CInt?) {
+        if sender == nil || (process != nil && process != sender) { isMixed = true }
+        process = sender
+    }
+
+    /// Nil unless it was one process that is visible here.
+    var only: CInt? { isMixed ? nil : process }
+}

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+import Glibc
+import LinuxSystem
+import SystemPackage
+
+/// Tells one run of a plugin from the next, without asking it anything.
+///
+/// UNIX: the boot, the process that called listen(2) (SO_PEERCRED) with its start time, and the socket's file with its time of
+/// change. Local TCP: the boot and the listening socket's inode.
+///
+/// What it cannot see: a plugin that executes itself anew and hands its listening socket over; a proxy that listens in a
+/// plugin's place (docker-proxy, socat, a tunnel) while the plugin behind it is restarted. Over a UNIX socket
+/// ``KeptAnswers`` notices the latter by comparing with who sent the answer; over TCP nothing tells, so a plugin that is
+/// restarted behind a proxy belongs on a UNIX socket.
+public struct RunIdentity: Sendable, Equatable {
+    /// Opaque; two are of the same run exactly if they are the same.
+    public let text: String
+    /// The process that listens, for a UNIX socket.
+    public let listener: CInt?
+
+    /// - Parameter known: the text of an identity that was found earlier, which saves looking again for what can only change with it.
+    /// - Returns: nil if it is not known, so that whoever keeps something must ask each time: nobody listens or its queue is full; the
+    ///   address is not of this host; the process has ended or is of another pid namespace; systemd holds the socket for whichever
+    ///   process it starts; several sockets share the port.
+    public init?(of endpoint: PluginEndpoint, known: String? = nil) {
+        guard let boot = Self.word(in: "/proc/sys/kernel/random/boot_id") else { return nil }
+        switch endpoint.address {
+        case .unix(let path):
+            // Before and after, so that file and process belong together.
+            guard let file = Self.file(path), let socket = try? StreamSocket.connect(toUnixSocket: path, by: Deadline(after: .zero)),
+                let process = socket.listeningProcess(), let identity = ProcessIdentity(of: process), Self.file(path) == file
+            else { return nil }
+            text = "boot \(boot) process \(process) started \(identity.startTime) socket \(file)"
+            // systemd's managers are called so, the system's and the users'.
+            if process == 1 || (text != known && Self.word(in: FilePath("/proc/\(process)/comm")) == "systemd") { return nil }
+            listener = process
+        case .tcp(let host, let port):
+            guard let addresses = try? HostNames().addresses(of: host), addresses.allSatisfy(\.isLoopback),
+                let inodes = addresses.lazy.map({ ListeningSockets.inodes(of: $0, port: port) }).first(where: { !$0.isEmpty }),
+                inodes.count == 1
+            else { return nil }
+            text = "boot \(boot) listening socket \(inodes[0])"
+            if text != known && ListeningSockets.isHeld(inodes[0], by: 1) != false { return nil }
+            listener = nil
+        }
+    }
+
+    private static func word(in path: FilePath) -> String? {
+        guard let bytes = try? readWholeFile(path, limit: 4 << 10), !bytes.isEmpty else { return nil }
+        return String(decoding: bytes.prefix { $0 > UInt8(ascii: " ") }, as: UTF8.self)
+    }
+
+    private static func file(_ path: String) -> String? {
+        var status = stat()
+        guard stat(path, &status) == 0 else { return nil }
+        return "\(status.st_dev):\(status.st_ino):\(status.st_ctim.tv_sec).\(status.st_ctim.tv_nsec)"
+    }
+}
