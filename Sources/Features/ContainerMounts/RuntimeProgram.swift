@@ -1,6 +1,78 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 
-/// The runtime.
+import Glibc
+import LinuxSystem
+import OCIRuntime
+
+/// The runtime, as it is called: reads the command line and does what it says, or becomes the runtime below.
 public enum RuntimeProgram {
-    public static func run() -> Int32 { 0 }
+    /// Does it, and ends the process with the exit status. Without exit(3): nobody has anything left to do there.
+    public static func exit() -> Never { _exit(run()) }
+
+    private static func run() -> Int32 {
+        let given = CommandLine.unsafeArgv
+        let line: RuntimeCommandLine
+        do throws(CommandLineError) {
+            line = try RuntimeCommandLine(parsing: Array(CommandLine.arguments.dropFirst()))
+        } catch {
+            RuntimeLog().error("\(error)")
+            return 1
+        }
+        let log = RuntimeLog(path: line.log, isJSON: line.logFormat == "json")
+        let invocation = Invocation(line: line, given: given, places: RuntimePlaces(), log: log)
+        do throws(RuntimeError) {
+            return try invocation.run()
+        } catch {
+            log.error(error.message)
+            return 1
+        }
+    }
+}
+
+/// One call of the runtime.
+struct Invocation {
+    let line: RuntimeCommandLine
+    let given: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>
+    let places: RuntimePlaces
+    let log: RuntimeLog
+
+    func run() throws(RuntimeError) -> Int32 {
+        switch line.command {
+        case .create(let creation), .run(let creation), .restore(let creation):
+            return try ContainerCreationCommand(invocation: self, creation: creation).run()
+        case .start(let id): return try ContainerCommands(invocation: self).start(id.text)
+        case .delete(let selection, let force): return try ContainerCommands(invocation: self).delete(selection, force: force)
+        case .kill(let selection, _, _): return try ContainerCommands(invocation: self).kill(selection)
+        case .doctor(let words): return Doctor(invocation: self).run(words)
+        case .handedOver: throw try handOver()
+        }
+    }
+
+    /// The settings with what the command line says instead. For commands that make a container.
+    func settings() throws(RuntimeError) -> RuntimeSettings {
+        var settings = try RuntimeSettings.read(from: places.settings)
+        if !line.plugins.isEmpty { settings.plugins = line.plugins }
+        settings.runtimePath = line.runtimePath ?? settings.runtimePath
+        return settings
+    }
+
+    /// The runtime below, for containers that exist: what is wrong with the settings must not keep anybody from stopping one.
+    func runtime() throws(RuntimeError) -> RuntimeBelow {
+        try RuntimeBelow(line.runtimePath ?? (try? RuntimeSettings.read(from: places.settings))?.runtimePath)
+    }
+
+    func arguments(_ list: [RuntimeArgument]) -> OriginalArguments { OriginalArguments(list: list, given: given) }
+
+    /// Becomes the runtime below, with the arguments as they came.
+    ///
+    /// - Returns: only if that fails.
+    func handOver(to runtime: RuntimeBelow? = nil) throws(RuntimeError) -> RuntimeError {
+        let runtime = if let runtime { runtime } else { try self.runtime() }
+        return runtime.become(arguments(line.handedOn))
+    }
+
+    /// Runs the runtime below with the arguments as they came, to its end.
+    func passOn(to runtime: RuntimeBelow) throws(RuntimeError) -> Int32 {
+        try runtime.run(arguments(line.handedOn)).exitStatus
+    }
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 
-public import Glibc
+import Glibc
 public import SystemPackage
 
 /// Reads a file of the local system whole.
@@ -28,7 +28,7 @@ public func readWholeFile(_ path: FilePath, limit: Int) throws(SystemError) -> [
 ///
 /// - Parameter durable: false leaves out the syncs, for files that end with the boot.
 /// - Throws: `SystemError`; the old file is then still there, and the new one removed.
-public func replaceFile(_ path: FilePath, with content: [UInt8], mode: mode_t = 0o600, durable: Bool = true) throws(SystemError) {
+public func replaceFile(_ path: FilePath, with content: [UInt8], mode: UInt32 = 0o600, durable: Bool = true) throws(SystemError) {
     let draft = FilePath(path.string + ".new")
     do throws(SystemError) {
         let file = try openFile(draft, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, mode)
@@ -79,7 +79,7 @@ public func namesInFolder(_ path: FilePath) throws(SystemError) -> [String] {
 }
 
 /// Makes a folder and those above it. One that is there already keeps its mode.
-public func makeFolders(_ path: FilePath, mode: mode_t = 0o755) throws(SystemError) {
+public func makeFolders(_ path: FilePath, mode: UInt32 = 0o755) throws(SystemError) {
     var partial = FilePath(root: path.root, [])
     for component in path.components {
         partial.append(component)
@@ -93,7 +93,7 @@ public func makeFolders(_ path: FilePath, mode: mode_t = 0o755) throws(SystemErr
 }
 
 /// Makes one folder; `EEXIST` is thrown like any other failure.
-public func makeFolder(_ path: FilePath, mode: mode_t) throws(SystemError) {
+public func makeFolder(_ path: FilePath, mode: UInt32) throws(SystemError) {
     try systemCall("mkdir", on: path.string) { mkdir(path.string, mode) }
 }
 
@@ -124,6 +124,6 @@ private func syncFolder(_ path: FilePath) throws(SystemError) {
     try systemCall("fsync", on: path.string) { fsync(folder) }
 }
 
-private func openFile(_ path: FilePath, _ flags: CInt, _ mode: mode_t = 0) throws(SystemError) -> CInt {
+private func openFile(_ path: FilePath, _ flags: CInt, _ mode: UInt32 = 0) throws(SystemError) -> CInt {
     try systemCall("open", on: path.string) { open(path.string, flags, mode) }
 }

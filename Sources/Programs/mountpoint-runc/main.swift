@@ -2,4 +2,4 @@
 
 import ContainerMounts
 
-_ = RuntimeProgram.run()
+RuntimeProgram.exit()

@@ -45,18 +45,23 @@ public enum ChildProcess {
     /// Starts a program, with this process's environment, and returns once it runs.
     ///
     /// - Parameters:
-    ///   - arguments: with the program's name as the first.
+    ///   - arguments: with the program's name as the first; ends with nil.
     ///   - diesWithParent: it is killed when this process ends. prctl(2), PR_SET_PDEATHSIG.
     /// - Throws: `SystemError` of execve(2) if it cannot run.
     public static func spawn(
-        _ path: String, _ arguments: [String], diesWithParent: Bool = false, silence: Silence = []
+        _ path: String, _ arguments: [UnsafeMutablePointer<CChar>?], diesWithParent: Bool = false, silence: Silence = []
     ) throws(SystemError) -> Int32 {
+        try systemCall("execve", on: path) {
+            CLinux_spawn(path, arguments, diesWithParent ? SIGKILL : 0, silence.contains(.input) ? 1 : 0, silence.contains(.output) ? 1 : 0)
+        }
+    }
+
+    /// The same, with arguments as text.
+    public static func spawn(_ path: String, _ arguments: [String], silence: Silence = []) throws(SystemError) -> Int32 {
         var words: [UnsafeMutablePointer<CChar>?] = arguments.map { strdup($0) }
         words.append(nil)
         defer { for word in words { free(word) } }
-        return try systemCall("execve", on: path) {
-            CLinux_spawn(path, words, diesWithParent ? SIGKILL : 0, silence.contains(.input) ? 1 : 0, silence.contains(.output) ? 1 : 0)
-        }
+        return try spawn(path, words, silence: silence)
     }
 
     /// Becomes another program. execve(2).
@@ -73,6 +78,17 @@ public enum ChildProcess {
         var status: Int32 = 0
         try systemCall("waitpid", on: "process \(child)") { waitpid(child, &status, 0) }
         return ProcessEnd(status)
+    }
+
+    /// The same, with a limit.
+    ///
+    /// - Returns: nil if it still runs at the deadline.
+    public static func wait(for child: Int32, until deadline: Deadline) throws(SystemError) -> ProcessEnd? {
+        let descriptor = try systemCall("pidfd_open", on: "process \(child)") { CLinux_pidfd_open(child) }
+        defer { Glibc.close(descriptor) }
+        var request = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+        while Glibc.poll(&request, 1, deadline.pollTimeout) <= 0 { if deadline.hasPassed { return nil } }
+        return try wait(for: child)
     }
 
     /// Takes notice of a child that has ended; nil if none has, or if there are no children.

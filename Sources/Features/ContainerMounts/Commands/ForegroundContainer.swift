@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+import Glibc
+import LinuxSystem
+import OCIRuntime
+import SystemPackage
+
+/// What `run` and `restore` do besides creating a container: start it, and unless it is detached, stay until it ends.
+struct ForegroundContainer {
+    let invocation: Invocation
+    let id: String
+    let runtime: RuntimeBelow
+    let record: ContainerRecord
+    /// This process's child.
+    let supervisor: Int32
+    let console: Console?
+    let isStarted: Bool
+    let isForeground: Bool
+    let isKept: Bool
+
+    func run() throws(RuntimeError) -> Int32 {
+        // Every signal is blocked before the container runs, so that none is lost.
+        let signals: SignalQueue?
+        do throws(SystemError) {
+            signals = isForeground ? try SignalQueue() : nil
+        } catch {
+            throw RuntimeError("cannot wait for signals: \(error)")
+        }
+        if !isStarted {
+            if let managed = try ManagedContainer(id, invocation: invocation) { managed.releaseGroups(invocation.log) }
+            let status = try command(["start", id])
+            if status != 0 {
+                _ = try command(["delete", "--force", id])
+                try forget()
+                return status
+            }
+        }
+        guard let signals else { return 0 }
+        let status = try wait(signals)
+        if isKept { return status }
+        _ = try command(["delete", id])
+        try forget()
+        return status
+    }
+
+    private func command(_ words: [String]) throws(RuntimeError) -> Int32 {
+        let list = (record.arguments + words).map { RuntimeArgument.text($0) }
+        return try runtime.run(invocation.arguments(list)).exitStatus
+    }
+
+    private func forget() throws(RuntimeError) {
+        guard let managed = try ManagedContainer(id, invocation: invocation), let lock = try managed.waitUntilTornDown() else { return }
+        try managed.folder.remove()
+        withExtendedLifetime(lock) {}
+    }
+
+    /// Passes signals and the terminal's input on until the supervisor ends.
+    private func wait(_ signals: SignalQueue) throws(RuntimeError) -> Int32 {
+        try console?.open()
+        defer { console?.close() }
+        let container = (try? ManagedContainer(id, invocation: invocation))?.record.process
+        while true {
+            while let ended = ChildProcess.reap() {
+                if ended.process == supervisor {
+                    console?.drain()
+                    return ended.end.exitStatus
+                }
+            }
+            var requests = [pollfd(fd: signals.descriptor.rawValue, events: Int16(POLLIN), revents: 0)]
+            requests += console?.requests ?? []
+            _ = poll(&requests, nfds_t(requests.count), -1)
+            console?.copy(requests.dropFirst())
+            while let signal = signals.take() {
+                switch signal.number {
+                case SIGCHLD, SIGPIPE, SIGURG: break
+                case SIGWINCH: console?.resize()
+                // The signals of the terminal's keys go to the whole foreground group, but the container is not in it.
+                default: try? container?.signal(signal.number)
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+import Glibc
+import LinuxSystem
+import OCIRuntime
+import SystemPackage
+
+/// The OCI runtime that does the work: runc, crun, or another with their command line.
+struct RuntimeBelow: Sendable {
+    /// Absolute.
+    let path: String
+
+    /// - Parameter wanted: a path, or a name to look for in PATH; nil for `runc`.
+    /// - Throws: `RuntimeError` if it is not there, or is this program itself.
+    init(_ wanted: String?) throws(RuntimeError) {
+        let name = wanted ?? "runc"
+        guard let path = name.contains("/") ? name : Self.find(name) else {
+            throw RuntimeError(
+                "\(name) is not in PATH; install it, or name the runtime with --runtime-path or runtime-path in the settings")
+        }
+        do throws(SystemError) {
+            try systemCall("access", on: path) { access(path, X_OK) }
+        } catch {
+            throw RuntimeError("the runtime cannot be run: \(error); correct --runtime-path or runtime-path in the settings")
+        }
+        if let itself = try? FileIdentity(at: "/proc/self/exe"), let found = try? FileIdentity(at: path), found.isSame(as: itself) {
+            throw RuntimeError(
+                "the runtime \(path) is mountpoint-runc itself; name runc or crun with --runtime-path or runtime-path in the settings")
+        }
+        self.path = path
+    }
+
+    /// For a container that was made with it.
+    init(recorded path: String) { self.path = path }
+
+    /// The shells' default, for callers that give no PATH.
+    private static let defaultFolders = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+    private static func find(_ name: String) -> String? {
+        let folders = getenv("PATH").map { String(cString: $0) } ?? defaultFolders
+        let itself = try? FileIdentity(at: "/proc/self/exe")
+        for folder in folders.split(separator: ":") where folder.hasPrefix("/") {
+            let path = "\(folder)/\(name)"
+            guard access(path, X_OK) == 0, let found = try? FileIdentity(at: path), !found.isFolder else { continue }
+            // Who has installed this program as `runc` before the real one in PATH means the other.
+            if let itself, found.isSame(as: itself) { continue }
+            return path
+        }
+        return nil
+    }
+
+    /// Becomes the runtime.
+    ///
+    /// - Returns: only if that fails.
+    func become(_ arguments: OriginalArguments) -> RuntimeError {
+        RuntimeError("the runtime cannot be run: \(ChildProcess.become(path, arguments.words(after: path)))")
+    }
+
+    /// Starts a command of the runtime, which is killed if this process ends before it.
+    func start(_ arguments: OriginalArguments) throws(RuntimeError) -> Int32 {
+        do throws(SystemError) {
+            return try ChildProcess.spawn(path, arguments.words(after: path), diesWithParent: true)
+        } catch {
+            throw RuntimeError("the runtime cannot be run: \(error)")
+        }
+    }
+
+    /// Runs a command of the runtime to its end, with this program's input and output.
+    func run(_ arguments: OriginalArguments) throws(RuntimeError) -> ProcessEnd {
+        let child = try start(arguments)
+        do throws(SystemError) {
+            return try ChildProcess.wait(for: child)
+        } catch {
+            throw RuntimeError("the runtime's end cannot be seen: \(error)")
+        }
+    }
+}
+
+/// Arguments for the runtime below, of which those that this program has been given keep their bytes, UTF-8 or not.
+struct OriginalArguments {
+    var list: [RuntimeArgument]
+    /// This program's own, with its name as the first.
+    let given: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>
+
+    /// Adds a flag to the command, which stands before the first of its own.
+    mutating func addFlag(_ name: String, _ value: String, toCommand command: String) {
+        let isCommand = { (argument: RuntimeArgument) -> Bool in
+            switch argument {
+            case .text(let text): text == command
+            case .original(let index): given[index + 1].map { strcmp($0, command) == 0 } ?? false
+            }
+        }
+        guard let place = list.firstIndex(where: isCommand) else { return }
+        list.insert(contentsOf: [.text(name), .text(value)], at: place + 1)
+    }
+
+    /// For execve(2). What is allocated here lives as long as the process, which is about to become another or to end.
+    func words(after name: String) -> [UnsafeMutablePointer<CChar>?] {
+        var words: [UnsafeMutablePointer<CChar>?] = [strdup(name)]
+        for argument in list {
+            switch argument {
+            case .original(let index): words.append(given[index + 1])
+            case .text(let text): words.append(strdup(text))
+            }
+        }
+        words.append(nil)
+        return words
+    }
+}

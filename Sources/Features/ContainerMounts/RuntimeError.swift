@@ -1,0 +1,10 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+/// Why the runtime could not do what it was asked for: one line for the person at `docker run`.
+struct RuntimeError: Error, Sendable, Equatable, CustomStringConvertible {
+    var message: String
+
+    init(_ message: String) { self.message = message }
+
+    var description: String { message }
+}

@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+import Glibc
+import LinuxSystem
+import MountPointChain
+import OCIRuntime
+import SystemPackage
+
+/// The folder of one container below `/run/mountpoint-runc/containers`: what is to be undone, whoever is left to do it.
+///
+/// - `lock` is held by whoever is responsible for the container: the program that creates it, then its supervisor, and who tears
+///   it down. If nobody holds it and the phase is not `ended`, they have been killed, and who takes it is responsible.
+/// - `container.json` is a ``ContainerRecord``, `stack.json` the plugins that are still to be asked to detach.
+/// - `config.json` is the bundle's as it was, if a plugin has changed a source.
+/// - `control` is the supervisor's socket.
+struct ContainerFolder: Sendable {
+    let path: FilePath
+    private let above: FilePath
+
+    /// - Parameter root: the runtime's folder of states, which makes ids unique; nil for its default.
+    /// - Throws: `RuntimeError` if no file can have that name.
+    init(in state: String, root: String?, id: String) throws(RuntimeError) {
+        let folder = Self.escape(root.map { LexicalPath.absolute(Self.absolute($0)) } ?? "default")
+        guard folder.utf8.count <= 255 else { throw RuntimeError("the path given with --root is too long: \(root ?? "")") }
+        above = FilePath(state).appending("containers").appending(folder)
+        path = above.appending(id)
+    }
+
+    init(at path: FilePath) {
+        self.path = path
+        above = path.removingLastComponent()
+    }
+
+    var isThere: Bool { access(path.string, F_OK) == 0 }
+    var control: String { path.appending("control").string }
+
+    private var recordFile: FilePath { path.appending("container.json") }
+    private var stackFile: FilePath { path.appending("stack.json") }
+    private var savedConfiguration: FilePath { path.appending("config.json") }
+    private static let sizeLimit = 16 << 20
+
+    /// The folders of all containers with that root.
+    static func all(in state: String, root: String?) -> [(id: String, folder: ContainerFolder)] {
+        guard let some = try? ContainerFolder(in: state, root: root, id: "x"), let names = try? namesInFolder(some.above) else { return [] }
+        return names.compactMap { name in (try? ContainerFolder(in: state, root: root, id: name)).map { (name, $0) } }
+    }
+
+    // MARK: The folder
+
+    func make() throws(RuntimeError) {
+        try wrapping("keep the state of a container") { () throws(SystemError) in
+            try makeFolders(above, mode: 0o700)
+            try makeFolder(path, mode: 0o700)
+        }
+    }
+
+    /// Takes responsibility, if nobody has it.
+    func attemptLock() throws(RuntimeError) -> FileLock? {
+        try wrapping("lock the state of a container") { () throws(SystemError) in try FileLock.attempt(path.appending("lock")) }
+    }
+
+    /// - Returns: nil if somebody else has it at the deadline still, or if the folder is gone: then all is done.
+    func waitForLock(until deadline: Deadline) throws(RuntimeError) -> FileLock? {
+        do throws(SystemError) {
+            return try FileLock.wait(for: path.appending("lock"), until: deadline)
+        } catch  where error.errno == .noSuchFileOrDirectory {
+            return nil
+        } catch {
+            throw RuntimeError("cannot lock the state of a container: \(error)")
+        }
+    }
+
+    /// Removes the folder. By whoever holds the lock, as the last thing.
+    func remove() throws(RuntimeError) {
+        try wrapping("remove the state of a container") { () throws(SystemError) in
+            // The lock goes last: while it has its name, nobody else takes the folder for one that nobody is responsible for.
+            for name in try namesInFolder(path) where name != "lock" { try removeFile(path.appending(name), durable: false) }
+            try removeFile(path.appending("lock"), durable: false)
+            do throws(SystemError) {
+                try removeEmptyFolder(path)
+            } catch  where error.errno == .directoryNotEmpty {
+                // Somebody who waited for the lock has come first.
+            }
+        }
+    }
+
+    // MARK: What is in it
+
+    func write(_ record: ContainerRecord) throws(RuntimeError) {
+        try wrapping("keep the state of a container") { () throws(SystemError) in
+            try replaceFile(recordFile, with: record.encoded(), durable: false)
+        }
+    }
+
+    /// - Returns: nil if there is none yet: the one who was to write it has been killed before.
+    func record() throws(RuntimeError) -> ContainerRecord? {
+        guard let bytes = try read(recordFile) else { return nil }
+        do throws(RuntimeError) {
+            return try ContainerRecord(parsing: bytes)
+        } catch {
+            throw RuntimeError("the state in \(recordFile) cannot be used: \(error)")
+        }
+    }
+
+    func stack() throws(RuntimeError) -> AppliedStack {
+        guard let bytes = try read(stackFile) else { return AppliedStack() }
+        do throws(RecordFailure) {
+            return try AppliedStack(parsing: bytes.span)
+        } catch {
+            throw RuntimeError("the state in \(stackFile) cannot be used: \(error.message)")
+        }
+    }
+
+    func saveConfiguration(_ bytes: [UInt8]) throws(RuntimeError) {
+        try wrapping("keep the bundle's config.json") { () throws(SystemError) in
+            try replaceFile(savedConfiguration, with: bytes, durable: false)
+        }
+    }
+
+    func configurationAsItWas() throws(RuntimeError) -> [UInt8]? { try read(savedConfiguration) }
+
+    private func read(_ file: FilePath) throws(RuntimeError) -> [UInt8]? {
+        do throws(SystemError) {
+            return try readWholeFile(file, limit: Self.sizeLimit)
+        } catch  where error.errno == .noSuchFileOrDirectory {
+            return nil
+        } catch {
+            throw RuntimeError("the state of a container cannot be read: \(error)")
+        }
+    }
+
+    private func wrapping<Value>(_ purpose: String, _ body: () throws(SystemError) -> Value) throws(RuntimeError) -> Value {
+        do throws(SystemError) {
+            return try body()
+        } catch {
+            throw RuntimeError("cannot \(purpose): \(error)")
+        }
+    }
+
+    // MARK: Names
+
+    private static func absolute(_ path: String) -> String {
+        if path.hasPrefix("/") { return path }
+        var buffer = [CChar](repeating: 0, count: Int(PATH_MAX))
+        guard getcwd(&buffer, buffer.count) != nil else { return path }
+        return String(decoding: buffer.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self) + "/" + path
+    }
+
+    /// A path as one file's name: `/run/runc` becomes `-run-runc`, and what is neither a letter, a digit, `.` nor `_`, `%2D`.
+    static func escape(_ path: String) -> String {
+        let digits = Array("0123456789ABCDEF".utf8)
+        var name: [UInt8] = []
+        for byte in path.utf8 {
+            switch byte {
+            case UInt8(ascii: "/"): name.append(UInt8(ascii: "-"))
+            case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "0")...UInt8(ascii: "9"),
+                UInt8(ascii: "."), UInt8(ascii: "_"):
+                name.append(byte)
+            default: name += [UInt8(ascii: "%"), digits[Int(byte >> 4)], digits[Int(byte & 15)]]
+            }
+        }
+        return String(decoding: name, as: UTF8.self)
+    }
+}
+
+extension ContainerFolder: AppliedStackRecord {
+    func write(_ stack: AppliedStack) throws(RecordFailure) {
+        do throws(SystemError) {
+            if stack.isEmpty && stack.stopped == nil {
+                try removeFile(stackFile, durable: false)
+            } else {
+                try replaceFile(stackFile, with: stack.encoded(), durable: false)
+            }
+        } catch {
+            throw RecordFailure("the applied plugins cannot be recorded: \(error)")
+        }
+    }
+
+    func prepare(_ stack: AppliedStack) throws(RecordFailure) -> PreparedRecord {
+        let draft = path.appending("stack.json.next")
+        do throws(SystemError) {
+            try replaceFile(draft, with: stack.encoded(), durable: false)
+        } catch {
+            throw RecordFailure("the applied plugins cannot be recorded: \(error)")
+        }
+        return PreparedRecord(draft: draft.string, path: stackFile.string)
+    }
+}
+
+/// Tells one boot from another. random(4).
+func bootIdentity() -> String {
+    guard let bytes = try? readWholeFile("/proc/sys/kernel/random/boot_id", limit: 128) else { return "" }
+    return String(decoding: bytes.prefix { $0 != 0x0a }, as: UTF8.self)
+}

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+import Glibc
+import LinuxSystem
+import SystemPackage
+
+/// What the supervisor tells the program that the engine waits for: one byte, the exit status of `create`.
+struct Report: Sendable {
+    let reading: FileDescriptor
+    let writing: FileDescriptor
+
+    init() throws(RuntimeError) {
+        var ends: [CInt] = [0, 0]
+        do throws(SystemError) {
+            try systemCall("pipe", on: "for the supervisor's report") { pipe(&ends) }
+            for end in ends { try systemCall("fcntl", on: "a pipe") { fcntl(end, F_SETFD, FD_CLOEXEC) } }
+        } catch {
+            throw RuntimeError("\(error)")
+        }
+        reading = FileDescriptor(rawValue: ends[0])
+        writing = FileDescriptor(rawValue: ends[1])
+    }
+
+    func keepReading() { close(writing.rawValue) }
+    func keepWriting() { close(reading.rawValue) }
+
+    func send(_ status: Int32) {
+        var byte = UInt8(truncatingIfNeeded: status)
+        _ = write(writing.rawValue, &byte, 1)
+    }
+
+    /// Blocks until there is one.
+    ///
+    /// - Returns: nil if the supervisor has ended without one.
+    func receive() -> Int32? {
+        var byte: UInt8 = 0
+        while true {
+            let count = read(reading.rawValue, &byte, 1)
+            if count == 1 { return Int32(byte) }
+            if count == 0 || errno != EINTR { return nil }
+        }
+    }
+
+    /// For the supervisor: whether whoever waits for the report has ended.
+    var isAbandoned: Bool {
+        var request = pollfd(fd: writing.rawValue, events: 0, revents: 0)
+        return poll(&request, 1, 0) > 0 && request.revents & Int16(POLLERR) != 0
+    }
+}

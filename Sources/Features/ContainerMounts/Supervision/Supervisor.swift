@@ -1,0 +1,235 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+import Glibc
+import LinuxSystem
+import MountPointChain
+import OCIRuntime
+import PluginClient
+import SystemPackage
+
+/// The process that the engine takes for the container's: it creates the container by the runtime below, is the parent of its first
+/// process, and ends when that has ended and the plugins have been asked to detach, with the exit status that then holds.
+///
+/// A single thread that only waits. It passes signals on, is in the container's network namespace (the engine finds that through
+/// this process) and, until the container starts, in its control groups (the engine finds those so too), but not in its mount
+/// namespace, whose mounts would live on.
+struct Supervisor {
+    let folder: ContainerFolder
+    var record: ContainerRecord
+    let runtime: RuntimeBelow
+    /// Of the runtime's `create`, or of a `restore` that is detached.
+    var arguments: OriginalArguments
+    let isRestore: Bool
+    let mounts: [OCIConfiguration.Mount]
+    let sources: MountSources
+    let loader: PluginLoader
+    let lock: FileLock
+    /// Where the caller wants this process's id.
+    let pidFile: String?
+    let log: RuntimeLog
+
+    /// Where the runtime below writes the id of the container's first process.
+    static func pidFile(in folder: ContainerFolder) -> FilePath { folder.path.appending("pid") }
+
+    /// A restored container has run by the time its engine looks for its control groups.
+    private static let graceOfRestored = Duration.seconds(10)
+
+    private final class Surroundings {
+        let signals: SignalQueue
+        let network: NetworkNamespace
+        let groups: ControlGroups
+        let table: MountTable
+        var isInContainersGroups = false
+
+        init() throws(SystemError) {
+            signals = try SignalQueue()
+            network = try NetworkNamespace(of: nil)
+            groups = try ControlGroups(of: nil)
+            table = try MountTable()
+        }
+
+        func leaveGroups() throws(SystemError) {
+            guard isInContainersGroups else { return }
+            try groups.join(table: table)
+            isInContainersGroups = false
+        }
+    }
+
+    /// Does it all, in a process that has just been made for it.
+    ///
+    /// - Returns: the process's exit status.
+    mutating func run(_ report: Report) -> Int32 {
+        let status: Int32
+        do throws(RuntimeError) {
+            let surroundings = try detach()
+            if let failed = try create(surroundings, report) {
+                status = failed
+            } else {
+                let doorbell = try settle(surroundings, report)
+                report.send(0)
+                let end = watch(surroundings, doorbell)
+                return tearDown(surroundings, after: end)
+            }
+        } catch {
+            log.error(error.message)
+            status = 1
+        }
+        abandon()
+        report.send(status)
+        return status
+    }
+
+    private mutating func detach() throws(RuntimeError) -> Surroundings {
+        setsid()
+        do throws(SystemError) {
+            try ChildProcess.becomeSubreaper()
+            let surroundings = try Surroundings()
+            record.supervisor = ProcessIdentity(of: getpid())
+            record.phase = .creating
+            try folder.write(record, or: "supervise the container")
+            return surroundings
+        } catch {
+            throw RuntimeError("cannot supervise the container: \(error)")
+        }
+    }
+
+    // MARK: Creating
+
+    /// - Returns: the runtime's exit status if it has failed, and said why itself.
+    private mutating func create(_ surroundings: Surroundings, _ report: Report) throws(RuntimeError) -> Int32? {
+        let child = try runtime.start(arguments)
+        let end = waitForRuntime(child, surroundings, report)
+        guard end == .exited(0) else { return end.exitStatus == 0 ? 1 : end.exitStatus }
+        let file = Self.pidFile(in: folder)
+        guard let text = try? readWholeFile(file, limit: 32),
+            let process = Int32(String(decoding: text.filter { $0 > 0x20 }, as: UTF8.self)),
+            let identity = ProcessIdentity(of: process)
+        else { throw RuntimeError("\(runtime.path) has not said in \(file) which process it has made") }
+        record.process = identity
+        record.phase = .created
+        try folder.write(record)
+        return nil
+    }
+
+    /// Waits without a limit of its own, as the engine would: it is over when the engine ends the program that it waits for.
+    private func waitForRuntime(_ child: Int32, _ surroundings: Surroundings, _ report: Report) -> ProcessEnd {
+        while true {
+            while let ended = ChildProcess.reap() { if ended.process == child { return ended.end } }
+            if report.isAbandoned { kill(child, SIGKILL) }
+            var requests = [
+                pollfd(fd: surroundings.signals.descriptor.rawValue, events: Int16(POLLIN), revents: 0),
+                pollfd(fd: report.isAbandoned ? -1 : report.writing.rawValue, events: 0, revents: 0),
+            ]
+            _ = poll(&requests, 2, -1)
+            while surroundings.signals.take() != nil {}
+        }
+    }
+
+    /// Everything that has to be in place before the engine hears that the container has been created.
+    private func settle(_ surroundings: Surroundings, _ report: Report) throws(RuntimeError) -> DoorbellSocket {
+        guard let process = record.process?.process else { throw RuntimeError("the container has no process") }
+        try sources.verify(mounts, in: process)
+        try sayMounted(process)
+        do throws(SystemError) {
+            let doorbell = try DoorbellSocket(at: FilePath(folder.control))
+            let network = try NetworkNamespace(of: process)
+            if !network.isSame(as: surroundings.network) { try network.enter() }
+            surroundings.isInContainersGroups = true
+            try ControlGroups(of: process).join(table: surroundings.table)
+            if let pidFile { try replaceFile(FilePath(pidFile), with: Array("\(getpid())".utf8), mode: 0o644, durable: false) }
+            if report.isAbandoned { throw SystemError("create", .canceled, on: "the container, because its caller has gone") }
+            // Whoever reads the container's output waits for all who could still write.
+            try ChildProcess.releaseDescriptors(except: [
+                report.writing, doorbell.descriptor, surroundings.signals.descriptor, surroundings.network.descriptor,
+                lock.descriptor,
+            ])
+            return doorbell
+        } catch {
+            throw RuntimeError("cannot supervise the container: \(error)")
+        }
+    }
+
+    private func sayMounted(_ process: Int32) throws(RuntimeError) {
+        let stack = try folder.stack()
+        guard stack.wantsMounted else { return }
+        do throws(ChainError) {
+            try stack.reportMounted(container: record.id, pid: Int(process)) { (name) throws(PluginFailure) in loader.plugin(name) }
+        } catch {
+            throw RuntimeError("\(error)")
+        }
+    }
+
+    /// Undoes a creation that has failed.
+    private func abandon() {
+        let end = ContainerEnd(folder: folder, record: record, loader: loader, log: log)
+        if record.phase != .attaching { end.removeFromRuntime() }
+        _ = end.tearDown(after: 1)
+        do throws(RuntimeError) {
+            try folder.remove()
+        } catch {
+            log.warning(error.message)
+        }
+    }
+
+    // MARK: Watching
+
+    /// - Returns: how the container's process ended.
+    private func watch(_ surroundings: Surroundings, _ doorbell: DoorbellSocket) -> ProcessEnd {
+        let leaveAt = isRestore ? Deadline(after: Self.graceOfRestored) : nil
+        while true {
+            while let ended = ChildProcess.reap() { if ended.process == record.process?.process { return ended.end } }
+            var requests = [
+                pollfd(fd: surroundings.signals.descriptor.rawValue, events: Int16(POLLIN), revents: 0),
+                pollfd(fd: doorbell.descriptor.rawValue, events: Int16(POLLIN), revents: 0),
+            ]
+            let waits = leaveAt != nil && surroundings.isInContainersGroups
+            _ = poll(&requests, 2, waits ? leaveAt?.pollTimeout ?? -1 : -1)
+            if requests[1].revents != 0 || (waits && leaveAt?.hasPassed == true) {
+                doorbell.answer { leaveGroups(surroundings) }
+                leaveGroups(surroundings)
+            }
+            while let signal = surroundings.signals.take() { passOn(signal) }
+        }
+    }
+
+    private func leaveGroups(_ surroundings: Surroundings) {
+        do throws(SystemError) {
+            try surroundings.leaveGroups()
+        } catch {
+            log.warning("the supervisor of container \(record.id) stays in its control groups: \(error)")
+        }
+    }
+
+    private func passOn(_ signal: SignalQueue.Signal) {
+        switch signal.number {
+        case SIGCHLD, SIGPIPE, SIGURG, SIGTSTP, SIGTTIN, SIGTTOU: break
+        // That it has ended is what the next look at the children says.
+        default: try? record.process?.signal(signal.number)
+        }
+    }
+
+    // MARK: Ending
+
+    private func tearDown(_ surroundings: Surroundings, after end: ProcessEnd) -> Int32 {
+        do throws(SystemError) {
+            try surroundings.network.enter()
+        } catch {
+            log.warning("plugins may be out of reach in the network of container \(record.id): \(error)")
+        }
+        leaveGroups(surroundings)
+        let containersEnd = ContainerEnd(folder: folder, record: record, loader: loader, log: log)
+        if !record.ownsProcesses { containersEnd.killProcesses() }
+        return containersEnd.tearDownApart(after: end.exitStatus)
+    }
+}
+
+extension ContainerFolder {
+    /// Writes a record where only system calls may fail.
+    fileprivate func write(_ record: ContainerRecord, or purpose: String) throws(SystemError) {
+        do throws(RuntimeError) {
+            try write(record)
+        } catch {
+            throw SystemError("write", .ioError, on: error.message)
+        }
+    }
+}

@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+internal import CLinux
+public import Glibc
+public import SystemPackage
+
+/// A UNIX socket on which an OCI runtime sends the controlling end of a container's terminal. unix(7), SCM_RIGHTS.
+public final class TerminalSocket: Sendable {
+    private let descriptor: CInt
+    private let path: FilePath
+
+    /// How long the runtime below may take to send it, once it has said that the container is there.
+    private static let patience = Duration.seconds(10)
+
+    /// - Parameter path: at most 107 bytes.
+    /// - Throws: `SystemError` of bind(2).
+    public init(at path: FilePath) throws(SystemError) {
+        self.path = path
+        var address = sockaddr_un()
+        address.sun_family = sa_family_t(AF_UNIX)
+        let name = Array(path.string.utf8)
+        guard name.count < MemoryLayout.size(ofValue: address.sun_path) else {
+            throw SystemError("bind", .fileNameTooLong, on: path.string)
+        }
+        withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: name) }
+        let raw = try systemCall("socket", on: "AF_UNIX") { socket(AF_UNIX, CInt(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0) }
+        descriptor = raw
+        let mask = umask(0o177)
+        defer { umask(mask) }
+        try systemCall("bind", on: path.string) {
+            withUnsafePointer(to: &address) { pointer in
+                pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { bind(raw, $0, socklen_t(MemoryLayout<sockaddr_un>.size)) }
+            }
+        }
+        try systemCall("listen", on: path.string) { listen(raw, 1) }
+    }
+
+    deinit {
+        close(descriptor)
+        unlink(path.string)
+    }
+
+    /// Blocks until it has come, at the longest for ten seconds.
+    func receive() throws(SystemError) -> CInt {
+        let deadline = Deadline(after: Self.patience)
+        try wait(descriptor, deadline)
+        let connection = try systemCall("accept", on: path.string) { accept(descriptor, nil, nil) }
+        defer { close(connection) }
+        try wait(connection, deadline)
+        return try systemCall("recvmsg", on: path.string) { CLinux_receive_descriptor(connection) }
+    }
+
+    private func wait(_ descriptor: CInt, _ deadline: Deadline) throws(SystemError) {
+        var request = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+        while poll(&request, 1, deadline.pollTimeout) <= 0 {
+            if deadline.hasPassed { throw SystemError("poll", .timedOut, on: path.string) }
+        }
+    }
+}
+
+/// The two ends between which a terminal's bytes are copied: standard input and output, and a container's terminal.
+public final class Terminal {
+    private let other: CInt
+    private var saved = [UInt8](repeating: 0, count: 128)
+    private let isTerminal: Bool
+    private var hasInput = true
+    private var isOpen = true
+
+    /// Puts the caller's terminal, if it is one, into raw mode.
+    public init(of socket: TerminalSocket) throws(SystemError) {
+        other = try socket.receive()
+        isTerminal = isatty(0) == 1 && CLinux_make_raw(0, &saved) == 0
+        resize()
+    }
+
+    /// To poll for, in the order that ``copy(_:)`` takes.
+    public var requests: [pollfd] {
+        [
+            pollfd(fd: isOpen ? other : -1, events: Int16(POLLIN), revents: 0),
+            pollfd(fd: isOpen && hasInput ? 0 : -1, events: Int16(POLLIN), revents: 0),
+        ]
+    }
+
+    public func copy(_ answered: ArraySlice<pollfd>) {
+        guard let fromContainer = answered.first, let fromCaller = answered.last, answered.count == 2 else { return }
+        // A terminal whose other side is closed reads as an error.
+        if fromContainer.revents != 0, !move(from: other, to: 1) { isOpen = false }
+        if fromCaller.revents != 0, !move(from: 0, to: other) { hasInput = false }
+    }
+
+    /// Copies what the container has written and not yet been read.
+    public func drain() {
+        var request = pollfd(fd: other, events: Int16(POLLIN), revents: 0)
+        while isOpen && poll(&request, 1, 0) > 0 && move(from: other, to: 1) {}
+    }
+
+    public func resize() { _ = CLinux_copy_window_size(0, other) }
+
+    /// Gives the caller's terminal back as it was.
+    public func close() {
+        if isTerminal { _ = CLinux_restore_terminal(0, saved) }
+        Glibc.close(other)
+        isOpen = false
+    }
+
+    private func move(from source: CInt, to target: CInt) -> Bool {
+        var buffer = [UInt8](repeating: 0, count: 32 << 10)
+        let count = read(source, &buffer, buffer.count)
+        if count <= 0 { return count < 0 && errno == EINTR }
+        var written = 0
+        while written < count {
+            let step = buffer.withUnsafeBytes { write(target, $0.baseAddress.map { $0 + written }, count - written) }
+            if step < 0 && errno != EINTR { return false }
+            written += max(step, 0)
+        }
+        return true
+    }
+}
