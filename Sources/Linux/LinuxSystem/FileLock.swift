@@ -2,6 +2,7 @@
 
 internal import CLinux
 import Glibc
+import Synchronization
 public import SystemPackage
 
 /// An exclusive lock on a file, that the kernel takes away when the last process that holds it ends. flock(2).
@@ -13,7 +14,14 @@ public final class FileLock: Sendable {
 
     private init(_ descriptor: FileDescriptor) { self.descriptor = descriptor }
 
-    deinit { Glibc.close(descriptor.rawValue) }
+    private let isLeft = Atomic(false)
+
+    deinit { leaveToChildren() }
+
+    /// Gives up this process's part of it. Children that were made since have it still, until the last of them ends.
+    public func leaveToChildren() {
+        if !isLeft.exchange(true, ordering: .relaxed) { Glibc.close(descriptor.rawValue) }
+    }
 
     /// Takes the lock if nobody has it. The file is made if it is not there.
     ///

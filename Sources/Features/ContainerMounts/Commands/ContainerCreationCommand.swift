@@ -73,6 +73,15 @@ struct ContainerCreationCommand {
         if lock != nil { try managed.folder.remove() }
     }
 
+    /// Undoes what a supervisor has left that was killed.
+    private func recover(_ loader: PluginLoader) throws(RuntimeError) {
+        guard let managed = try ManagedContainer(id, invocation: invocation), let lock = try managed.waitUntilTornDown() else { return }
+        try managed.undo(loader: loader, log: log)
+        ContainerEnd(folder: managed.folder, record: managed.record, loader: loader, log: log).removeFromRuntime()
+        try managed.folder.remove()
+        withExtendedLifetime(lock) {}
+    }
+
     private func supervise(_ supervisor: Supervisor, _ console: Console?) throws(RuntimeError) -> Int32 {
         var supervisor = supervisor
         let report = try Report()
@@ -90,13 +99,9 @@ struct ContainerCreationCommand {
             _exit(supervisor.run(report))
         }
         report.keepReading()
+        supervisor.lock.leaveToChildren()
         guard let status = report.receive() else {
-            // The supervisor has been killed; this process still holds the lock.
-            if let managed = try ManagedContainer(id, invocation: invocation) {
-                try managed.undo(loader: supervisor.loader, log: log)
-                ContainerEnd(folder: managed.folder, record: managed.record, loader: supervisor.loader, log: log).removeFromRuntime()
-                try managed.folder.remove()
-            }
+            try recover(supervisor.loader)
             throw RuntimeError("the supervisor of container \(id) was killed while it was being created")
         }
         if status != 0 { return status }

@@ -3,6 +3,7 @@
 import Glibc
 import LinuxSystem
 import OCIRuntime
+import PluginClient
 import SystemPackage
 
 /// What `run` and `restore` do besides creating a container: start it, and unless it is detached, stay until it ends.
@@ -50,6 +51,8 @@ struct ForegroundContainer {
 
     private func forget() throws(RuntimeError) {
         guard let managed = try ManagedContainer(id, invocation: invocation), let lock = try managed.waitUntilTornDown() else { return }
+        // Only if the supervisor was killed is there anything left to undo.
+        try managed.undo(loader: PluginLoader(places: invocation.places, timeout: managed.record.timeout), log: invocation.log)
         try managed.folder.remove()
         withExtendedLifetime(lock) {}
     }
