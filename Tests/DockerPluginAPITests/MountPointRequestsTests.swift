@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+import DockerPluginAPI
+import JSON
+import Testing
+
+@Suite struct MountPointRequestsTests {
+    static var full: MountPoint {
+        var mount = MountPoint(
+            type: .volume, source: "/var/lib/docker/volumes/v/_data", destination: "/data", readOnly: true, mode: "ro,z",
+            propagation: .init(rawValue: "rslave"), createSourceIfMissing: true, consistency: .cached,
+            volume: .init(
+                name: "v", driver: "local", id: "i", labels: ["l": "1"], driverOptions: ["d": "2"], scope: .local,
+                options: ["o": "bind", "device": "/srv"]),
+            container: .init(labels: ["c": "3"]), image: .init(labels: ["i": "4"]))
+        mount.effectiveSource = "/srv/copy"
+        mount.effectiveConsistency = .delegated
+        mount.appliedMiddleware = [
+            AppliedMiddleware(
+                name: "plugin:first", changes: MountPointChanges(effectiveSource: "/srv/copy", effectiveConsistency: .delegated)),
+            AppliedMiddleware(name: "plugin:second"),
+        ]
+        return mount
+    }
+
+    static let fullText = #"""
+        {"EffectiveSource":"/srv/copy","EffectiveConsistency":"delegated",
+        "Volume":{"Name":"v","Driver":"local","ID":"i","Labels":{"l":"1"},"DriverOptions":{"d":"2"},"Scope":"local",
+        "Options":{"o":"bind","device":"/srv"}},
+        "Container":{"Labels":{"c":"3"}},"Image":{"Labels":{"i":"4"}},
+        "Source":"/var/lib/docker/volumes/v/_data","Destination":"/data","ReadOnly":true,"Type":"volume","Mode":"ro,z",
+        "Propagation":"rslave","CreateSourceIfMissing":true,
+        "AppliedMiddleware":[{"Name":"plugin:first","Changes":{"EffectiveSource":"/srv/copy","EffectiveConsistency":"delegated"}},
+        {"Name":"plugin:second"}],"Consistency":"cached"}
+        """#.replacing("\n", with: "")
+
+    static func written(_ write: (inout JSONWriter) -> Void) -> String {
+        var writer = JSONWriter()
+        write(&writer)
+        return String(decoding: writer.bytes, as: UTF8.self)
+    }
+
+    @Test func spellsAMountAsPluginsReadIt() throws {
+        let request = MountPointAttachRequest(id: "0f", mounts: [Self.full])
+        let text = Self.written(request.write)
+        #expect(text == #"{"ID":"0f","Mounts":["# + Self.fullText + "]}")
+        #expect(try MountPointAttachRequest(Array(text.utf8).span) == request)
+    }
+
+    @Test func leavesOutWhatIsEmpty() throws {
+        let request = MountPointAttachRequest(id: "0f", mounts: [MountPoint(type: .bind, source: "/a", destination: "/b")])
+        let text = Self.written(request.write)
+        #expect(text == #"{"ID":"0f","Mounts":[{"EffectiveSource":"/a","Source":"/a","Destination":"/b","Type":"bind"}]}"#)
+        #expect(try MountPointAttachRequest(Array(text.utf8).span) == request)
+        #expect(Self.written(MountPointAttachRequest(id: "0f", mounts: []).write) == #"{"ID":"0f","Mounts":[]}"#)
+    }
+
+    @Test func repeatsTheVolumeInTheMountForPluginsOfTheFirstDraft() throws {
+        let mount = MountPoint(
+            type: .volume, source: "/v", destination: "/b", volume: .init(name: "v", driver: "local", options: ["device": "/srv"]))
+        let text = Self.written(MountPointAttachRequest(id: "0f", mounts: [mount], hasFlatVolume: true).write)
+        #expect(
+            text == #"{"ID":"0f","Mounts":[{"EffectiveSource":"/v","Volume":{"Name":"v","Driver":"local","Options":{"device":"/srv"}},"#
+                + #""Name":"v","Driver":"local","Options":{"device":"/srv"},"Source":"/v","Destination":"/b","Type":"volume"}]}"#)
+        #expect(try MountPointAttachRequest(Array(text.utf8).span).mounts == [mount])
+    }
+
+    @Test func readsWhatGoSends() throws {
+        let text = #"""
+            {"ID":"0f","Mounts":[{"EffectiveSource":"/a","EffectiveConsistency":"","Volume":{},"Container":{"Labels":null},"Image":{},
+            "Source":"/a","Destination":"/b","ReadOnly":false,"Type":"bind","AppliedMiddleware":null,"Future":[{}]},
+            {"Type":"npipe","Volume":null}]}
+            """#
+        let mounts = try MountPointAttachRequest(Array(text.utf8).span).mounts
+        #expect(mounts[0] == MountPoint(type: .bind, source: "/a", destination: "/b"))
+        #expect(mounts[1] == MountPoint(type: .init(rawValue: "npipe"), source: "", destination: ""))
+        #expect(try MountPointAttachRequest(Array(#"{"ID":"0f","Mounts":null}"#.utf8).span).mounts == [])
+    }
+
+    @Test(
+        arguments: [
+            ("", "the request has no body"), ("7", "the request must be a JSON object, not a number"),
+            ("{", "the request is not valid JSON: line 1, column 2: the document ends too early"),
+            ("{}", "ID must be there and not be empty"), (#"{"ID":null}"#, "ID must be there and not be empty"),
+            (#"{"ID":["0f"]}"#, "ID must be a string, not an array"),
+            (#"{"ID":"0f","Mounts":{}}"#, "Mounts must be an array, not an object"),
+            (#"{"ID":"0f","Mounts":[null]}"#, "Mounts[0] must be an object, not null"),
+            (#"{"ID":"0f","Mounts":[{},{"ReadOnly":"yes"}]}"#, "Mounts[1].ReadOnly must be true or false, not a string"),
+            (#"{"ID":"0f","Mounts":[{"Type":1}]}"#, "Mounts[0].Type must be a string, not a number"),
+            (#"{"ID":"0f","Mounts":[{"Volume":"v"}]}"#, "Mounts[0].Volume must be an object, not a string"),
+            (#"{"ID":"0f","Mounts":[{"Volume":{"Options":[]}}]}"#, "Mounts[0].Volume.Options must be an object, not an array"),
+            (
+                #"{"ID":"0f","Mounts":[{"Image":{"Labels":{"a\nb":null}}}]}"#,
+                #"Mounts[0].Image.Labels["a\nb"] must be a string, not null"#
+            ),
+            (
+                #"{"ID":"0f","Mounts":[{"AppliedMiddleware":[{"Changes":{"EffectiveSource":0}}]}]}"#,
+                "Mounts[0].AppliedMiddleware[0].Changes.EffectiveSource must be a string, not a number"
+            ),
+        ])
+    func refusesTheRest(body: String, message: String) {
+        let error = #expect(throws: RequestError.self) { try MountPointAttachRequest(Array(body.utf8).span) }
+        #expect(error?.message == message)
+    }
+
+    @Test func noPartOfARequestIsARequest() throws {
+        let bytes = Array((#"{"ID":"0f","Mounts":["# + Self.fullText + "]}").utf8)
+        for count in 0..<bytes.count {
+            #expect(throws: RequestError.self) { try MountPointAttachRequest(Array(bytes[..<count]).span) }
+        }
+    }
+
+    @Test func goesThereAndBack() throws {
+        let detach = Self.written(MountPointDetachRequest(id: "0f").write)
+        #expect(detach == #"{"ID":"0f"}"#)
+        #expect(try MountPointDetachRequest(Array(detach.utf8).span) == MountPointDetachRequest(id: "0f"))
+        #expect(throws: RequestError("ID must be there and not be empty")) { try MountPointDetachRequest(Array(#"{"ID":""}"#.utf8).span) }
+
+        let request = MountPointMountedRequest(id: "0f", pid: 42, mounts: [.init(destination: "/b", effectiveSource: "/a")])
+        let mounted = Self.written(request.write)
+        #expect(mounted == #"{"ID":"0f","Pid":42,"Mounts":[{"Destination":"/b","EffectiveSource":"/a"}]}"#)
+        #expect(try MountPointMountedRequest(Array(mounted.utf8).span) == request)
+    }
+
+    @Test(arguments: [#"{"ID":"0f"}"#, #"{"ID":"0f","Pid":0}"#, #"{"ID":"0f","Pid":"1"}"#, #"{"ID":"0f","Pid":1.5}"#])
+    func aMountedRequestNeedsAProcess(body: String) {
+        #expect(throws: RequestError("Pid must be a whole number above 0")) { try MountPointMountedRequest(Array(body.utf8).span) }
+    }
+
+    @Test func namesTheCallsAsTheProtocolDoes() {
+        #expect(
+            MountPointMethod.allCases.map(\.rawValue) == [
+                "/MountPointPlugin.MountPointProperties", "/MountPointPlugin.MountPointAttach", "/MountPointPlugin.MountPointDetach",
+                "/MountPointPlugin.MountPointMounted",
+            ])
+    }
+}
