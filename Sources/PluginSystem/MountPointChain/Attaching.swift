@@ -8,6 +8,11 @@ public struct AttachedMounts: Sendable, Equatable {
     /// The mounts in their order, with the sources and consistencies that the plugins gave them.
     public var mounts: [MountPoint]
     public var stack: AppliedStack
+
+    public init(mounts: [MountPoint], stack: AppliedStack) {
+        self.mounts = mounts
+        self.stack = stack
+    }
 }
 
 extension PluginChain {
