@@ -10,9 +10,9 @@ struct RuntimePlaces: Sendable {
     /// Only what ends with the boot; mode 0700.
     var state = "/run/mountpoint-runc"
 
-    /// Of this host; for a user other than root, whose engine has no root either, the state is in the user's runtime folder.
+    /// Of this host; for an engine without root, which may call itself root in a user namespace, in the user's runtime folder.
     init() {
-        guard !EffectiveUser.isRoot, let folder = getenv("XDG_RUNTIME_DIR") else { return }
+        guard let folder = getenv("XDG_RUNTIME_DIR"), !EffectiveUser.isRootOfHost else { return }
         state = String(cString: folder) + "/mountpoint-runc"
     }
 }

@@ -40,6 +40,8 @@ struct Supervisor {
         let groups: ControlGroups
         let table: MountTable
         var isInContainersGroups = false
+        /// Children that have ended and that nobody has asked for yet.
+        private var ended: [(process: Int32, end: ProcessEnd)] = []
 
         init() throws(SystemError) {
             signals = try SignalQueue()
@@ -47,6 +49,15 @@ struct Supervisor {
             groups = try ControlGroups(of: nil)
             table = try MountTable()
         }
+
+        /// How a child has ended, if it has. Whoever else has ended may be asked for later.
+        func end(of child: Int32) -> ProcessEnd? {
+            while let one = ChildProcess.reap() { ended.append(one) }
+            return ended.first { $0.process == child }?.end
+        }
+
+        /// Forgets what is kept of children that nobody waits for.
+        func forgetEnded() { ended = [] }
 
         func leaveGroups() throws(SystemError) {
             guard isInContainersGroups else { return }
@@ -104,6 +115,7 @@ struct Supervisor {
         guard let text = try? readWholeFile(file, limit: 32),
             let process = Int32(String(decoding: text.filter { $0 > 0x20 }, as: UTF8.self)),
             let identity = ProcessIdentity(of: process)
+                ?? surroundings.end(of: process).map({ _ in ProcessIdentity(process: process, startTime: 0) })
         else { throw RuntimeError("\(runtime.path) has not said in \(file) which process it has made") }
         record.process = identity
         record.phase = .created
@@ -114,7 +126,7 @@ struct Supervisor {
     /// Waits without a limit of its own, as the engine would: it is over when the engine ends the program that it waits for.
     private func waitForRuntime(_ child: Int32, _ surroundings: Surroundings, _ report: Report) -> ProcessEnd {
         while true {
-            while let ended = ChildProcess.reap() { if ended.process == child { return ended.end } }
+            if let end = surroundings.end(of: child) { return end }
             if report.isAbandoned { kill(child, SIGKILL) }
             var requests = [
                 pollfd(fd: surroundings.signals.descriptor.rawValue, events: Int16(POLLIN), revents: 0),
@@ -128,14 +140,15 @@ struct Supervisor {
     /// Everything that has to be in place before the engine hears that the container has been created.
     private func settle(_ surroundings: Surroundings, _ report: Report) throws(RuntimeError) -> DoorbellSocket {
         guard let process = record.process?.process else { throw RuntimeError("the container has no process") }
-        try sources.verify(mounts, in: process)
-        try sayMounted(process)
+        // A restored container runs already, and may have ended.
+        let hasEnded = surroundings.end(of: process) != nil
+        if !hasEnded {
+            try sources.verify(mounts, in: process)
+            try sayMounted(process)
+        }
         do throws(SystemError) {
             let doorbell = try DoorbellSocket(at: FilePath(folder.control))
-            let network = try NetworkNamespace(of: process)
-            if !network.isSame(as: surroundings.network) { try network.enter() }
-            surroundings.isInContainersGroups = true
-            try ControlGroups(of: process).join(table: surroundings.table)
+            if !hasEnded { try join(process, surroundings) }
             if let pidFile { try replaceFile(FilePath(pidFile), with: Array("\(getpid())".utf8), mode: 0o644, durable: false) }
             if report.isAbandoned { throw SystemError("create", .canceled, on: "the container, because its caller has gone") }
             // Whoever reads the container's output waits for all who could still write.
@@ -146,6 +159,18 @@ struct Supervisor {
             return doorbell
         } catch {
             throw RuntimeError("cannot supervise the container: \(error)")
+        }
+    }
+
+    private func join(_ process: Int32, _ surroundings: Surroundings) throws(SystemError) {
+        let network = try NetworkNamespace(of: process)
+        if !network.isSame(as: surroundings.network) { try network.enter() }
+        surroundings.isInContainersGroups = true
+        do throws(SystemError) {
+            try ControlGroups(of: process).join(table: surroundings.table)
+        } catch {
+            // An engine without root may move its processes only below what it has been given, and counts without us there.
+            if EffectiveUser.isRootOfHost { throw error }
         }
     }
 
@@ -177,7 +202,8 @@ struct Supervisor {
     private func watch(_ surroundings: Surroundings, _ doorbell: DoorbellSocket) -> ProcessEnd {
         let leaveAt = isRestore ? Deadline(after: Self.graceOfRestored) : nil
         while true {
-            while let ended = ChildProcess.reap() { if ended.process == record.process?.process { return ended.end } }
+            if let end = surroundings.end(of: record.process?.process ?? 0) { return end }
+            surroundings.forgetEnded()
             var requests = [
                 pollfd(fd: surroundings.signals.descriptor.rawValue, events: Int16(POLLIN), revents: 0),
                 pollfd(fd: doorbell.descriptor.rawValue, events: Int16(POLLIN), revents: 0),
