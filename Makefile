@@ -48,6 +48,7 @@ check: ## Check format, imports, names and linkage
 	Scripts/check-style
 	swift format lint --strict --recursive Package.swift Sources Tests
 	@if [ -x $(BINARY) ]; then Scripts/check-linkage $(BINARY); fi
+	@if [ -x $(RUNTIME) ]; then Scripts/check-linkage $(RUNTIME); fi
 
 TEST := DOCKER_NFSD_TEST_REQUIRE=root,docker,machine DOCKER_NFSD_TEST_BINARY=$(CURDIR)/$(BINARY) Scripts/run-tests --skip-build
 
@@ -76,35 +77,43 @@ bench: build ## Measure it against its peers
 	$(MAKE) -C Benchmarks run-machine DAEMON=$(CURDIR)/$(BINARY)
 
 .PHONY: install
-install: ## Install the program, its units and its manual (after make; as root)
+install: ## Install the programs, their units and their manual (after make; as root)
 	@test -x $(BINARY) || { echo "make install: $(BINARY) is not there; run make first" >&2; exit 1; }
+	@test -x $(RUNTIME) || { echo "make install: $(RUNTIME) is not there; run make first" >&2; exit 1; }
 	install -d $(DESTDIR)$(SBINDIR) $(DESTDIR)$(UNITDIR) $(DESTDIR)$(MANDIR)/man8 $(DESTDIR)$(MANDIR)/man5
 	install -s -m 755 $(BINARY) $(DESTDIR)$(SBINDIR)/docker-nfsd
+	@# Renamed into its place, for a container may need it at any moment.
+	install -s -m 755 $(RUNTIME) $(DESTDIR)$(SBINDIR)/.mountpoint-runc.new
+	mv $(DESTDIR)$(SBINDIR)/.mountpoint-runc.new $(DESTDIR)$(SBINDIR)/mountpoint-runc
 	sed 's,@SBINDIR@,$(SBINDIR),' Packaging/systemd/docker-nfsd.service.in > $(DESTDIR)$(UNITDIR)/docker-nfsd.service
 	chmod 644 $(DESTDIR)$(UNITDIR)/docker-nfsd.service
 	install -m 644 Packaging/systemd/docker-nfsd.socket $(DESTDIR)$(UNITDIR)/docker-nfsd.socket
-	install -m 644 Packaging/man/docker-nfsd.8 $(DESTDIR)$(MANDIR)/man8/docker-nfsd.8
-	install -m 644 Packaging/man/docker-nfsd.json.5 $(DESTDIR)$(MANDIR)/man5/docker-nfsd.json.5
-	install -D -m 644 Packaging/completions/docker-nfsd.bash $(DESTDIR)$(BASHDIR)/docker-nfsd
-	install -D -m 644 Packaging/completions/_docker-nfsd $(DESTDIR)$(ZSHDIR)/_docker-nfsd
-	install -D -m 644 Packaging/completions/docker-nfsd.fish $(DESTDIR)$(FISHDIR)/docker-nfsd.fish
+	for program in docker-nfsd mountpoint-runc; do \
+		install -m 644 Packaging/man/$$program.8 $(DESTDIR)$(MANDIR)/man8/$$program.8 && \
+		install -m 644 Packaging/man/$$program.json.5 $(DESTDIR)$(MANDIR)/man5/$$program.json.5 && \
+		install -D -m 644 Packaging/completions/$$program.bash $(DESTDIR)$(BASHDIR)/$$program && \
+		install -D -m 644 Packaging/completions/_$$program $(DESTDIR)$(ZSHDIR)/_$$program && \
+		install -D -m 644 Packaging/completions/$$program.fish $(DESTDIR)$(FISHDIR)/$$program.fish || exit 1; done
 	@if [ -z "$(DESTDIR)" ] && [ -d /run/systemd/system ]; then systemctl daemon-reload; fi
 
 .PHONY: uninstall
 uninstall: ## Take everything away again; the state too with PURGE=1
-	@if [ -z "$(DESTDIR)" ] && [ -d /run/systemd/system ]; then \
-		systemctl disable --now docker-nfsd.service docker-nfsd.socket 2>/dev/null || true; fi
+	@# Refuses while containers, or Docker's settings, need mountpoint-runc; FORCE=1 does it all the same.
+	@if [ -z "$(DESTDIR)" ]; then FORCE=$(FORCE) PROGRAM=$(SBINDIR)/mountpoint-runc sh Packaging/debian/prerm remove 2>&1; fi
 	@if grep -qs ' /var/lib/docker-volumes-nfsd/' /proc/self/mountinfo && [ -z "$(DESTDIR)" ]; then \
 		echo "make uninstall: volumes are still mounted below /var/lib/docker-volumes-nfsd; stop their containers first" >&2; fi
-	rm -f $(DESTDIR)$(SBINDIR)/docker-nfsd $(DESTDIR)$(UNITDIR)/docker-nfsd.service $(DESTDIR)$(UNITDIR)/docker-nfsd.socket
-	rm -f $(DESTDIR)$(BASHDIR)/docker-nfsd $(DESTDIR)$(ZSHDIR)/_docker-nfsd $(DESTDIR)$(FISHDIR)/docker-nfsd.fish
-	rm -f $(DESTDIR)$(MANDIR)/man8/docker-nfsd.8 $(DESTDIR)$(MANDIR)/man5/docker-nfsd.json.5
+	rm -f $(DESTDIR)$(UNITDIR)/docker-nfsd.service $(DESTDIR)$(UNITDIR)/docker-nfsd.socket
+	for program in docker-nfsd mountpoint-runc; do \
+		rm -f $(DESTDIR)$(SBINDIR)/$$program $(DESTDIR)$(BASHDIR)/$$program $(DESTDIR)$(ZSHDIR)/_$$program $(DESTDIR)$(FISHDIR)/$$program.fish \
+			$(DESTDIR)$(MANDIR)/man8/$$program.8 $(DESTDIR)$(MANDIR)/man5/$$program.json.5 || exit 1; done
 	@if [ -z "$(DESTDIR)" ] && [ -d /run/systemd/system ]; then systemctl daemon-reload; fi
 	@# An export may still be mounted there for a removal that was cut short: it must never be followed.
 	@if [ "$(PURGE)" = 1 ]; then \
 		if [ -z "$(DESTDIR)" ]; then \
 			for place in $$(awk '$$5 ~ "^/run/docker-nfsd/" { print $$5 }' /proc/self/mountinfo); do umount -l "$$place" || exit 1; done; fi; \
 		rm -rf --one-file-system $(DESTDIR)/var/lib/docker-nfsd $(DESTDIR)/run/docker-nfsd $(DESTDIR)/etc/docker/docker-nfsd.json; \
+		rm -rf $(DESTDIR)/run/mountpoint-runc/plugins $(DESTDIR)/etc/docker/mountpoint-runc.json; \
+		rmdir $(DESTDIR)/run/mountpoint-runc/containers/* $(DESTDIR)/run/mountpoint-runc/containers $(DESTDIR)/run/mountpoint-runc 2>/dev/null || true; \
 		rmdir $(DESTDIR)/var/lib/docker-volumes-nfsd/* $(DESTDIR)/var/lib/docker-volumes-nfsd 2>/dev/null || true; fi
 
 .PHONY: package
