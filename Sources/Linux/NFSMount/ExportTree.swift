@@ -161,9 +161,9 @@ public struct ExportTree: Sendable {
 }
 
 /// The records of getdents64(2).
-enum DirectoryEntries {
+public enum DirectoryEntries {
     /// Without `.` and `..`.
-    static func names(in bytes: [UInt8]) -> [[UInt8]] {
+    public static func names(in bytes: [UInt8]) -> [[UInt8]] {
         var names: [[UInt8]] = []
         var start = 0
         // 8 bytes inode, 8 bytes offset, 2 bytes length of the record, 1 byte type, the name and a NUL

@@ -13,11 +13,13 @@ public enum MountMethod: String, Sendable, CaseIterable {
 
 /// One attempt: the calls that mount an export, or a directory in it, at a place on this host.
 struct MountSequence {
-    private let sequence = SystemCallSequence()
+    let sequence = SystemCallSequence()
     private var optionCalls: [SystemCallSequence.Call: String] = [:]
     private var serverCall: SystemCallSequence.Call?
     private var contextCall: SystemCallSequence.Call?
     private var subdirectoryCalls: ClosedRange<Int>?
+    /// Where the calls begin that are not of the mount itself; their failures are their caller's.
+    private var work = Int.max
     private var logs: [(SystemCallSequence.Call, SystemCallSequence.Buffer)] = []
 
     /// The kernel keeps at most eight messages, and older ones lose a message that does not fit. fs/fsopen.c.
@@ -27,15 +29,8 @@ struct MountSequence {
     /// By the new mount API: nothing is visible on this host before the server has answered.
     static func fsopen(_ parameters: KernelParameters, _ subdirectory: Subdirectory?, at target: String) -> MountSequence {
         var result = MountSequence()
+        let (context, mount) = result.open(parameters)
         let sequence = result.sequence
-        sequence.nameProcess("nfsd-mount")
-        let context = sequence.fsopen(parameters.fileSystem)
-        result.contextCall = context
-        result.optionCalls[sequence.fsconfig(context, "source", parameters.source)] = "source"
-        for option in parameters.options { result.optionCalls[sequence.fsconfig(context, option.key, option.value)] = option.key }
-        for word in parameters.superblockWords { result.optionCalls[sequence.fsconfig(context, word, nil)] = word }
-        result.serverCall = sequence.fsconfigCreate(context, on: parameters.source)
-        let mount = sequence.fsmount(context, parameters.attributes, on: parameters.source)
         let attached = sequence.moveMount(mount, to: target)
         if let subdirectory {
             // Before Linux 6.15 open_tree(2) clones only what is attached, so the export lies at the target for a moment;
@@ -48,11 +43,37 @@ struct MountSequence {
             sequence.moveMount(tree, to: target)
             sequence.unmount(target, [.detach, .noFollow], options: .onFailure, if: attached)
         }
-        for _ in 0..<logMessages {
-            let buffer = sequence.buffer(logMessageSize)
-            result.logs.append((sequence.read(context, into: buffer, operand: "messages of the kernel"), buffer))
-        }
+        result.readLog(of: context)
         return result
+    }
+
+    /// The same for calls in an export that is attached nowhere: nobody else sees it, and it ends with the process.
+    static func fsopen(_ parameters: KernelParameters, _ calls: (SystemCallSequence, SystemCallSequence.Call) -> Void) -> MountSequence {
+        var result = MountSequence()
+        let (context, mount) = result.open(parameters)
+        result.work = mount.position + 1
+        calls(result.sequence, mount)
+        result.readLog(of: context)
+        return result
+    }
+
+    /// - Returns: the context, and a mount that is attached nowhere.
+    private mutating func open(_ parameters: KernelParameters) -> (context: SystemCallSequence.Call, mount: SystemCallSequence.Call) {
+        sequence.nameProcess("nfsd-mount")
+        let context = sequence.fsopen(parameters.fileSystem)
+        contextCall = context
+        optionCalls[sequence.fsconfig(context, "source", parameters.source)] = "source"
+        for option in parameters.options { optionCalls[sequence.fsconfig(context, option.key, option.value)] = option.key }
+        for word in parameters.superblockWords { optionCalls[sequence.fsconfig(context, word, nil)] = word }
+        serverCall = sequence.fsconfigCreate(context, on: parameters.source)
+        return (context, sequence.fsmount(context, parameters.attributes, on: parameters.source))
+    }
+
+    private mutating func readLog(of context: SystemCallSequence.Call) {
+        for _ in 0..<Self.logMessages {
+            let buffer = sequence.buffer(Self.logMessageSize)
+            logs.append((sequence.read(context, into: buffer, operand: "messages of the kernel"), buffer))
+        }
     }
 
     /// By mount(2). For a subdirectory the export is mounted at `staging` for a moment.
@@ -76,12 +97,28 @@ struct MountSequence {
         return result
     }
 
+    /// By mount(2), for calls in an export. It lies at `staging` until it is open.
+    static func mount(
+        _ parameters: KernelParameters, data: String, staging: String, _ calls: (SystemCallSequence, SystemCallSequence.Call) -> Void
+    ) -> MountSequence {
+        var result = MountSequence()
+        let sequence = result.sequence
+        sequence.nameProcess("nfsd-mount")
+        let mounted = sequence.mount(parameters.source, on: staging, type: parameters.fileSystem, parameters.flags, data: data)
+        result.serverCall = mounted
+        let export = sequence.openDirectory(staging, operand: staging)
+        sequence.unmount(staging, [.detach, .noFollow], options: .final, if: mounted)
+        result.work = export.position + 2
+        calls(sequence, export)
+        return result
+    }
+
     /// Makes the attempt. nil: it is mounted.
     func run(until deadline: Deadline, cancellation: Cancellation?) -> AttemptFailure? {
         do throws(SystemError) {
             switch try sequence.run(until: deadline, cancellation: cancellation) {
             case .finished:
-                guard let failed = sequence.failedCall, let error = sequence.error(of: failed) else { return nil }
+                guard let failed = sequence.failedCall, failed.position < work, let error = sequence.error(of: failed) else { return nil }
                 return AttemptFailure(stage(of: failed), subdirectoryError(at: failed) ?? error, kernelLog: kernelLog)
             case .killed(let reason):
                 let call = sequence.interruptedCall ?? "mount"

@@ -112,7 +112,29 @@ public struct NFSMounter: Sendable {
     private func mountOnce(
         _ request: NFSMountRequest, began: ContinuousClock.Instant, deadline: Deadline, cancellation: Cancellation?
     ) throws(NFSMountError) -> NFSMounted {
-        if let standIn { return try mount(request, standingIn: standIn, deadline: deadline, cancellation: cancellation) }
+        let (address, attempts) = try negotiate(request, began: began, deadline: deadline, cancellation: cancellation) { parameters in
+            attempt(parameters, request, deadline, cancellation)
+        }
+        let fileSystems: Set<String> = standIn.map { [$0.fileSystem] } ?? ["nfs", "nfs4"]
+        return NFSMounted(entry: try verify(request, fileSystems: fileSystems), address: address, attempts: attempts)
+    }
+
+    /// Finds the server, then makes attempts until one succeeds or none is left.
+    ///
+    /// - Returns: the address that it was, nil for a stand-in, and what was tried.
+    func negotiate(
+        _ request: NFSMountRequest, began: ContinuousClock.Instant, deadline: Deadline, cancellation: Cancellation?,
+        _ attempt: (KernelParameters) -> AttemptFailure?
+    ) throws(NFSMountError) -> (address: ServerAddress?, attempts: [Negotiation.Attempt]) {
+        if let standIn {
+            let parameters = KernelParameters(fileSystem: standIn.fileSystem, source: standIn.source, options: request.options)
+            guard let failure = attempt(parameters) else { return (nil, []) }
+            let explanation = MountExplanation(
+                request: request, address: ServerAddress(.ipv4, request.server.text), version: request.versions.candidates[0],
+                localAddress: "",
+                attempts: [], waited: limits.mount)
+            throw explanation.error(for: failure)
+        }
         let servers = try ReachableServer.find(for: request, limits: limits, deadline: deadline, cancellation: cancellation)
         var mountAddress: ServerAddress?
         if let host = request.options.mountHost {
@@ -123,14 +145,13 @@ public struct NFSMounter: Sendable {
             if version == .v3, !request.options.locksAreLocal, !ServerProbe.statusMonitorRuns(by: Deadline(after: .seconds(2))) {
                 return AttemptFailure(.option("lock"), SystemError("rpc.statd", .init(rawValue: 37), on: "locks"))
             }
-            let parameters = KernelParameters(
-                server: request.server, path: request.path, address: address, version: version, options: request.options,
-                mountAddress: mountAddress)
-            return attempt(parameters, request, deadline, cancellation)
+            return attempt(
+                KernelParameters(
+                    server: request.server, path: request.path, address: address, version: version, options: request.options,
+                    mountAddress: mountAddress))
         }
         switch result {
-        case .mounted(_, let address):
-            return NFSMounted(entry: try verify(request, fileSystems: ["nfs", "nfs4"]), address: address, attempts: negotiation.attempts)
+        case .mounted(_, let address): return (address, negotiation.attempts)
         case .failed(let failure, let version, let address):
             if failure.stage == .option("lock") { throw lockServiceMissing(request) }
             let explanation = MountExplanation(
@@ -180,20 +201,6 @@ public struct NFSMounter: Sendable {
     private func afterKill(_ failure: AttemptFailure, _ target: String) -> AttemptFailure {
         if failure.end != nil, failure.stuck == nil { _ = try? unmount(target) }
         return failure
-    }
-
-    private func mount(
-        _ request: NFSMountRequest, standingIn standIn: StandIn, deadline: Deadline, cancellation: Cancellation?
-    ) throws(NFSMountError) -> NFSMounted {
-        let parameters = KernelParameters(fileSystem: standIn.fileSystem, source: standIn.source, options: request.options)
-        if let failure = attempt(parameters, request, deadline, cancellation) {
-            let explanation = MountExplanation(
-                request: request, address: ServerAddress(.ipv4, request.server.text), version: request.versions.candidates[0],
-                localAddress: "",
-                attempts: [], waited: limits.mount)
-            throw explanation.error(for: failure)
-        }
-        return NFSMounted(entry: try verify(request, fileSystems: [standIn.fileSystem]), address: nil, attempts: [])
     }
 
     /// A container must never write to the local disk because a mount only seemed to succeed.

@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+import Glibc
+public import SystemPackage
+
+/// A connection to a UNIX stream socket, for blocking threads: each wait has a deadline and can be cancelled. unix(7).
+public final class LocalStream: Sendable {
+    private let descriptor: CInt
+    private let path: String
+
+    /// - Throws: `SystemError` of socket(2) or connect(2), such as `ENOENT`, `ECONNREFUSED`, or `EAGAIN` if too many wait there.
+    public init(connectingTo path: FilePath) throws(SystemError) {
+        let name = Array(path.string.utf8)
+        var address = sockaddr_un()
+        guard name.count < MemoryLayout.size(ofValue: address.sun_path) else {
+            throw SystemError("connect", .fileNameTooLong, on: path.string)
+        }
+        address.sun_family = sa_family_t(AF_UNIX)
+        withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: name) }
+        let type = CInt(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue | SOCK_NONBLOCK.rawValue)
+        let descriptor = try systemCall("socket", on: path.string) { socket(AF_UNIX, type, 0) }
+        let target = address
+        do throws(SystemError) {
+            try systemCall("connect", on: path.string) {
+                withUnsafePointer(to: target) { pointer in
+                    pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                        connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_un>.size))
+                    }
+                }
+            }
+        } catch {
+            Glibc.close(descriptor)
+            throw error
+        }
+        self.descriptor = descriptor
+        self.path = path.string
+    }
+
+    deinit { Glibc.close(descriptor) }
+
+    /// Sends all of it.
+    ///
+    /// - Throws: `SystemError`: `ETIMEDOUT` after the deadline, `ECANCELED` after the cancellation, `EPIPE` if nobody reads.
+    public func send(_ bytes: [UInt8], until deadline: Deadline, cancellation: Cancellation) throws(SystemError) {
+        var sent = 0
+        while sent < bytes.count {
+            try wait(for: POLLOUT, until: deadline, cancellation)
+            do throws(SystemError) {
+                sent += try systemCall("send", on: path) {
+                    bytes.withUnsafeBytes {
+                        Glibc.send(descriptor, $0.baseAddress.map { $0 + sent }, bytes.count - sent, CInt(MSG_NOSIGNAL))
+                    }
+                }
+            } catch  where error.errno == .resourceTemporarilyUnavailable {
+                continue
+            }
+        }
+    }
+
+    /// Waits for bytes.
+    ///
+    /// - Parameter deadline: nil waits until the cancellation.
+    /// - Returns: some of what has come, at most 4 KiB; empty when the other end has closed.
+    /// - Throws: `SystemError`: `ETIMEDOUT` after the deadline, `ECANCELED` after the cancellation.
+    public func receive(until deadline: Deadline?, cancellation: Cancellation) throws(SystemError) -> [UInt8] {
+        var buffer = [UInt8](repeating: 0, count: 4 << 10)
+        while true {
+            try wait(for: POLLIN, until: deadline, cancellation)
+            do throws(SystemError) {
+                let count = try systemCall("recv", on: path) { recv(descriptor, &buffer, buffer.count, 0) }
+                return Array(buffer[..<count])
+            } catch  where error.errno == .resourceTemporarilyUnavailable {
+                continue
+            }
+        }
+    }
+
+    private func wait(for events: CInt, until deadline: Deadline?, _ cancellation: Cancellation) throws(SystemError) {
+        while true {
+            var requests = [
+                pollfd(fd: descriptor, events: Int16(events), revents: 0),
+                pollfd(fd: cancellation.descriptor.rawValue, events: Int16(POLLIN), revents: 0),
+            ]
+            _ = poll(&requests, nfds_t(requests.count), deadline?.pollTimeout ?? -1)
+            if requests[1].revents != 0 { throw SystemError("poll", .canceled, on: path) }
+            if requests[0].revents != 0 { return }
+            if deadline?.hasPassed == true { throw SystemError("poll", .timedOut, on: path) }
+        }
+    }
+}
+
+extension Cancellation {
+    /// Waits that long, or until the cancellation. Blocks.
+    ///
+    /// - Returns: false if it was cancelled.
+    public func sleep(for duration: Duration) -> Bool {
+        let deadline = Deadline(after: duration)
+        while !isCancelled {
+            var request = pollfd(fd: descriptor.rawValue, events: Int16(POLLIN), revents: 0)
+            _ = poll(&request, 1, deadline.pollTimeout)
+            if deadline.hasPassed { break }
+        }
+        return !isCancelled
+    }
+}
