@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+import LinuxSystem
+import Logging
+import SystemPackage
+
+/// Makes a Docker Engine look the driver up, as it otherwise does only when somebody uses it.
+///
+/// Swarm's scheduler gives tasks that name a driver to nodes whose engine has it loaded, and says "missing plugin" of the others.
+/// Listing a driver's volumes loads it and has no other effect (moby, volume/service/store.go: `list` gets all drivers that have a
+/// socket, then asks those that the filter names).
+///
+/// The connection stays open afterwards and is not used again: its end says that the engine has ended, so that the next one is
+/// asked in its turn, and nothing has to be looked at meanwhile.
+struct EngineLookup: Sendable {
+    /// Where the engine's API is served.
+    let socket: FilePath
+    let drivers: [String]
+    let logger: Logger
+    /// Whether an engine runs. Where systemd listens in an engine's place, connecting would start one that was stopped.
+    var engineRuns: @Sendable () -> Bool = { !MountNamespace.processes(named: "dockerd").isEmpty }
+    var firstPause = Duration.seconds(1)
+
+    /// An engine answers late while it starts and waits for other drivers.
+    private static let answerLimit = Duration.seconds(90)
+    private static let longestPause = Duration.seconds(16)
+    /// An engine that stays this long is asked again at once when its connection ends.
+    private static let steady = Duration.seconds(60)
+    private static let longestHead = 16 << 10
+
+    /// Follows engines as they come and go. Blocks until the cancellation.
+    func run(_ cancellation: Cancellation) {
+        var pause = firstPause
+        var reported: String?
+        while !cancellation.isCancelled {
+            let began = ContinuousClock.now
+            if engineRuns() {
+                do throws(SystemError) {
+                    let stream = try ask(cancellation)
+                    logger.info("the engine at \(socket) has looked up \(drivers.joined(separator: " and "))")
+                    reported = nil
+                    while try !stream.receive(until: nil, cancellation: cancellation).isEmpty {}
+                } catch {
+                    if cancellation.isCancelled { return }
+                    // Each kind of trouble once: it can last for as long as the host runs.
+                    if reported != "\(error)" {
+                        logger.notice("the engine at \(socket) was not told of the driver: \(error); trying again")
+                    }
+                    reported = "\(error)"
+                }
+            }
+            if ContinuousClock.now - began >= Self.steady { pause = firstPause }
+            guard cancellation.sleep(for: pause) else { return }
+            pause = min(pause * 2, Self.longestPause)
+        }
+    }
+
+    /// - Returns: the connection, after an answer of 200.
+    private func ask(_ cancellation: Cancellation) throws(SystemError) -> LocalStream {
+        let deadline = Deadline(after: Self.answerLimit)
+        let stream = try LocalStream(connectingTo: socket)
+        try stream.send(request, until: deadline, cancellation: cancellation)
+        var head: [UInt8] = []
+        while !head.contains(0x0a) {
+            let more = try stream.receive(until: deadline, cancellation: cancellation)
+            head += more
+            if more.isEmpty || head.count > Self.longestHead { break }
+        }
+        let line = String(decoding: head.prefix { $0 >= 0x20 && $0 < 0x7f }.prefix(80), as: UTF8.self)
+        guard line.hasPrefix("HTTP/1.1 200 ") else {
+            throw SystemError("GET /volumes", .init(rawValue: 71), on: socket.string, hint: "the answer was \"\(line)\"")
+        }
+        return stream
+    }
+
+    /// `filters` is a JSON object of lists, percent-encoded.
+    private var request: [UInt8] {
+        let list = drivers.map { "%22\($0)%22%3Atrue" }.joined(separator: "%2C")
+        return Array(
+            "GET /volumes?filters=%7B%22driver%22%3A%7B\(list)%7D%7D HTTP/1.1\r\nHost: docker\r\nUser-Agent: docker-nfsd\r\n\r\n".utf8)
+    }
+}
