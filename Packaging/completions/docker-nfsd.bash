@@ -188,7 +188,7 @@ _docker-nfsd_serve() {
     repeating_flags=()
     non_repeating_flags=(--version -h --help)
     repeating_options=()
-    non_repeating_options=(--config --state-directory --runtime-directory --mount-directory --socket-directory --docker-directory --options --nfsvers --mount-deadline --probe-deadline --resolve-deadline --unmount-deadline --remove-deadline --mount-method --log-level)
+    non_repeating_options=(--config --state-directory --runtime-directory --mount-directory --socket-directory --docker-directory --engine-socket --share --share-refresh --options --nfsvers --mount-deadline --probe-deadline --resolve-deadline --unmount-deadline --remove-deadline --mount-method --log-level)
     __docker-nfsd_offer_flags_options 0
 
     # Offer option value completions
@@ -209,6 +209,15 @@ _docker-nfsd_serve() {
         return
         ;;
     '--docker-directory')
+        return
+        ;;
+    '--engine-socket')
+        return
+        ;;
+    '--share')
+        return
+        ;;
+    '--share-refresh')
         return
         ;;
     '--options')
@@ -245,7 +254,7 @@ _docker-nfsd_status() {
     repeating_flags=()
     non_repeating_flags=(--json --version -h --help)
     repeating_options=()
-    non_repeating_options=(--config --state-directory --runtime-directory --mount-directory --socket-directory --docker-directory --options --nfsvers --mount-deadline --probe-deadline --resolve-deadline --unmount-deadline --remove-deadline --mount-method --log-level)
+    non_repeating_options=(--config --state-directory --runtime-directory --mount-directory --socket-directory --docker-directory --engine-socket --share --share-refresh --options --nfsvers --mount-deadline --probe-deadline --resolve-deadline --unmount-deadline --remove-deadline --mount-method --log-level)
     __docker-nfsd_offer_flags_options 0
 
     # Offer option value completions
@@ -266,6 +275,15 @@ _docker-nfsd_status() {
         return
         ;;
     '--docker-directory')
+        return
+        ;;
+    '--engine-socket')
+        return
+        ;;
+    '--share')
+        return
+        ;;
+    '--share-refresh')
         return
         ;;
     '--options')
@@ -302,7 +320,7 @@ _docker-nfsd_doctor() {
     repeating_flags=()
     non_repeating_flags=(--version -h --help)
     repeating_options=()
-    non_repeating_options=(-o --config --state-directory --runtime-directory --mount-directory --socket-directory --docker-directory --options --nfsvers --mount-deadline --probe-deadline --resolve-deadline --unmount-deadline --remove-deadline --mount-method --log-level)
+    non_repeating_options=(-o --config --state-directory --runtime-directory --mount-directory --socket-directory --docker-directory --engine-socket --share --share-refresh --options --nfsvers --mount-deadline --probe-deadline --resolve-deadline --unmount-deadline --remove-deadline --mount-method --log-level)
     __docker-nfsd_offer_flags_options 1
 
     # Offer option value completions
@@ -326,6 +344,15 @@ _docker-nfsd_doctor() {
         return
         ;;
     '--docker-directory')
+        return
+        ;;
+    '--engine-socket')
+        return
+        ;;
+    '--share')
+        return
+        ;;
+    '--share-refresh')
         return
         ;;
     '--options')

@@ -61,7 +61,8 @@ struct DaemonSettingsTests {
             {
               "state-directory": "/a/./state/", "runtime-directory": "/a/x/../run", "mount-directory": "/a/mnt", "socket-directory": "/a/sockets",
               "docker-directory": "/a/docker", "options": "hard,timeo=50", "nfsvers": "auto", "mount-deadline": 11, "probe-deadline": "2",
-              "resolve-deadline": 3, "unmount-deadline": 4, "remove-deadline": 5, "mount-method": "mount", "log-level": "debug"
+              "resolve-deadline": 3, "unmount-deadline": 4, "remove-deadline": 5, "mount-method": "mount", "log-level": "debug",
+              "engine-socket": "/a/docker.sock", "share": "nas:/export", "share-refresh": 20
             }
             """
         try await settings(file) { settings in
@@ -77,6 +78,8 @@ struct DaemonSettingsTests {
                 [volumes.limits.mount, volumes.limits.probe, volumes.limits.resolution, volumes.limits.unmount, volumes.removal]
                     == [11, 2, 3, 4, 5].map { .seconds($0) })
             #expect(volumes.mountMethod == .mount)
+            #expect(volumes.engineSocket == "/a/docker.sock")
+            #expect(volumes.share?.text == "nas:/export" && volumes.shareRefresh == .seconds(20))
             #expect(settings.logLevel == .debug)
         }
         // The file above has them all.

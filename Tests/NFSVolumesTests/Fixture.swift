@@ -26,6 +26,7 @@ struct Fixture: Sendable {
         settings.runtimeDirectory = folder.appending("run")
         settings.mountDirectory = folder.appending("mnt")
         settings.dockerDirectory = folder.appending("docker")
+        settings.engineSocket = nil
         settings.standIn = NFSMounter.StandIn(standIn)
     }
 
@@ -35,6 +36,15 @@ struct Fixture: Sendable {
     func start() throws -> NFSVolumes { try NFSVolumes(settings: settings, logger: logger) }
 
     func place(_ name: String) -> FilePath { settings.place(of: VolumeName(name)!) }
+
+    /// Another host, with folders of its own and the share `nas:/export`.
+    func host(_ name: String) throws -> Fixture {
+        var other = Fixture(folder.appending(name), standIn: "none:none")
+        other.settings.standIn = settings.standIn
+        other.settings.share = try Share("nas:/export")
+        other.settings.node = name
+        return other
+    }
 
     /// What is mounted at a volume's place, lowest first.
     func mounts(_ name: String) throws -> [MountTableEntry] {

@@ -43,6 +43,19 @@ public struct DaemonSettings: Sendable {
         folder("mount-directory", "where volumes are mounted", \.volumes.mountDirectory),
         folder("socket-directory", "where the sockets are made", \.socketDirectory),
         folder("docker-directory", "Docker's data root, to tell which containers hold a volume", \.volumes.dockerDirectory),
+        Setting(key: "engine-socket", help: "Docker's API, to make the engine look the driver up; none leaves that out") {
+            settings, text throws(SettingsError) in
+            if text == "none" { return settings.volumes.engineSocket = nil }
+            guard text.hasPrefix("/"), text.utf8.count <= 107, !text.utf8.contains(where: { $0 < 0x20 }) else {
+                throw SettingsError("neither an absolute path of at most 107 bytes nor none")
+            }
+            settings.volumes.engineSocket = FilePath(text)
+        },
+        Setting(key: "share", help: "export for volumes that name no server, as HOST:/EXPORT; the same on every node") {
+            settings, text throws(SettingsError) in
+            do throws(VolumeOptionError) { settings.volumes.share = try Share(text) } catch { throw SettingsError("\(error)") }
+        },
+        seconds("share-refresh", "seconds between two looks into the share's catalogue", 2...3600, \.volumes.shareRefresh),
         Setting(key: "options", help: "mount options for every volume that does not say otherwise") {
             settings, text throws(SettingsError) in
             let options: MountOptions

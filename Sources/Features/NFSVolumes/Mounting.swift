@@ -4,7 +4,7 @@ import DockerPluginAPI
 import LinuxSystem
 import Logging
 import NFSMount
-
+import Synchronization
 import SystemPackage
 
 /// Mounting with the first reference, unmounting with the last.
@@ -41,6 +41,7 @@ extension NFSVolumes {
             }
         }.value
         referencesChanged()
+        if state.withLock({ $0.catalogue.marked.contains(name) }) { catalogueMayHaveChanged() }
         try result.get()
     }
 
@@ -61,6 +62,7 @@ extension NFSVolumes {
             if record.isMounted, standing == nil {
                 logger.warning("volume \(name) was unmounted by somebody else at \(place); mounting it again")
             }
+            try markUse(of: record.definition)
             try mountInKernel(record.definition, cancellation)
         }
         var references = record.references

@@ -18,6 +18,7 @@ public final class NFSVolumes: Sendable {
         var engines: [String: Int] = [:]
         /// Container names by the ID that Docker mounts with.
         var containers: [String: String] = [:]
+        var catalogue = CatalogueMemory()
         /// What an earlier run left where exports are mounted for a moment.
         var staleStaging: [String] = []
     }
@@ -34,6 +35,11 @@ public final class NFSVolumes: Sendable {
     let changes: AsyncStream<Void>
     private let activationSource: AsyncStream<String>.Continuation
     private let changeSource: AsyncStream<Void>.Continuation
+    /// That the share's catalogue should be read; several wishes in a row are one.
+    let readings: AsyncStream<Void>
+    private let readingSource: AsyncStream<Void>.Continuation
+    /// Ends what waits outside of a request.
+    let ending: Cancellation
 
     /// Makes the folders, reads what is on disk and compares it with the kernel's mount table. Blocks on local files.
     ///
@@ -47,6 +53,8 @@ public final class NFSVolumes: Sendable {
             standIn: settings.standIn)
         (activations, activationSource) = AsyncStream.makeStream()
         (changes, changeSource) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
+        (readings, readingSource) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
+        ending = try Cancellation()
         try makeFolders(settings.mountDirectory, mode: 0o711)
         try reconcile()
     }
@@ -58,23 +66,30 @@ public final class NFSVolumes: Sendable {
     public func shutDown() {
         activationSource.finish()
         changeSource.finish()
+        readingSource.finish()
+        ending.cancel()
     }
 
     func engineIntroducedItself(to driver: String) { activationSource.yield(driver) }
     func referencesChanged() { changeSource.yield() }
+    func catalogueMayHaveChanged() { readingSource.yield() }
 
     // MARK: From memory
 
     func shown(_ name: String, driver: String) -> Volume? {
         guard let name = VolumeName(name) else { return nil }
-        return state.withLock { state in
+        let volume: Volume? = state.withLock { state in
             guard let record = state.records[name], record.definition.driver == driver else { return nil }
             return record.shown
         }
+        // Another host may have created it a moment ago.
+        if volume == nil { catalogueMayHaveChanged() }
+        return volume
     }
 
     func shownVolumes(driver: String) -> [Volume] {
-        state.withLock { state in state.records.values.filter { $0.definition.driver == driver }.map(\.shown) }
+        catalogueMayHaveChanged()
+        return state.withLock { state in state.records.values.filter { $0.definition.driver == driver }.map(\.shown) }
     }
 
     func definition(of name: VolumeName) -> VolumeDefinition? {
@@ -104,14 +119,20 @@ public final class NFSVolumes: Sendable {
             throw PluginError("volume name is empty or too long; give one of at most 200 letters, digits, ., _ or -")
         }
         let wanted: VolumeOptions
+        let share = Share.holds(options) ? settings.share : nil
         do {
-            wanted = try VolumeOptions(options)
+            wanted = try share?.options(options, of: name) ?? VolumeOptions(options)
             _ = try settings.options(of: wanted)
         } catch {
             throw PluginError("cannot create volume \(text): \(error)")
         }
         try await exclusively(name) { [self] in
-            if let existing = definition(of: name) {
+            let definition = VolumeDefinition(name: name, driver: driver, createdAt: timestamp(), options: wanted, share: share)
+            let existing = self.definition(of: name)
+            if share != nil, existing == nil || existing?.share != nil {
+                return try createInShare(definition, takesAny: options.isEmpty)
+            }
+            if let existing {
                 if existing.driver != driver {
                     throw PluginError(
                         "volume \(text) exists under the driver name \(existing.driver); use that name, or remove it there first")
@@ -125,17 +146,21 @@ public final class NFSVolumes: Sendable {
                     "volume \(text) exists with other options: \(list.joined(separator: ", ")); remove it first (docker volume rm \(text)), its data stay on the server"
                 )
             }
-            let definition = VolumeDefinition(name: name, driver: driver, createdAt: timestamp(), options: wanted)
-            do throws(SystemError) { try files.write(definition) } catch {
+            do throws(SystemError) { try learn(definition) } catch {
                 throw PluginError("cannot create volume \(text): its definition cannot be stored: \(error)")
             }
-            let place = settings.place(of: name).string
-            state.withLock { state in
-                var record = VolumeRecord(definition)
-                record.render(at: place, containers: [:])
-                state.records[name] = record
-            }
             logger.info("volume \(text) created under \(driver): \(wanted.server.sourceLabel):\(wanted.path)")
+        }
+    }
+
+    /// Keeps a definition, on disk first. Blocks; the caller holds the volume's lock.
+    func learn(_ definition: VolumeDefinition) throws(SystemError) {
+        try files.write(definition)
+        let place = settings.place(of: definition.name).string
+        state.withLock { state in
+            var record = VolumeRecord(definition)
+            record.render(at: place, containers: [:])
+            state.records[definition.name] = record
         }
     }
 
@@ -166,8 +191,7 @@ public struct NFSVolumeDriver: VolumeDriver {
     let name: String
     let volumes: NFSVolumes
 
-    /// Each node keeps its own list.
-    public var scope: VolumeScope { .local }
+    public var scope: VolumeScope { volumes.settings.scope }
 
     public func get(_ name: String) throws(PluginError) -> Volume {
         guard let volume = volumes.shown(name, driver: self.name) else { throw PluginError("no such volume: \(name)") }

@@ -7,6 +7,13 @@ import NFSMount
 import Synchronization
 import SystemPackage
 
+/// Why a removed volume's directory could not be archived or deleted.
+struct DisposalError: Error, CustomStringConvertible {
+    var description: String
+    /// A part is done, and doing it again goes on from there.
+    var isUnfinished = false
+}
+
 /// Removing a volume, and what `onremove` says about its data.
 extension NFSVolumes {
     func remove(_ text: String, driver: String) async throws(PluginError) {
@@ -20,7 +27,11 @@ extension NFSVolumes {
         if let busy = record.busy { throw PluginError("volume \(name) cannot be removed now: \(busy)") }
         if !record.references.isEmpty { try dropReferencesOfTheDead(name, record) }
         if let failure = unmountInKernel(name) { throw PluginError("cannot remove volume \(name): \(failure)") }
-        if record.definition.options.removal != .retain { try disposeOfData(record.definition) }
+        if record.definition.share == nil {
+            do throws(DisposalError) { try disposeOfData(record.definition) } catch { throw PluginError(error.description) }
+        } else {
+            try removeFromShare(record.definition)
+        }
         do throws(SystemError) { try files.removeDefinition(of: name) } catch {
             throw PluginError("cannot remove volume \(name): its definition cannot be deleted: \(error)")
         }
@@ -61,12 +72,13 @@ extension NFSVolumes {
         }
     }
 
-    private func disposeOfData(_ definition: VolumeDefinition) throws(PluginError) {
-        guard let subdirectory = definition.options.subdirectory else { return }
+    func disposeOfData(_ definition: VolumeDefinition) throws(DisposalError) {
+        guard definition.options.removal != .retain, let subdirectory = definition.options.subdirectory else { return }
         let (name, policy) = (definition.name, definition.options.removal)
         if let other = volumeOverlapping(definition) {
-            throw PluginError(
-                "cannot remove volume \(name): onremove=\(policy.rawValue) would touch the directory of volume \(other), which shares it; remove that volume first"
+            throw DisposalError(
+                description:
+                    "cannot remove volume \(name): onremove=\(policy.rawValue) would touch the directory of volume \(other), which shares it; remove that volume first"
             )
         }
         let deadline = Deadline(after: settings.removal)
@@ -112,10 +124,12 @@ extension NFSVolumes {
                 error.isUnfinished
                 ? "not finished within \(settings.removal.components.seconds) s; run docker volume rm again to go on"
                 : "correct it on the server, then try again"
-            throw PluginError("cannot remove volume \(name): onremove=\(policy.rawValue) of \(subdirectory.path): \(error); \(next)")
+            throw DisposalError(
+                description: "cannot remove volume \(name): onremove=\(policy.rawValue) of \(subdirectory.path): \(error); \(next)",
+                isUnfinished: error.isUnfinished)
         } catch {
             try? removeEmptyFolder(place)
-            throw PluginError("cannot remove volume \(name): onremove=\(policy.rawValue) needs its export: \(error)")
+            throw DisposalError(description: "cannot remove volume \(name): onremove=\(policy.rawValue) needs its export: \(error)")
         }
     }
 

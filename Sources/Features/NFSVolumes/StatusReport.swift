@@ -67,6 +67,7 @@ public struct StatusReport: Sendable {
             let status = line.status
             out += "\n\(line.name)  (driver \(line.driver), created \(line.createdAt))\n"
             out += "  source     \(status.source)\n"
+            if let share = status.share { out += "  share      \(share)\n" }
             out += "  state      \(status.state)\(status.fileSystem == nil ? "" : " at \(line.place)")\n"
             out += "  requested  \(status.requested.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }.joined(separator: " "))\n"
             if status.fileSystem != nil {

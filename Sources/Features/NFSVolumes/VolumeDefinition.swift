@@ -9,12 +9,16 @@ public struct VolumeDefinition: Sendable, Equatable {
     public let driver: String
     /// RFC 3339, UTC.
     public let createdAt: String
+    /// With the share's server and path, if it lies in one.
     public let options: VolumeOptions
+    /// The share whose catalogue this was learned from; nil for a volume of this host.
+    public let share: Share?
 
     /// Version of the file format.
     private static let format = 1
 
-    public init(name: VolumeName, driver: String, createdAt: String, options: VolumeOptions) {
+    public init(name: VolumeName, driver: String, createdAt: String, options: VolumeOptions, share: Share? = nil) {
+        self.share = share
         self.name = name
         self.driver = driver
         self.createdAt = createdAt
@@ -23,8 +27,9 @@ public struct VolumeDefinition: Sendable, Equatable {
 
     /// Reads a definition file.
     ///
+    /// - Parameter catalogue: the share in whose catalogue the file lies, where other hosts write too; nil for a file of this host.
     /// - Throws: `DamagedFile` with what is wrong in it.
-    public init(parsing bytes: [UInt8]) throws(DamagedFile) {
+    init(parsing bytes: [UInt8], in catalogue: Share? = nil) throws(DamagedFile) {
         let document: JSONValue
         do throws(JSONError) { document = try JSONValue(parsing: bytes) } catch { throw DamagedFile("\(error)") }
         guard let format = document["format"]?.intValue else { throw DamagedFile("it has no format number") }
@@ -39,16 +44,45 @@ public struct VolumeDefinition: Sendable, Equatable {
             options[member.key] = value
         }
         do throws(VolumeOptionError) {
-            self.init(name: name, driver: driver, createdAt: createdAt, options: try VolumeOptions(options))
+            var share = catalogue
+            if share == nil, let text = document["share"] { share = try Share(text.stringValue ?? "") }
+            if share != nil, !Share.holds(options) { throw VolumeOptionError("a volume of a share names no server") }
+            let checked: VolumeOptions
+            if let share { checked = try share.options(options, of: name) } else { checked = try VolumeOptions(options) }
+            self.init(name: name, driver: driver, createdAt: createdAt, options: checked, share: share)
         } catch {
             throw DamagedFile("\(error)")
         }
+        if catalogue != nil { try checkForOthers() }
     }
 
+    /// One bad word in an answer would make Docker refuse all of it.
+    private func checkForOthers() throws(DamagedFile) {
+        guard DaemonSettings.driverNames.contains(driver) else { throw DamagedFile("it has no driver's name in driver") }
+        let form = "0000-00-00T00:00:00Z".utf8
+        let isTime =
+            createdAt.utf8.count == form.count
+            && zip(createdAt.utf8, form).allSatisfy { (0x30...0x39).contains($0) ? $1 == 0x30 : $0 == $1 && $1 != 0x30 }
+        guard isTime else { throw DamagedFile("createdAt is not a time such as 2026-03-01T12:00:00Z") }
+        guard name.text.utf8.allSatisfy({ $0 >= 0x20 && $0 != 0x7f }) else { throw DamagedFile("its name has a control character in it") }
+    }
+
+    /// What this host keeps.
     public var json: JSONValue {
-        [
+        guard let share else { return .object(object) }
+        var object = object
+        object["share"] = .string(share.text)
+        return .object(object)
+    }
+
+    /// What a share's catalogue keeps: nothing of how the share is reached, which is each host's setting.
+    var catalogueJSON: JSONValue { .object(object) }
+
+    private var object: JSONObject {
+        let given = share == nil ? options.canonical : options.canonical.filter { $0.key != "server" && $0.key != "path" }
+        return [
             "format": JSONValue(Self.format), "name": .string(name.text), "driver": .string(driver), "createdAt": .string(createdAt),
-            "options": .object(JSONObject(options.canonical)),
+            "options": .object(JSONObject(given)),
         ]
     }
 }

@@ -45,6 +45,15 @@ final class VolumeLocks: Sendable {
         }
     }
 
+    /// Takes the lock only if nobody has it.
+    func acquireIfFree(_ name: VolumeName) -> Bool {
+        state.withLock { state in
+            guard state.waiters[name] == nil else { return false }
+            state.waiters[name] = []
+            return true
+        }
+    }
+
     func release(_ name: VolumeName) {
         let next: Waiter? = state.withLock { state in
             if state.waiters[name]?.isEmpty == false { return state.waiters[name]?.removeFirst() }

@@ -194,11 +194,14 @@ public struct VolumeOptions: Sendable, Equatable {
             wanted.group = try identifier("gid", options)
             creation = wanted
         }
-        do throws(MountOptionError) {
-            return try Subdirectory(path, creation: creation)
-        } catch {
+        let subdirectory: Subdirectory
+        do throws(MountOptionError) { subdirectory = try Subdirectory(path, creation: creation) } catch {
             throw VolumeOptionError(error.description)
         }
+        if subdirectory.components.first == Share.catalogueFolder {
+            throw VolumeOptionError("option subdir is where docker-nfsd keeps its catalogue: \(path); give another directory")
+        }
+        return subdirectory
     }
 
     private static func identifier(_ name: String, _ options: [String: String]) throws(VolumeOptionError) -> UInt32? {

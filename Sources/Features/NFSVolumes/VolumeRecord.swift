@@ -24,6 +24,9 @@ struct VolumeRecord: Sendable {
 
     var isMounted: Bool { mount != nil }
 
+    /// Whether nobody on this host needs it.
+    var isFree: Bool { mount == nil && references.isEmpty && busy == nil }
+
     /// - Parameters:
     ///   - place: the mount point.
     ///   - containers: names of containers by the ID that Docker mounts with, as far as they are known.
@@ -45,6 +48,7 @@ struct VolumeStatus {
     var version: String?
     var references: [(id: String, count: Int, container: String?)]
     var lastFailure: String?
+    var share: String?
 
     init(record: VolumeRecord, containers: [String: String]) {
         let options = record.definition.options
@@ -58,6 +62,7 @@ struct VolumeStatus {
         version = record.mount?.value(of: "vers")
         references = record.references.holders.sorted { $0.key < $1.key }.map { ($0.key, $0.value.count, containers[$0.key]) }
         lastFailure = record.lastFailure
+        share = record.definition.share?.text
     }
 
     var json: JSONObject {
@@ -65,6 +70,7 @@ struct VolumeStatus {
             "state": .string(state), "source": .string(source), "requested": .object(JSONObject(requested)),
             "effective": .string(effective.joined(separator: ",")),
         ]
+        if let share { object["share"] = .string(share) }
         if let fileSystem { object["fileSystem"] = .string(fileSystem) }
         if let address { object["address"] = .string(address) }
         if let version { object["nfsvers"] = .string(version) }

@@ -22,6 +22,9 @@ struct SettingFlags: ParsableArguments {
     @Option(help: Self.help("mount-directory")) var mountDirectory: String?
     @Option(help: Self.help("socket-directory")) var socketDirectory: String?
     @Option(help: Self.help("docker-directory")) var dockerDirectory: String?
+    @Option(help: Self.help("engine-socket")) var engineSocket: String?
+    @Option(help: Self.help("share")) var share: String?
+    @Option(help: Self.help("share-refresh")) var shareRefresh: String?
     @Option(help: Self.help("options")) var options: String?
     @Option(help: Self.help("nfsvers")) var nfsvers: String?
     @Option(help: Self.help("mount-deadline")) var mountDeadline: String?
@@ -35,8 +38,9 @@ struct SettingFlags: ParsableArguments {
     var texts: [String: String] {
         let all = [
             "state-directory": stateDirectory, "runtime-directory": runtimeDirectory, "mount-directory": mountDirectory,
-            "socket-directory": socketDirectory, "docker-directory": dockerDirectory, "options": options, "nfsvers": nfsvers,
-            "mount-deadline": mountDeadline, "probe-deadline": probeDeadline, "resolve-deadline": resolveDeadline,
+            "socket-directory": socketDirectory, "docker-directory": dockerDirectory, "engine-socket": engineSocket, "share": share,
+            "share-refresh": shareRefresh, "options": options, "nfsvers": nfsvers, "mount-deadline": mountDeadline,
+            "probe-deadline": probeDeadline, "resolve-deadline": resolveDeadline,
             "unmount-deadline": unmountDeadline, "remove-deadline": removeDeadline, "mount-method": mountMethod, "log-level": logLevel,
         ]
         return all.compactMapValues { $0 }
@@ -89,7 +93,8 @@ struct Doctor: AsyncParsableCommand {
     func run() async throws {
         do {
             let settings = try flags.settings
-            let (export, options) = (export, mountOptions ?? "")
+            // The share is this host's own setting, so it is looked at unless something else is asked for.
+            let (export, options) = (export ?? settings.volumes.share?.text, mountOptions ?? "")
             let findings = try await BlockingThread.run(named: "doctor") {
                 let check = HostCheck(settings: settings)
                 return check.host() + (try export.map { try check.export($0, options: options, versions: nil) } ?? [])

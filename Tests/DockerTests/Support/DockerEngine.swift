@@ -18,6 +18,10 @@ final class DockerEngine: DockerUser {
         /// A ``RecordingProxy`` stands between dockerd and the daemon's socket `nfsd`.
         var isRecorded = false
         var startsDriver = true
+        /// The daemon may call the engine, too. Otherwise the engine hears only of what a test does.
+        var isCalledByDriver = false
+        /// The daemon's default share.
+        var share: String?
     }
 
     let dockerd: Dockerd
@@ -95,12 +99,14 @@ final class DockerEngine: DockerUser {
     var recorded: RecordingProxy { recorder.withLock { $0! } }
 
     func startDriver() async throws {
-        let environment = [
+        var environment = [
+            "DOCKER_NFSD_ENGINE_SOCKET": settings.isCalledByDriver ? dockerd.socket : "none",
             "DOCKER_NFSD_STATE_DIRECTORY": Self.stateFolder, "DOCKER_NFSD_RUNTIME_DIRECTORY": Self.runtimeFolder,
             "DOCKER_NFSD_MOUNT_DIRECTORY": Self.volumesFolder, "DOCKER_NFSD_SOCKET_DIRECTORY": driverFolder,
             "DOCKER_NFSD_DOCKER_DIRECTORY": Dockerd.dataRoot, "DOCKER_NFSD_LOG_LEVEL": "debug",
             "DOCKER_NFSD_TEST_STAND_IN": "ext4:\(device)",
         ]
+        environment["DOCKER_NFSD_SHARE"] = settings.share
         guard let binary = Repository.releaseBinary else { throw Trouble("there is no docker-nfsd to test; make builds it") }
         let started = try host.start([binary, "serve"], environment: environment, log: "nfsd.log")
         driver.withLock { $0 = started }

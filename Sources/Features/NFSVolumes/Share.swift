@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+public import NFSMount
+
+/// The default share: an export, the same on every node, in which each volume without a server of its own is a directory.
+public struct Share: Sendable, Equatable {
+    public let server: ServerName
+    /// The export's path, absolute.
+    public let path: String
+
+    /// Where the catalogue lies in the export.
+    static let catalogueFolder = ".docker-nfsd"
+
+    /// Reads `server:/path`.
+    ///
+    /// - Throws: `VolumeOptionError`.
+    public init(_ text: String) throws(VolumeOptionError) {
+        let options: VolumeOptions
+        do throws(VolumeOptionError) { options = try VolumeOptions(["device": text]) } catch {
+            throw VolumeOptionError("not of the form HOST:/EXPORT")
+        }
+        server = options.server
+        path = options.path
+    }
+
+    public var text: String { "\(server.sourceLabel):\(path)" }
+
+    /// Whether a volume with these options lies in the share: they name no server.
+    static func holds(_ options: [String: String]) -> Bool {
+        guard options["server"] == nil, options["path"] == nil, options["device"] == nil else { return false }
+        // What cannot be read is refused where options are read.
+        guard let words = try? MountOptions(options["o"] ?? "") else { return true }
+        return words.server == nil
+    }
+
+    /// The options of a volume in the share: its directory has the volume's encoded name unless `subdir` says otherwise, and is
+    /// made when it is first used unless `create` says otherwise.
+    func options(_ given: [String: String], of name: VolumeName) throws(VolumeOptionError) -> VolumeOptions {
+        var options = given
+        options["server"] = server.text
+        options["path"] = path
+        if options["subdir"] == nil { options["subdir"] = name.fileName }
+        if options["create"] == nil { options["create"] = "true" }
+        return try VolumeOptions(options)
+    }
+}

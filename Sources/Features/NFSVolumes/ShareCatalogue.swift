@@ -1,0 +1,257 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+import JSON
+import LinuxSystem
+import NFSMount
+import SystemPackage
+
+/// Why the share's catalogue could not be read or changed.
+struct CatalogueError: Error, CustomStringConvertible {
+    var description: String
+    /// Not before this has ended may the share be tried again.
+    var stuck: SystemCallHold?
+
+    init(_ description: String, stuck: SystemCallHold? = nil) {
+        self.description = description
+        self.stuck = stuck
+    }
+}
+
+/// The definitions that all hosts of a share have in common, as files of the share itself:
+///
+///     .docker-nfsd/volumes/NAME.json          a definition; never changed, only made and removed
+///     .docker-nfsd/uses/use.NAME.HOST         HOST has the volume mounted; only where a removal would touch its data
+///     .docker-nfsd/uses/removing.NAME.HOST    HOST began to remove the volume's data
+///
+/// Each access mounts the share for itself alone, in the process that makes the calls, so nothing is left of it and nothing can
+/// go stale. All methods block; they end by the mounter's limits.
+struct ShareCatalogue: Sendable {
+    let share: Share
+    let mounter: NFSMounter
+    let options: MountOptions
+    let versions: VersionPolicy
+    /// This host, as others see it: letters, digits and `-`.
+    let host: String
+    /// Ends what is under way.
+    var cancellation: Cancellation?
+
+    static let longestDefinition = 16 << 10
+    private static let suffix = ".json"
+    /// Calls of getdents64(2), and how much each may give: some 10,000 names.
+    private static let listings = 12
+    private static let listingSize = 64 << 10
+    /// Definitions read by one sequence of calls.
+    private static let batch = 64
+
+    // MARK: Definitions
+
+    /// Writes a definition unless there is one of that name: of several hosts that do so at once, one is first, and the others
+    /// get what it has written.
+    ///
+    /// - Parameter begins: false if there must be a catalogue already; one that is gone means another file system is exported.
+    /// - Returns: the definition that holds.
+    func create(_ definition: VolumeDefinition, begins: Bool) throws(CatalogueError) -> VolumeDefinition {
+        let name = definition.name.fileName + Self.suffix
+        let draft = ".\(host).\(UInt64.random(in: 0 ... .max)).new"
+        let content = definition.catalogueJSON.encoded(.pretty)
+        guard content.count < Self.longestDefinition else { throw CatalogueError("its options are longer than the catalogue takes") }
+        let (calls, work) = try run { sequence, root in
+            if begins { _ = sequence.makeDirectory(Share.catalogueFolder, in: root, mode: 0o700, operand: Share.catalogueFolder) }
+            let folder = sequence.openDirectory(Share.catalogueFolder, in: root, operand: Share.catalogueFolder)
+            if begins { for name in ["volumes", "uses"] { _ = sequence.makeDirectory(name, in: folder, mode: 0o700, operand: name) } }
+            let volumes = sequence.openDirectory("volumes", in: folder, operand: "\(Share.catalogueFolder)/volumes")
+            let file = sequence.createFile(draft, in: volumes, mode: 0o600)
+            let (written, _) = sequence.write(content, to: file, operand: draft)
+            sequence.close(file)
+            // Only the content decides who was first: over NFS, a repeated link(2) can find its own work and say EEXIST.
+            let linked = sequence.link(draft, in: volumes, to: name)
+            let found = read(name, in: volumes, sequence)
+            sequence.removeFinally(draft, in: volumes, if: file)
+            return (folder: folder, file: file, written: written, linked: linked, found: found)
+        }
+        if let error = calls.error(of: work.folder), error.errno == .noSuchFileOrDirectory { throw lost }
+        if let failed = calls.failedCall, let error = calls.error(of: failed) { throw explained(error) }
+        guard case .success(content.count) = calls.result(of: work.written) else {
+            throw CatalogueError("\(share.text) took only a part of the definition: is it full?")
+        }
+        guard let bytes = try self.content(of: work.found, calls) else {
+            throw calls.error(of: work.linked).map(explained) ?? CatalogueError("\(name) was removed meanwhile; try again")
+        }
+        do throws(DamagedFile) { return try parse(bytes, as: name) } catch {
+            throw CatalogueError("\(share.text)/\(Share.catalogueFolder)/volumes/\(name) is damaged: \(error); correct or remove it there")
+        }
+    }
+
+    /// Removes a definition. That it is not there is no failure.
+    func remove(_ name: VolumeName) throws(CatalogueError) {
+        let file = name.fileName + Self.suffix
+        let (calls, removed) = try run { sequence, root in
+            let folder = sequence.openDirectory(Share.catalogueFolder, in: root, operand: Share.catalogueFolder)
+            let volumes = sequence.openDirectory("volumes", in: folder, operand: "\(Share.catalogueFolder)/volumes")
+            return sequence.removeFile(Array(file.utf8), in: volumes, operand: file)
+        }
+        if let failed = calls.failedCall, let error = calls.error(of: failed) {
+            throw error.errno == .noSuchFileOrDirectory ? lost : explained(error)
+        }
+        if let error = calls.error(of: removed), error.errno != .noSuchFileOrDirectory { throw explained(error) }
+    }
+
+    /// What a look at the catalogue found.
+    struct Reading: Sendable {
+        /// The same as long as no name has come or gone.
+        var stamp: [UInt8]
+        var definitions: [VolumeDefinition] = []
+        /// Of all definitions, also of those that cannot be used.
+        var fileNames: Set<String> = []
+        var damaged: [(file: String, reason: String)] = []
+        /// False if there are more than can be read.
+        var isComplete = true
+    }
+
+    /// Reads all definitions.
+    ///
+    /// - Parameter stamp: of an earlier reading; if it still holds, nothing is read.
+    /// - Returns: nil if nothing has changed, or if there is no catalogue yet.
+    func read(unless stamp: [UInt8]?, expected: Bool) throws(CatalogueError) -> Reading? {
+        let (calls, work) = try run { sequence, root in
+            let folder = sequence.openDirectory(Share.catalogueFolder, in: root, operand: Share.catalogueFolder)
+            let volumes = sequence.openDirectory("volumes", in: folder, operand: "\(Share.catalogueFolder)/volumes")
+            let status = sequence.buffer(SystemCallSequence.statusSize)
+            sequence.status(of: volumes, into: status, operand: "\(Share.catalogueFolder)/volumes")
+            return status
+        }
+        if let failed = calls.failedCall, let error = calls.error(of: failed) {
+            guard error.errno == .noSuchFileOrDirectory else { throw explained(error) }
+            // An export whose own disk is not mounted looks like this. Nothing may be forgotten because of it.
+            if expected { throw lost }
+            return nil
+        }
+        var reading = Reading(stamp: calls.changeStamp(in: work))
+        if reading.stamp == stamp { return nil }
+        let (names, isComplete) = try names(in: "volumes")
+        reading.isComplete = isComplete
+        let files = names.filter { $0.hasSuffix(Self.suffix) && !$0.hasPrefix(".") }
+        reading.fileNames = Set(files.map { String($0.dropLast(Self.suffix.count)) })
+        for start in stride(from: 0, to: files.count, by: Self.batch) {
+            try read(Array(files[start..<min(start + Self.batch, files.count)]), into: &reading)
+        }
+        return reading
+    }
+
+    private func read(_ files: [String], into reading: inout Reading) throws(CatalogueError) {
+        let (calls, found) = try run { sequence, root in
+            let folder = sequence.openDirectory(Share.catalogueFolder, in: root, operand: Share.catalogueFolder)
+            let volumes = sequence.openDirectory("volumes", in: folder, operand: "\(Share.catalogueFolder)/volumes")
+            return files.map { read($0, in: volumes, sequence) }
+        }
+        if let failed = calls.failedCall, let error = calls.error(of: failed) { throw explained(error) }
+        for (file, found) in zip(files, found) {
+            do throws(CatalogueError) {
+                // Removed since its name was read.
+                guard let bytes = try content(of: found, calls) else {
+                    reading.fileNames.remove(String(file.dropLast(Self.suffix.count)))
+                    continue
+                }
+                do throws(DamagedFile) {
+                    reading.definitions.append(try parse(bytes, as: file))
+                } catch {
+                    reading.damaged.append((file, error.description))
+                }
+            } catch {
+                // That it cannot be read now says nothing about what is in it.
+                reading.stamp = []
+                reading.damaged.append((file, error.description))
+            }
+        }
+    }
+
+    private typealias Found = (file: SystemCallSequence.Call, count: SystemCallSequence.Call, buffer: SystemCallSequence.Buffer)
+
+    private func read(_ name: String, in directory: SystemCallSequence.Call, _ sequence: SystemCallSequence) -> Found {
+        let buffer = sequence.buffer(Self.longestDefinition + 1)
+        let file = sequence.openFile(name, in: directory)
+        let count = sequence.read(file, into: buffer, on: name)
+        sequence.close(file)
+        return (file, count, buffer)
+    }
+
+    /// nil if there is no such file.
+    private func content(of found: Found, _ calls: SystemCallSequence) throws(CatalogueError) -> [UInt8]? {
+        if let error = calls.error(of: found.file) {
+            if error.errno == .noSuchFileOrDirectory { return nil }
+            throw explained(error)
+        }
+        if let error = calls.error(of: found.count) { throw explained(error) }
+        guard case .success(let count) = calls.result(of: found.count) else { return nil }
+        return calls.bytes(of: found.buffer, count: count)
+    }
+
+    private func parse(_ bytes: [UInt8], as file: String) throws(DamagedFile) -> VolumeDefinition {
+        guard bytes.count <= Self.longestDefinition else { throw DamagedFile("it is longer than \(Self.longestDefinition) bytes") }
+        let definition = try VolumeDefinition(parsing: bytes, in: share)
+        guard definition.name.fileName + Self.suffix == file else { throw DamagedFile("it speaks of volume \(definition.name)") }
+        return definition
+    }
+
+    // MARK: Calls
+
+    /// The names in a folder of the catalogue that are UTF-8, sorted, and whether these are all.
+    func names(in folder: String) throws(CatalogueError) -> (names: [String], isComplete: Bool) {
+        let (calls, listings) = try run { sequence, root in
+            let top = sequence.openDirectory(Share.catalogueFolder, in: root, operand: Share.catalogueFolder)
+            let handle = sequence.openDirectory(folder, in: top, operand: folder)
+            let readable = sequence.openForReading(handle, operand: folder)
+            return (0..<Self.listings).map { _ in
+                let buffer = sequence.buffer(Self.listingSize)
+                return (sequence.directoryEntries(of: readable, into: buffer), buffer)
+            }
+        }
+        if let failed = calls.failedCall, let error = calls.error(of: failed) {
+            throw error.errno == .noSuchFileOrDirectory ? lost : explained(error)
+        }
+        var names: Set<String> = []
+        var isComplete = false
+        for (call, buffer) in listings {
+            guard case .success(let count) = calls.result(of: call) else { break }
+            if count == 0 {
+                isComplete = true
+                break
+            }
+            for name in DirectoryEntries.names(in: calls.bytes(of: buffer, count: count)) {
+                if let name = String(validating: name, as: UTF8.self) { names.insert(name) }
+            }
+        }
+        return (names.sorted(), isComplete)
+    }
+
+    /// Makes calls at the share's root.
+    func run<Work>(
+        _ prepare: (SystemCallSequence, SystemCallSequence.Call) -> Work
+    ) throws(CatalogueError) -> (calls: SystemCallSequence, work: Work) {
+        do throws(NFSMountError) {
+            return try mounter.inExport(
+                NFSMountRequest(server: share.server, path: share.path, versions: versions, options: options, target: ""),
+                cancellation: cancellation, prepare)
+        } catch {
+            throw CatalogueError("\(error)", stuck: error.stuck)
+        }
+    }
+
+    /// The catalogue was there, as this host knows of volumes in it, and is not any more.
+    var lost: CatalogueError {
+        CatalogueError(
+            "\(share.text) has no \(Share.catalogueFolder)/volumes any more: is the right file system exported there? (mkdir -p \(Share.catalogueFolder)/volumes \(Share.catalogueFolder)/uses in it begins a new catalogue)"
+        )
+    }
+
+    func explained(_ error: SystemError) -> CatalogueError {
+        let hint: String
+        switch error.errno {
+        case .permissionDenied, .notPermitted: hint = "; root of this host must be able to write there: the export needs no_root_squash"
+        case .readOnlyFileSystem: hint = "; export it rw"
+        case .noSpace, .diskQuotaExceeded: hint = "; make room there"
+        default: hint = ""
+        }
+        return CatalogueError("the catalogue of \(share.text): \(error)\(hint)")
+    }
+}
