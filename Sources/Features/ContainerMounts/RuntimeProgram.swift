@@ -31,7 +31,7 @@ public enum RuntimeProgram {
 
 /// One call of the runtime.
 struct Invocation {
-    let line: RuntimeCommandLine
+    var line: RuntimeCommandLine
     let given: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>
     let places: RuntimePlaces
     let log: RuntimeLog

@@ -78,13 +78,10 @@ struct Attaching {
             throw RuntimeError("\(error)")
         }
         for (mount, after) in zip(bundle.mounts, attached.mounts) {
-            guard let last = after.appliedMiddleware.last else { continue }
-            if last.changes.effectiveSource.isEmpty {
-                // The plugin may have mounted something where the source was, and that is what is meant now.
-                sources.holdIfThere(after.effectiveSource, of: mount.configurationIndex)
-            } else {
-                sources.take(given.identity(of: after.effectiveSource), at: after.effectiveSource, of: mount.configurationIndex)
-            }
+            let index = mount.configurationIndex
+            let changing = after.appliedMiddleware.lastIndex { !$0.changes.effectiveSource.isEmpty }
+            if changing != nil { sources.take(given.identity(of: after.effectiveSource), at: after.effectiveSource, of: index) }
+            if !after.appliedMiddleware.isEmpty && changing != after.appliedMiddleware.indices.last { sources.holdAgain(index) }
         }
         return (attached, sources)
     }

@@ -23,9 +23,10 @@ final class Doctor {
             say(.failed, "doctor takes no arguments, and \(JSONValue.string(word)) is one")
             return 1
         }
-        checkRuntime()
-        checkDocker()
-        if let settings = checkSettings() { checkChain(settings) }
+        checkHost()
+        let lines = checkDocker()
+        check(invocation.line, nil)
+        for line in lines { check(line.line, line.name) }
         checkContainers()
         return hasFailed ? 1 : 0
     }
@@ -42,27 +43,24 @@ final class Doctor {
 
     // MARK: This host
 
-    private func checkRuntime() {
-        if !EffectiveUser.isRoot { say(.warning, "not run as root: what only root may see is not checked") }
-        do throws(RuntimeError) {
-            say(.ok, "the runtime below is \(try invocation.runtime().path)")
-        } catch {
-            say(.failed, error.message)
-        }
+    private func checkHost() {
+        if !EffectiveUser.isRootOfHost { say(.warning, "not run as root: what only root may see is not checked") }
     }
 
-    private func checkDocker() {
+    /// - Returns: for each runtime of Docker's that gives this program arguments, what they say.
+    private func checkDocker() -> [(name: String, line: RuntimeCommandLine)] {
         let path = invocation.places.dockerSettings
         guard let bytes = try? readWholeFile(FilePath(path), limit: 1 << 20) else {
             say(.warning, "\(path) cannot be read: Docker does not know this runtime, unless dockerd has it in its arguments")
-            return
+            return []
         }
         guard let document = try? JSONValue(parsing: bytes), case .object(let settings) = document else {
             say(.failed, "\(path) is not a JSON object; dockerd will not start with it")
-            return
+            return []
         }
         let runtimes = settings["runtimes"]?.objectValue?.members ?? []
         var names: [String] = []
+        var lines: [(name: String, line: RuntimeCommandLine)] = []
         for runtime in runtimes {
             guard let program = runtime.value["path"]?.stringValue, isThisProgram(program) else { continue }
             names.append(runtime.key)
@@ -72,6 +70,11 @@ final class Doctor {
                     .warning,
                     "the runtime \(JSONValue.string(runtime.key)) has runtimeArgs: Docker 20.10 makes a script of it and deletes that when they go, and containers that run with it cannot be stopped then; \(invocation.places.settings) has no such trouble"
                 )
+                do throws(CommandLineError) {
+                    lines.append((runtime.key, try RuntimeCommandLine(parsing: arguments.compactMap(\.stringValue) + ["doctor"])))
+                } catch {
+                    say(.failed, "the runtimeArgs of the runtime \(JSONValue.string(runtime.key)) cannot be followed: \(error)")
+                }
             }
         }
         if names.isEmpty {
@@ -83,6 +86,7 @@ final class Doctor {
         } else if !names.isEmpty {
             say(.ok, "it is not the default runtime: only containers with --runtime go through it")
         }
+        return lines
     }
 
     private func isThisProgram(_ path: String) -> Bool {
@@ -92,19 +96,27 @@ final class Doctor {
 
     // MARK: The chain
 
-    private func checkSettings() -> RuntimeSettings? {
+    /// The runtime below and the chain as a command line and the settings have them.
+    ///
+    /// - Parameter name: of Docker's runtime whose arguments they are; nil for a call without any.
+    private func check(_ line: RuntimeCommandLine, _ name: String?) {
+        let calls = name.map { "for the runtime \(JSONValue.string($0)) " } ?? ""
+        var asked = invocation
+        asked.line = line
         do throws(RuntimeError) {
-            let settings = try invocation.settings()
-            let chain = settings.plugins.joined(separator: ", ")
+            let settings = try asked.settings()
+            say(.ok, "\(calls)the runtime below is \(try RuntimeBelow(settings.runtimePath).path)")
             if settings.plugins.isEmpty {
-                say(.warning, "the chain is empty: no plugin is asked about any mount; name plugins in \(invocation.places.settings)")
+                say(
+                    .warning,
+                    "\(calls)the chain is empty: no plugin is asked about any mount; name plugins in \(invocation.places.settings)")
             } else {
-                say(.ok, "the chain is \(chain); a plugin has \(settings.timeout) seconds for a call")
+                let chain = settings.plugins.joined(separator: ", ")
+                say(.ok, "\(calls)the chain is \(chain); a plugin has \(JSONNumber(settings.timeout)?.text ?? "") s for a call")
+                checkChain(settings)
             }
-            return settings
         } catch {
             say(.failed, "\(error.message); no container can be made until that is corrected")
-            return nil
         }
     }
 
@@ -139,7 +151,11 @@ final class Doctor {
                 check(ContainerFolder(at: above.appending(root).appending(id)), id)
             }
         }
-        say(.ok, count == 0 ? "no container has plugins attached" : "\(count) containers have plugins attached, or had")
+        switch count {
+        case 0: say(.ok, "no container has plugins attached")
+        case 1: say(.ok, "one container has plugins attached, or had")
+        default: say(.ok, "\(count) containers have plugins attached, or had")
+        }
     }
 
     private func check(_ folder: ContainerFolder, _ id: String) {

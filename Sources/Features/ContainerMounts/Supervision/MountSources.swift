@@ -11,8 +11,15 @@ import SystemPackage
 struct MountSources {
     private struct Source {
         var path: String
-        /// nil: it was not there.
+        /// Without links; nil: it was not there.
+        var resolved: FilePath?
         var identity: FileIdentity?
+
+        init(_ path: String, _ identity: FileIdentity?) {
+            self.path = path
+            self.identity = identity
+            resolved = identity == nil ? nil : resolvingSymbolicLinks(FilePath(path))
+        }
     }
 
     /// By the mount's index in config.json.
@@ -20,12 +27,23 @@ struct MountSources {
 
     /// Holds what a path leads to now, if it is there. The engine's own sources may be missing: the runtime says so best.
     mutating func holdIfThere(_ path: String, of mount: Int) {
-        sources[mount] = Source(path: path, identity: try? FileIdentity(at: path))
+        sources[mount] = Source(path, try? FileIdentity(at: path))
+    }
+
+    /// After a plugin has attached a mount and left its source as it was: it may have mounted something there, or made what was not there
+    /// before. Anything else that has changed was not that plugin.
+    mutating func holdAgain(_ mount: Int) {
+        guard let before = sources[mount] else { return }
+        let now = Source(before.path, try? FileIdentity(at: before.path))
+        guard let resolved = now.resolved else { return }
+        if before.identity == nil || before.resolved == resolved && (try? MountTable.topmost(at: resolved.string)) != nil {
+            sources[mount] = now
+        }
     }
 
     /// What a plugin has given.
     mutating func take(_ identity: FileIdentity?, at path: String, of mount: Int) {
-        sources[mount] = Source(path: path, identity: identity)
+        sources[mount] = Source(path, identity)
     }
 
     /// Compares with what is mounted in the container, before its process starts.

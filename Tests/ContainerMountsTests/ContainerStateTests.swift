@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+import LinuxSystem
+import MountPointChain
+import SystemPackage
+import TestSupport
+import Testing
+
+@testable import ContainerMounts
+
+struct ContainerStateTests {
+    private static let record = ContainerRecord(
+        boot: "b", id: "c1", phase: .created, runtime: "/usr/sbin/runc", arguments: ["--root", "/r"], configuration: "/b/config.json",
+        timeout: 0.5, ownsProcesses: true, supervisor: ProcessIdentity(process: 7, startTime: .max), process: nil,
+        writtenConfiguration: [.max, 3])
+
+    @Test func aRecordIsReadAsItWasWritten() throws {
+        #expect(try ContainerRecord(parsing: Self.record.encoded()) == Self.record)
+    }
+
+    @Test func everyTruncationOfARecordIsRefused() {
+        let bytes = Self.record.encoded()
+        for count in 0..<bytes.count {
+            #expect(throws: RuntimeError.self, "\(count) bytes") { try ContainerRecord(parsing: Array(bytes[..<count])) }
+        }
+    }
+
+    @Test(arguments: [
+        (nil, "default"), ("/run/runc", "-run-runc"), ("/run//runc/", "-run-runc"), ("/a/../b", "-b"), ("/ä b-c", "-%C3%A4%20b%2Dc"),
+    ])
+    func aRootBecomesOneName(root: String?, name: String) throws {
+        let folder = try ContainerFolder(in: "/state", root: root, id: "c1")
+        #expect(folder.path.string == "/state/containers/\(name)/c1")
+    }
+
+    @Test func aRootThatIsTooLongIsRefused() {
+        #expect(throws: RuntimeError.self) { try ContainerFolder(in: "/state", root: "/" + String(repeating: "-", count: 100), id: "c1") }
+    }
+
+    @Test func keepsAndForgetsAContainer() async throws {
+        try await withScratchFolder { state in
+            let folder = try ContainerFolder(in: state.string, root: nil, id: "c1")
+            #expect(!folder.isThere)
+            try folder.make()
+            let lock = try #require(try folder.attemptLock())
+            #expect(try folder.record() == nil)
+            try folder.write(Self.record)
+            #expect(try folder.record() == Self.record)
+            #expect(try folder.stack().isEmpty)
+
+            let stack = AppliedStack([AppliedPlugin(name: "p", state: .attached)])
+            let prepared = try folder.prepare(stack)
+            #expect(try folder.stack().isEmpty, "a prepared record does not count yet")
+            try renameFile(FilePath(prepared.draft), to: FilePath(prepared.path))
+            #expect(try folder.stack() == stack)
+            try folder.write(AppliedStack())
+            #expect(try folder.stack().isEmpty)
+
+            #expect(ContainerFolder.all(in: state.string, root: nil).map(\.id) == ["c1"])
+            #expect(ContainerFolder.all(in: state.string, root: "/other").isEmpty)
+            try folder.remove()
+            #expect(!folder.isThere)
+            #expect(try folder.waitForLock(until: Deadline(after: .seconds(5))) == nil, "all is done where the folder is gone")
+            withExtendedLifetime(lock) {}
+        }
+    }
+
+    @Test func aDamagedRecordIsAnErrorThatNamesTheFile() async throws {
+        try await withScratchFolder { state in
+            let folder = try ContainerFolder(in: state.string, root: nil, id: "c1")
+            try folder.make()
+            try replaceFile(folder.path.appending("container.json"), with: Array("{}".utf8), durable: false)
+            let error = #expect(throws: RuntimeError.self) { try folder.record() }
+            #expect(error?.message.contains("container.json") == true)
+            try replaceFile(folder.path.appending("stack.json"), with: Array("[".utf8), durable: false)
+            #expect(throws: RuntimeError.self) { try folder.stack() }
+        }
+    }
+}
