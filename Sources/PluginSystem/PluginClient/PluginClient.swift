@@ -39,7 +39,7 @@ public struct PluginClient: Sendable {
     ///   - answerLimit: bytes of the answer's body.
     ///   - committing: a file that records that the request was sent, and where it goes. It is renamed together with the sending
     ///     of the request's last byte (``LinuxSystem/StreamSocket/send(_:renaming:to:)``): both happen or neither, even if this
-    ///     process is killed. With `notSent` the files are as they were; so they are with a refusal that came before the whole request
+    ///     process is killed. With `notSent` and `notRecorded` the files are as they were; so they are with a refusal that came before the whole request
     ///     was out, which shows in the draft being there.
     /// - Returns: the body of an answer with status 200.
     /// - Throws: `PluginClientError`.

@@ -5,6 +5,8 @@ public struct PluginClientError: Error, Sendable, Equatable, CustomStringConvert
     public enum Kind: Sendable, Equatable {
         /// The plugin has not seen the whole request, and cannot have acted on it.
         case notSent
+        /// The file that records the call could not be put in its place, so the call was not made.
+        case notRecorded
         /// The plugin said no: by an HTTP status, or (200) in the answer itself. `words` are the plugin's own, one line; empty if it had none.
         case refused(status: Int, words: String)
         /// The whole request may have arrived; whether the plugin acted on it is not known.

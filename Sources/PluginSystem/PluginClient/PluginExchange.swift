@@ -24,7 +24,7 @@ struct PluginExchange {
 
     /// Sends the request.
     ///
-    /// - Throws: `PluginClientError`: `notSent` if its last byte did not go out, else `unclear`.
+    /// - Throws: `PluginClientError`: `notSent` if its last byte did not go out, `notRecorded`, or `unclear`.
     func send(
         _ request: [UInt8], over socket: borrowing StreamSocket, committing: (draft: String, path: String)?
     ) throws(PluginClientError) -> Sending {
@@ -32,12 +32,14 @@ struct PluginExchange {
         do throws(SystemError) {
             result = try transmit(request, over: socket, committing: committing)
         } catch {
-            result = .neither(error)
+            result = .notSent(error)
         }
         switch result {
         case .sent: return .whole
         case .unclear(let what): throw error(.unclear, what)
-        case .neither(let failure):
+        case .notRenamed(let failure):
+            throw error(.notRecorded, "the call was not made, since its record could not be put in its place: \(failure)")
+        case .notSent(let failure):
             let advice = failure.errno == .timedOut ? "it did not read the request within \(timeout)" : "it has not got the whole request"
             let error = error(.notSent, "\(failure): \(advice); restart the plugin, or take it out of the chain")
             if failure.errno == .brokenPipe || failure.errno == .connectionReset { return .cutShort(error) }

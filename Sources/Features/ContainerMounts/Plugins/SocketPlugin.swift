@@ -62,6 +62,7 @@ final class SocketPlugin: ChainedPlugin {
             let kind: PluginFailure.Kind =
                 switch error.kind {
                 case .notSent: .notSent
+                case .notRecorded: .notRecorded
                 case .refused: .refused
                 case .unclear: .unclear
                 }

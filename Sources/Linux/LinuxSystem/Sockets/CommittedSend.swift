@@ -8,8 +8,10 @@ import SystemPackage
 public enum CommittedSend: Sendable {
     /// The file is in its place, and the byte is with the kernel.
     case sent
-    /// Neither happened: the files are as they were. `failure` is why.
-    case neither(SystemError)
+    /// The rename failed, so the byte was not sent.
+    case notRenamed(SystemError)
+    /// The byte could not be sent, and the files are as they were.
+    case notSent(SystemError)
     /// Not known, or not undone: somebody else killed the process between the two, or undoing the rename failed as well.
     case unclear(String)
 }
@@ -29,7 +31,8 @@ extension StreamSocket {
     ///   - path: where nobody else may put a file meanwhile.
     /// - Throws: `SystemError` if the process cannot be started; nothing has happened then.
     public borrowing func send(_ byte: UInt8, renaming draft: String, to path: String) throws(SystemError) -> CommittedSend {
-        let replaces = access(path, F_OK) == 0
+        var status = stat()
+        let replaces = lstat(path, &status) == 0
         let flags = replaces ? renameExchange : renameNoReplace
         let sequence = SystemCallSequence()
         sequence.keptDescriptor = descriptor
@@ -47,12 +50,12 @@ extension StreamSocket {
         // Never ended early: that could be between the two.
         let end = try sequence.run(until: Deadline(after: .seconds(1 << 30)))
         if case .success = sequence.result(of: send) { return .sent }
-        if let failure = sequence.error(of: rename) { return .neither(failure) }
+        if let failure = sequence.error(of: rename) { return .notRenamed(failure) }
         guard case .finished = end, let failure = sequence.error(of: send) else {
             return .unclear("the process that sends the last byte of a request was killed inside \(sequence.interruptedCall ?? "it")")
         }
         if let second = sequence.error(of: undo) { return .unclear("\(failure), and undoing its record failed too: \(second)") }
-        return .neither(failure)
+        return .notSent(failure)
     }
 }
 
