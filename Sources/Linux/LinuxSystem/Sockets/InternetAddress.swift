@@ -9,6 +9,7 @@ public struct InternetAddress: Sendable, Equatable {
 
     /// Reads the numeric form, such as `127.0.0.1` or `::1`. inet_pton(3): never asks a resolver.
     public init?(_ text: String) {
+        if text.utf8.contains(0) { return nil }
         var v4 = in_addr()
         var v6 = in6_addr()
         if inet_pton(AF_INET, text, &v4) == 1 {
