@@ -46,7 +46,11 @@ final class ScriptedPlugin: Sendable {
         inet_pton(AF_INET6, "::1", &v6.sin6_addr)
         var storage = sockaddr_storage()
         withUnsafeMutableBytes(of: &storage) { storage in
-            if isIPv6 { withUnsafeBytes(of: v6) { storage.copyBytes(from: $0) } } else { withUnsafeBytes(of: v4) { storage.copyBytes(from: $0) } }
+            if isIPv6 {
+                withUnsafeBytes(of: v6) { storage.copyBytes(from: $0) }
+            } else {
+                withUnsafeBytes(of: v4) { storage.copyBytes(from: $0) }
+            }
         }
         var length = socklen_t(isIPv6 ? MemoryLayout<sockaddr_in6>.size : MemoryLayout<sockaddr_in>.size)
         let descriptor = self.listener
@@ -59,9 +63,13 @@ final class ScriptedPlugin: Sendable {
         // The port lies at the same place for both families.
         let port = UInt16(bigEndian: withUnsafeBytes(of: storage) { $0.loadUnaligned(fromByteOffset: 2, as: UInt16.self) })
         endpoint = PluginEndpoint(
-            name: try PluginName("scripted"), address: .tcp(host: isIPv6 ? "::1" : "127.0.0.1", port: port), foundAt: "/etc/docker/plugins/scripted.spec")
+            name: try PluginName("scripted"), address: .tcp(host: isIPv6 ? "::1" : "127.0.0.1", port: port),
+            foundAt: "/etc/docker/plugins/scripted.spec")
         serve(script)
     }
+
+    /// The listening socket, for those who share it.
+    var descriptor: CInt { listener }
 
     /// Stops listening. Connections that are open go on.
     func stop() { shutdown(listener, CInt(SHUT_RDWR)) }
@@ -72,6 +80,26 @@ final class ScriptedPlugin: Sendable {
     var calls: Int { count.withLock { $0 } }
     /// The paths of requests that were read by ``PluginConnection/request()``.
     var requestedPaths: [String] { paths.withLock { $0 } }
+
+    /// For one without a script: what came over each connection so far, read to its end.
+    func takeConnections() throws -> [[UInt8]] {
+        var contents: [[UInt8]] = []
+        while true {
+            let descriptor = acceptIfThere()
+            if descriptor < 0 { return contents }
+            let connection = PluginConnection(descriptor: descriptor)
+            var content: [UInt8] = []
+            while let part = connection.receive() { content += part }
+            contents.append(content)
+            close(descriptor)
+        }
+    }
+
+    /// accept(2) without waiting.
+    private func acceptIfThere() -> CInt {
+        var request = pollfd(fd: listener, events: Int16(POLLIN), revents: 0)
+        return poll(&request, 1, 0) == 1 ? accept(listener, nil, nil) : -1
+    }
 
     private func serve(_ script: @escaping Script) {
         let listener = dup(listener)
@@ -100,7 +128,9 @@ final class ScriptedPlugin: Sendable {
 final class PluginConnection: @unchecked Sendable {
     // @unchecked: used by the one thread that serves it.
     let descriptor: CInt
+    /// Of the request that was read last.
     private(set) var path: String?
+    private(set) var body: String?
 
     init(descriptor: CInt) { self.descriptor = descriptor }
 
@@ -120,7 +150,9 @@ final class PluginConnection: @unchecked Sendable {
                 let length = head.first { $0.hasPrefix("Content-Length: ") }.flatMap { Int($0.dropFirst(16)) } ?? 0
                 if text[end.upperBound...].utf8.count >= length {
                     path = head[0].split(separator: " ").dropFirst().first.map(String.init)
-                    return Request(head: head, body: String(text[end.upperBound...]))
+                    let body = String(text[end.upperBound...])
+                    self.body = body
+                    return Request(head: head, body: body)
                 }
             }
             guard let more = receive() else { return nil }
@@ -154,6 +186,13 @@ final class PluginConnection: @unchecked Sendable {
     func answer(_ body: String, status: String = "200 OK") {
         request()
         send("HTTP/1.1 \(status)\r\nContent-Length: \(body.utf8.count)\r\n\r\n\(body)")
+    }
+
+    func hangUp() { shutdown(descriptor, CInt(SHUT_RDWR)) }
+
+    var isOpen: Bool {
+        var request = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+        return poll(&request, 1, 0) == 0
     }
 
     /// Waits until the client has closed the connection.
