@@ -23,6 +23,11 @@ import Testing
                 StringPattern(pathPrefix: "///a/./b/c/../foo/"), ["/a/b/foo", "/a/b/foo/bar", "/a//b/c/d/../../foo/./bar"],
                 ["/a/b/foobar", "/a/b/fo"]
             ),
+            // Names that begin with a dot, and that have dots in them.
+            (
+                StringPattern(pathPrefix: "/a/.b"), ["/a/.b", "/a/.b/c", "/a/.b/..c/.."], ["/a/b", "/a/.bc", "/a/..b", "/a/.", "/a/.b/.."]
+            ),
+            (StringPattern(pathPrefix: "/a/b.c/..."), ["/a/b.c/...", "/a/b.c/.../d"], ["/a/b.c", "/a/b.c/....", "/a/b.c/../..."]),
             (StringPattern(pathPrefix: "/"), ["/", "/a", "/..", "//"], ["", "a", "."]),
             (StringPattern(pathPrefix: "/.."), ["/", "/a"], ["a", "../a"]),
             (StringPattern(pathPrefix: "a/b"), ["a/b", "./a/b/c", "a/b/."], ["/a/b", "a", "a/bc", "../a/b"]),

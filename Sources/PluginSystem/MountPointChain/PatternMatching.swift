@@ -13,8 +13,8 @@ extension StringPattern {
         if !suffix.isEmpty && bytes.reversed().starts(with: suffix.utf8.reversed()) == not { return false }
         if !exactly.isEmpty && bytes.elementsEqual(exactly.utf8) == not { return false }
         if !contains.isEmpty && Self.contains(bytes, contains.utf8) == not { return false }
-        if !pathPrefix.isEmpty && LexicalPath(pathPrefix).isSameOrAbove(LexicalPath(text)) == not { return false }
-        if !pathContains.isEmpty && LexicalPath(text).isSameOrAbove(LexicalPath(pathContains)) == not { return false }
+        if !pathPrefix.isEmpty && LexicalPath.isSameOrAbove(pathPrefix, text) == not { return false }
+        if !pathContains.isEmpty && LexicalPath.isSameOrAbove(text, pathContains) == not { return false }
         return true
     }
 
