@@ -82,6 +82,21 @@ import Testing
         }
     }
 
+    @Test(arguments: MountMethod.allCases) func everyWayToMountReachesTheCatalogue(method: MountMethod) async throws {
+        try await withHosts { a, b, _ in
+            var fixture = a.fixture
+            fixture.settings.mountMethod = method
+            let volumes = try fixture.start()
+            try await volumes.nfsd.create("web", options: ["onremove": "delete"])
+            b.read()
+            #expect(b.names == ["web"])
+            #expect(volumes.readCatalogue())
+            try await volumes.nfsd.remove("web")
+            #expect(try MountTable().mounts(below: fixture.folder.string).isEmpty)
+            #expect(fixture.names("run/staging").isEmpty)
+        }
+    }
+
     @Test func aHostThatHasNotLookedYetTakesTheVolumeWhenItCreatesIt() async throws {
         try await withHosts { a, b, _ in
             try await a.driver.create("web", options: ["mode": "0700", "onremove": "archive"])
