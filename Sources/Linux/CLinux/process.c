@@ -108,6 +108,13 @@ int CLinux_make_raw(int terminal, void *saved) {
   return tcsetattr(terminal, TCSANOW, &attributes);
 }
 
+int CLinux_clear_newline_mapping(int terminal) {
+  struct termios attributes;
+  if (tcgetattr(terminal, &attributes) < 0) return -1;
+  attributes.c_oflag &= ~(tcflag_t)ONLCR;
+  return tcsetattr(terminal, TCSANOW, &attributes);
+}
+
 int CLinux_restore_terminal(int terminal, const void *saved) {
   struct termios attributes;
   memcpy(&attributes, saved, sizeof attributes);

@@ -69,6 +69,8 @@ public final class Terminal {
     /// Puts the caller's terminal, if it is one, into raw mode.
     public init(of socket: TerminalSocket) throws(SystemError) {
         other = try socket.receive()
+        // Runtimes leave the carriage returns to the outer terminal, which maps newlines still.
+        _ = CLinux_clear_newline_mapping(other)
         isTerminal = isatty(0) == 1 && CLinux_make_raw(0, &saved) == 0
         resize()
     }

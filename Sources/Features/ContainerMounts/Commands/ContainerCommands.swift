@@ -17,8 +17,9 @@ struct ContainerCommands {
 
     /// The supervisor goes out of the container's control groups before anything can be counted or killed there.
     func start(_ id: String) throws(RuntimeError) -> Int32 {
-        if let managed = try managed(id) { managed.releaseGroups(invocation.log) }
-        throw try invocation.handOver()
+        guard let managed = try managed(id) else { throw try invocation.handOver() }
+        managed.releaseGroups(invocation.log)
+        throw try invocation.handOver(to: RuntimeBelow(recorded: managed.record.runtime))
     }
 
     // MARK: kill
@@ -26,12 +27,10 @@ struct ContainerCommands {
     /// While the plugins detach, the engine still sees the container's process, and sends it signals. The container has none left that
     /// could take them, and a refusal would have the engine take the container for gone.
     func kill(_ selection: ContainerSelection) throws(RuntimeError) -> Int32 {
-        guard case .id(let id) = selection else { throw try invocation.handOver() }
-        if let managed = try managed(id.text) {
-            managed.releaseGroups(invocation.log)
-            if let process = managed.record.process, !process.isAlive, try managed.folder.attemptLock() == nil { return 0 }
-        }
-        throw try invocation.handOver()
+        guard case .id(let id) = selection, let managed = try managed(id.text) else { throw try invocation.handOver() }
+        managed.releaseGroups(invocation.log)
+        if let process = managed.record.process, !process.isAlive, try managed.folder.attemptLock() == nil { return 0 }
+        throw try invocation.handOver(to: RuntimeBelow(recorded: managed.record.runtime))
     }
 
     // MARK: delete

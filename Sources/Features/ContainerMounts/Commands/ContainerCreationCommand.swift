@@ -33,7 +33,7 @@ struct ContainerCreationCommand {
         try clearLeftovers()
         let file = BundleFile.path(bundle: creation.bundle, named: creation.config)
         guard !settings.plugins.isEmpty, let bytes = try BundleFile.read(file) else { throw try invocation.handOver(to: runtime) }
-        let bundle = try Bundle(file: file, bytes: bytes, id: id, root: invocation.line.root, settings: settings, places: invocation.places)
+        let bundle = try Bundle(file: file, bytes: bytes, id: creation.id, invocation: invocation, settings: settings)
         if bundle.mounts.isEmpty { throw try invocation.handOver(to: runtime) }
 
         let loader = PluginLoader(places: invocation.places, timeout: settings.timeout)

@@ -167,8 +167,11 @@ final class Doctor {
                 say(
                     .failed,
                     "container \(id): undoing its mounts has stopped: \(stopped)\(names.isEmpty ? "" : "; not asked to detach: \(names)")")
-            } else if record.boot == bootIdentity(), record.phase != .ended, record.supervisor?.isAlive == false {
-                say(.warning, "container \(id): its supervisor has been killed; \(names) will be asked to detach when it is deleted")
+            } else if record.phase != .ended, try folder.attemptLock() != nil {
+                let who = record.supervisor == nil ? "its creation" : "its supervisor"
+                say(
+                    .warning,
+                    "container \(id): \(who) has been killed; \(names) will be asked to detach when it is deleted or created again")
             } else if record.process?.isAlive == false && record.phase == .created {
                 say(.warning, "container \(id): has ended, and waits for \(names) to detach")
             }

@@ -96,8 +96,9 @@ struct ContainerEnd {
         return status == 0 ? 129 : status
     }
 
-    /// Who uses a bundle twice finds in it what he has put there. If somebody else has written the file since, it stays.
-    private func restoreConfiguration() {
+    /// Puts config.json back as it was: the runtime below needs it no more, and who uses a bundle twice finds in it what he has put there.
+    /// If somebody else has written the file since, it stays.
+    func restoreConfiguration() {
         guard let written = record.writtenConfiguration, written.count == 2 else { return }
         do throws(RuntimeError) {
             guard let before = try folder.configurationAsItWas(), let now = try? FileIdentity(at: record.configuration),

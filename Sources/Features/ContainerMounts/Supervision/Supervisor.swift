@@ -117,6 +117,8 @@ struct Supervisor {
             let identity = ProcessIdentity(of: process)
                 ?? surroundings.end(of: process).map({ _ in ProcessIdentity(process: process, startTime: 0) })
         else { throw RuntimeError("\(runtime.path) has not said in \(file) which process it has made") }
+        ContainerEnd(folder: folder, record: record, loader: loader, log: log).restoreConfiguration()
+        record.writtenConfiguration = nil
         record.process = identity
         record.phase = .created
         try folder.write(record)

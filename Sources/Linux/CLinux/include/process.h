@@ -35,6 +35,7 @@ int CLinux_take_signal(int descriptor, struct CLinux_signal *signal);
 
 // The terminal.
 int CLinux_make_raw(int terminal, void *saved_attributes);  // cfmakeraw(3) with output processing kept; saves 128 bytes at most
+int CLinux_clear_newline_mapping(int terminal);             // ONLCR of termios(3)
 int CLinux_restore_terminal(int terminal, const void *saved_attributes);
 int CLinux_copy_window_size(int from, int to);               // TIOCGWINSZ, TIOCSWINSZ
 int CLinux_receive_descriptor(int socket);                   // recvmsg(2), SCM_RIGHTS; close-on-exec

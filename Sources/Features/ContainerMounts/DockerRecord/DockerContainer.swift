@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+import DockerPluginAPI
+import OCIRuntime
+
+/// What a config.v2.json says. Docker has written it before it asks for the container, and replaces it by rename.
+struct DockerContainer {
+    struct Mount {
+        let cleanedDestination: String
+        /// `bind`, `volume`, `cluster`, `tmpfs`, `npipe`, `image`, or what comes after them.
+        let type: String
+        /// Empty for a volume of a plugin, and for one that the image asks for.
+        let source: String
+        let isReadOnly: Bool
+        let mode: String
+        let propagation: String
+        let createsSource: Bool
+        let consistency: Consistency
+        let name: String
+        let driver: String
+        /// With which the volume's driver was asked; not yet written when a container starts for the first time.
+        let mountID: String
+        let driverOptions: StringMap
+
+        var isVolume: Bool { type == "volume" || type == "cluster" }
+        /// Those of memory and of images are no directories of the host's. A type of the future is better asked about than not.
+        var isInterposed: Bool { type != "tmpfs" && type != "npipe" && type != "image" }
+    }
+
+    let id: String
+    /// `sha256:` and 64 digits.
+    let image: String
+    /// The digest of the image's manifest, where images lie in containerd's store.
+    let imageManifest: String
+    /// Of the layers' storage, such as `overlay2`.
+    let storageDriver: String
+    let labels: StringMap
+    let mounts: [Mount]
+
+    init(parsing bytes: [UInt8]) throws(RecordError) {
+        let record = try RecordObject(parsing: bytes)
+        id = try record.text("ID")
+        image = try record.text("Image")
+        imageManifest = try record.object("ImageManifest").text("digest")
+        storageDriver = try record.text("Driver")
+        labels = try record.object("Config").map("Labels")
+        var mounts: [Mount] = []
+        for mount in try record.objects("MountPoints") { mounts.append(try Mount(mount)) }
+        self.mounts = mounts
+    }
+}
+
+extension DockerContainer.Mount {
+    fileprivate init(_ record: RecordObject) throws(RecordError) {
+        let destination = try record.text("Destination")
+        if destination.isEmpty { throw RecordError(description: "\(record.path)Destination is missing") }
+        cleanedDestination = LexicalPath.absolute(destination)
+        name = try record.text("Name")
+        driver = try record.text("Driver")
+        let type = try record.text("Type")
+        self.type = type.isEmpty ? (driver.isEmpty ? "bind" : "volume") : type
+        source = try record.text("Source")
+        isReadOnly = try !record.flag("RW")
+        mode = try record.text("Relabel")
+        propagation = try record.text("Propagation")
+        let skipsCreation = try record.flag("SkipMountpointCreation")
+        createsSource = self.type == "bind" && !skipsCreation
+        mountID = try record.text("ID")
+        let specification = try record.object("Spec")
+        consistency = try Self.consistency(specification.text("Consistency"), mode: mode)
+        driverOptions = try specification.object("VolumeOptions").object("DriverConfig").map("Options")
+    }
+
+    /// `--mount` has it in a field of its own, `-v` among the words of the mode.
+    private static func consistency(_ said: String, mode: String) -> Consistency {
+        if !said.isEmpty { return Consistency(rawValue: said) }
+        let known: [Consistency] = [.consistent, .cached, .delegated]
+        for word in mode.split(separator: ",") {
+            if let found = known.first(where: { $0.rawValue == word }) { return found }
+        }
+        return .default
+    }
+}

@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+import JSON
+import LinuxSystem
+import OCIRuntime
+import SystemPackage
+
+/// Where Docker keeps its record of a container: `containers/ID/config.v2.json` in the data root, or in a subfolder of it that has the
+/// name of two numbers where user ids are remapped.
+///
+/// The data root is above the container's root file system, for every storage driver (`overlay2/…/merged`, `rootfs/overlayfs/ID`,
+/// `vfs/dir/…`) and however the daemon was started. Docker itself chooses that path. The sources of the mounts at /etc/hostname and
+/// the like would show it too, but there a user can put a mount of his own, whose source has a record in it that he wrote himself.
+struct DockerRecordFile {
+    /// Bytes; the record of a container has some 4 KB.
+    static let sizeLimit = 16 << 20
+
+    /// The folder that `containers` lies in.
+    let folder: String
+    let container: DockerContainer
+
+    /// - Returns: nil if there is none. Then `looked` has the files that are not there.
+    static func find(
+        _ id: ContainerID, rootPath: String?, dataRoots: [String], looked: inout [String]
+    ) throws(EngineRecordError) -> DockerRecordFile? {
+        var folders: [String] = []
+        if let rootPath, rootPath.utf8.first == UInt8(ascii: "/") { folders = ancestors(of: LexicalPath.absolute(rootPath)) }
+        for root in dataRoots { folders += [root] + remappedFolders(in: root) }
+        for folder in folders {
+            let path = "\(folder == "/" ? "" : folder)/containers/\(id)/config.v2.json"
+            if let record = try read(path, id) { return DockerRecordFile(folder: folder, container: record) }
+            if !looked.contains(path) { looked.append(path) }
+        }
+        return nil
+    }
+
+    private static func read(_ path: String, _ id: ContainerID) throws(EngineRecordError) -> DockerContainer? {
+        guard let content = try readRecord(path, limit: sizeLimit) else { return nil }
+        let container: DockerContainer
+        do throws(RecordError) {
+            container = try DockerContainer(parsing: content)
+        } catch {
+            throw EngineRecordError(path, error)
+        }
+        if container.id != id.text { throw EngineRecordError(path, "it is the record of the container \(JSONValue.string(container.id))") }
+        return container
+    }
+
+    /// Nearest first, without the root file system itself.
+    private static func ancestors(of path: String) -> [String] {
+        var ancestors: [String] = []
+        var current = FilePath(path)
+        while current.removeLastComponent() { ancestors.append(current.string) }
+        return ancestors
+    }
+
+    /// With `--userns-remap`, Docker's files lie in `UID.GID`.
+    private static func remappedFolders(in root: String) -> [String] {
+        guard let names = try? namesInFolder(FilePath(root)) else { return [] }
+        return names.filter { name in
+            let numbers = name.utf8.split(separator: UInt8(ascii: "."), omittingEmptySubsequences: false)
+            return numbers.count == 2
+                && numbers.allSatisfy { !$0.isEmpty && $0.allSatisfy { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) } }
+        }.map { "\(root)/\($0)" }
+    }
+}
+
+/// - Returns: nil if there is no such file.
+func readRecord(_ path: String, limit: Int) throws(EngineRecordError) -> [UInt8]? {
+    do throws(SystemError) {
+        return try readWholeFile(FilePath(path), limit: limit)
+    } catch {
+        if error.errno == .noSuchFileOrDirectory || error.errno == .notDirectory { return nil }
+        if error.errno == .fileTooLarge { throw EngineRecordError(path, "it has more than \(limit) bytes") }
+        throw EngineRecordError(path, error)
+    }
+}

@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+import DockerPluginAPI
+import JSON
+import LinuxSystem
+import SystemPackage
+
+/// What Docker knows of volumes besides the container's record: labels and options, in `volumes/metadata.db`.
+///
+/// A volume that is not in there has none: one of a plugin that was made without Docker, or one of a version of 2015. A database that
+/// is missing or cannot be read is an error, and the container does not start: a plugin may deny by labels, and a volume without its
+/// labels would pass.
+struct DockerVolumes {
+    struct Volume {
+        var labels: StringMap = [:]
+        var options: StringMap = [:]
+    }
+
+    private static let bucket = "volumes"
+    /// Bytes of a local volume's options.
+    private static let optionsLimit = 1 << 20
+
+    private let folder: String
+    private var known: [(name: String, volume: Volume)] = []
+
+    /// Reads all of them at once, so that they are as one moment had them.
+    ///
+    /// - Parameter folder: Docker's data root.
+    init(_ mounts: [DockerContainer.Mount], folder: String) throws(EngineRecordError) {
+        self.folder = folder
+        var volumes: [(name: String, driver: String)] = []
+        for mount in mounts where mount.isVolume && !volumes.contains(where: { $0.name.utf8.elementsEqual(mount.name.utf8) }) {
+            volumes.append((mount.name, mount.driver))
+        }
+        if volumes.isEmpty { return }
+        let path = "\(folder)/volumes/metadata.db"
+        let values: [[UInt8]?]
+        do throws(BoltError) {
+            values = try BoltDatabase.values(of: volumes.map(\.name), inBucket: Self.bucket, of: FilePath(path))
+        } catch {
+            throw EngineRecordError(path, error, hint: "Docker keeps the labels of volumes there, and makes the file when it starts")
+        }
+        for (volume, value) in zip(volumes, values) {
+            if let value {
+                known.append((volume.name, try Self.volume(value, volume.name, path)))
+            } else if volume.driver == "local" {
+                known.append((volume.name, Volume(options: try localOptions(volume.name))))
+            }
+        }
+    }
+
+    func volume(_ name: String) -> Volume {
+        known.first { $0.name.utf8.elementsEqual(name.utf8) }?.volume ?? Volume()
+    }
+
+    private static func volume(_ value: [UInt8], _ name: String, _ path: String) throws(EngineRecordError) -> Volume {
+        do throws(RecordError) {
+            let record = try RecordObject(parsing: value)
+            return Volume(labels: try record.map("Labels"), options: try record.map("Options"))
+        } catch {
+            throw EngineRecordError(path, "what it says of the volume \(JSONValue.string(name)): \(error)")
+        }
+    }
+
+    /// A local volume's options by themselves: `volumes/NAME/opts.json`, which is not there for a volume without any.
+    private func localOptions(_ name: String) throws(EngineRecordError) -> StringMap {
+        guard isComponent(name) else { return [:] }
+        let path = "\(folder)/volumes/\(name)/opts.json"
+        guard let content = try readRecord(path, limit: Self.optionsLimit) else { return [:] }
+        do throws(RecordError) {
+            let record = try RecordObject(parsing: content)
+            var options = StringMap()
+            for (key, option) in [("MountType", "type"), ("MountOpts", "o"), ("MountDevice", "device")] {
+                let value = try record.text(key)
+                if !value.isEmpty { options[option] = value }
+            }
+            return options
+        } catch {
+            throw EngineRecordError(path, error)
+        }
+    }
+}

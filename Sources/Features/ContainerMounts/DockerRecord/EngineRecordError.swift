@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+/// Why it cannot be told what the engine knows of a container's mounts; one line. The container must not start then, for a mount could
+/// pass by the plugins that would have denied it.
+public struct EngineRecordError: Error, Sendable, Equatable, CustomStringConvertible {
+    public let description: String
+
+    init(_ description: String) { self.description = description }
+
+    /// A file that is there and cannot be used.
+    init(_ path: String, _ reason: some CustomStringConvertible, hint: String? = nil) {
+        description = "cannot use \(path): \(reason)" + (hint.map { "; \($0)" } ?? "")
+    }
+}
