@@ -22,14 +22,14 @@ final class SocketPlugin: ChainedPlugin {
     func attach(_ request: MountPointAttachRequest, committing record: PreparedRecord) throws(PluginFailure) -> [Attachment] {
         let body = try call(.attach, record, request.write)
         let response = try decode(.attach) { () throws(ResponseError) in try MountPointAttachResponse(body.span) }
-        guard response.success else { throw PluginFailure(.refused, response.err.isEmpty ? "it said no, and not why" : response.err) }
+        guard response.success else { throw PluginFailure(.refused, response.err) }
         return response.attachments
     }
 
     func mounted(_ request: MountPointMountedRequest) throws(PluginFailure) {
         let body = try call(.mounted, nil, request.write)
         let response = try decode(.mounted) { () throws(ResponseError) in try MountPointMountedResponse(body.span) }
-        guard response.success else { throw PluginFailure(.refused, response.err.isEmpty ? "it said no, and not why" : response.err) }
+        guard response.success else { throw PluginFailure(.refused, response.err) }
     }
 
     func detach(_ container: String, committing record: PreparedRecord?) throws(PluginFailure) -> MountPointDetachResponse {
