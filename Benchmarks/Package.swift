@@ -7,16 +7,23 @@ import PackageDescription
 // with a client that has it too.
 let package = Package(
     name: "benchmarks",
-    products: [.executable(name: "bench", targets: ["bench"])],
+    products: [
+        .executable(name: "bench", targets: ["bench"]),
+        .executable(name: "runtime", targets: ["runtime"]),
+    ],
     targets: [
-        .executableTarget(
-            name: "bench",
-            swiftSettings: [
-                .treatAllWarnings(as: .error),
-                .enableUpcomingFeature("ExistentialAny"),
-                .enableUpcomingFeature("MemberImportVisibility"),
-            ]
-        )
+        // What both programs need: processes, isolation, statistics and the table.
+        .target(name: "Measuring"),
+        .executableTarget(name: "bench", dependencies: ["Measuring"]),
+        .executableTarget(name: "runtime", dependencies: ["Measuring"]),
     ],
     swiftLanguageModes: [.v6]
 )
+
+for target in package.targets {
+    target.swiftSettings = [
+        .treatAllWarnings(as: .error),
+        .enableUpcomingFeature("ExistentialAny"),
+        .enableUpcomingFeature("MemberImportVisibility"),
+    ]
+}

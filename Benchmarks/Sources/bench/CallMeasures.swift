@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 
+import Measuring
+
 /// The measures against the C peer: starting, and the calls that are answered from memory.
 struct CallMeasures {
     let settings: Settings

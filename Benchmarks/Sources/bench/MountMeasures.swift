@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 
 import Glibc
+import Measuring
 
 /// The measures of mounting through the socket, against the bare kernel calls and against mount.nfs.
 struct MountMeasures {

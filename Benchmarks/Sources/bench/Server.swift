@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 
 import Glibc
+import Measuring
 
 /// One of the two programs that answer the VolumeDriver calls, with folders of its own.
 struct Server {

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 
+import Measuring
+
 /// What the command line says.
 struct Settings {
     static let usage = """

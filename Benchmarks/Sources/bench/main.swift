@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 
 import Glibc
+import Measuring
 
 do {
     let settings = try Settings(Array(CommandLine.arguments.dropFirst()))

@@ -4,22 +4,22 @@ import Glibc
 
 /// Runs this program again with its own mounts and its own processes: whatever goes wrong, all that it mounted and started is
 /// gone with it.
-enum Isolation {
+package enum Isolation {
     private static let mark = "BENCH_FOLDER"
 
     /// The folder to work in, if this is the inner program.
-    static var folder: String? { getpid() == 1 ? Process.environment[mark] : nil }
+    package static var folder: String? { getpid() == 1 ? Process.environment[mark] : nil }
 
     /// Runs the inner program and takes its folder away afterwards.
     ///
     /// - Returns: the inner program's exit status.
-    static func run(_ arguments: [String]) throws -> CInt {
+    package static func run(_ arguments: [String]) throws -> CInt {
         if geteuid() != 0 { throw BenchmarkError("mounting needs root; run: sudo make bench") }
         // Not in /tmp, which may be in memory: what the daemon keeps is on a disk in real life.
         var template = Array("/var/tmp/docker-nfsd-bench.XXXXXX\0".utf8CString)
         guard let made = mkdtemp(&template) else { throw BenchmarkError("mkdtemp: \(String(cString: strerror(errno)))") }
         let folder = String(cString: made)
-        defer { _ = try? bench.run("rm", ["-rf", "--one-file-system", folder]) }
+        defer { _ = try? Measuring.run("rm", ["-rf", "--one-file-system", folder]) }
         var signals = sigset_t()
         sigemptyset(&signals)
         for signal in [SIGINT, SIGTERM, SIGHUP, SIGCHLD] { sigaddset(&signals, signal) }
@@ -42,7 +42,7 @@ enum Isolation {
         }
     }
 
-    private static func ownProgram() throws -> String {
+    package static func ownProgram() throws -> String {
         var path = [UInt8](repeating: 0, count: Int(PATH_MAX))
         let count = path.withUnsafeMutableBytes { readlink("/proc/self/exe", $0.baseAddress!, $0.count) }
         if count < 0 { throw BenchmarkError("readlink /proc/self/exe: \(String(cString: strerror(errno)))") }

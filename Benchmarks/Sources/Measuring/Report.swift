@@ -3,10 +3,10 @@
 import Glibc
 
 /// What a figure counts.
-enum Unit {
+package enum Unit {
     case nanoseconds, bytes, count
 
-    func text(_ value: Double) -> String {
+    package func text(_ value: Double) -> String {
         switch self {
         case .count: fixed(value, 0)
         case .bytes where value.magnitude < 1e6: fixed(value / 1e3, 0) + " kB"
@@ -18,7 +18,7 @@ enum Unit {
 }
 
 /// A number with that many decimals.
-func fixed(_ value: Double, _ decimals: Int) -> String {
+package func fixed(_ value: Double, _ decimals: Int) -> String {
     if !value.isFinite { return "-" }
     var scale = 1.0
     for _ in 0..<decimals { scale *= 10 }
@@ -30,7 +30,7 @@ func fixed(_ value: Double, _ decimals: Int) -> String {
 }
 
 /// What a measure must not exceed.
-enum Limit {
+package enum Limit {
     /// Times the peer's figure.
     case ratio(Double)
     case value(Double)
@@ -39,16 +39,18 @@ enum Limit {
 }
 
 /// The rows, printed as they come and judged at the end.
-struct Report {
-    private(set) var missed: [String] = []
+package struct Report {
+    package private(set) var missed: [String] = []
     private static let widths = [50, 12, 12, 8, 12, 4]
 
-    init(_ title: String, against peer: String) {
+    package init(_ title: String, against peer: String) {
         print("\n\(title)\n")
         line(["", "ours", peer, "ratio", "limit", "ok"])
     }
 
-    mutating func add(_ measure: String, _ unit: Unit, ours: Double, peer: Double? = nil, ratio: Double? = nil, limit: Limit = .none) {
+    package mutating func add(
+        _ measure: String, _ unit: Unit, ours: Double, peer: Double? = nil, ratio: Double? = nil, limit: Limit = .none
+    ) {
         let ratio = ratio ?? peer.map { ours / $0 }
         var holds: Bool?
         var limitText = ""
@@ -69,7 +71,7 @@ struct Report {
         ])
     }
 
-    mutating func add(_ measure: String, _ unit: Unit, _ pairs: Pairs, limit: Limit = .none) {
+    package mutating func add(_ measure: String, _ unit: Unit, _ pairs: Pairs, limit: Limit = .none) {
         add(measure, unit, ours: pairs.ourMedian, peer: pairs.theirMedian, ratio: pairs.ratio, limit: limit)
     }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 
-func median(_ values: [Double]) -> Double {
+package func median(_ values: [Double]) -> Double {
     let sorted = values.sorted()
     let middle = sorted.count / 2
     if sorted.isEmpty { return .nan }
@@ -8,25 +8,27 @@ func median(_ values: [Double]) -> Double {
 }
 
 /// What two sides took in the same rounds.
-struct Pairs {
-    private(set) var ours: [Double] = []
-    private(set) var theirs: [Double] = []
+package struct Pairs {
+    package private(set) var ours: [Double] = []
+    package private(set) var theirs: [Double] = []
 
-    mutating func add(ours: Double, theirs: Double) {
+    package init() {}
+
+    package mutating func add(ours: Double, theirs: Double) {
         self.ours.append(ours)
         self.theirs.append(theirs)
     }
 
-    var ourMedian: Double { median(ours) }
-    var theirMedian: Double { median(theirs) }
+    package var ourMedian: Double { median(ours) }
+    package var theirMedian: Double { median(theirs) }
     /// The median of each round's own ratio: what slows the machine for a while slows both sides of a round.
-    var ratio: Double { median(zip(ours, theirs).map { $0 / $1 }) }
+    package var ratio: Double { median(zip(ours, theirs).map { $0 / $1 }) }
     /// The median of each round's own difference.
-    var difference: Double { median(zip(ours, theirs).map { $0 - $1 }) }
+    package var difference: Double { median(zip(ours, theirs).map { $0 - $1 }) }
 }
 
 /// Measures two sides in turn; which one is first changes from round to round.
-func alternate(rounds: Int, ours: () throws -> Double, theirs: () throws -> Double) rethrows -> Pairs {
+package func alternate(rounds: Int, ours: () throws -> Double, theirs: () throws -> Double) rethrows -> Pairs {
     var pairs = Pairs()
     for round in 0..<rounds {
         if round % 2 == 0 {

@@ -3,20 +3,22 @@
 import Glibc
 
 /// Why the benchmarks cannot go on.
-struct BenchmarkError: Error, CustomStringConvertible {
-    var description: String
-    init(_ description: String) { self.description = description }
+package struct BenchmarkError: Error, CustomStringConvertible {
+    package var description: String
+    package init(_ description: String) { self.description = description }
 }
 
 /// A program that this one has started.
-struct Process {
-    let id: pid_t
-    let program: String
+package struct Process {
+    package let id: pid_t
+    package let program: String
 
     /// - Parameters:
     ///   - environment: added to this program's own.
     ///   - output: where its standard output and errors go; nil leaves them where this program's go.
-    init(_ program: String, _ arguments: [String], environment: [String: String] = [:], output: CInt? = nil, errors: CInt? = nil) throws {
+    package init(_ program: String, _ arguments: [String], environment: [String: String] = [:], output: CInt? = nil, errors: CInt? = nil)
+        throws
+    {
         var actions = posix_spawn_file_actions_t()
         posix_spawn_file_actions_init(&actions)
         defer { posix_spawn_file_actions_destroy(&actions) }
@@ -40,7 +42,7 @@ struct Process {
         self.program = program
     }
 
-    static var environment: [String: String] {
+    package static var environment: [String: String] {
         var result: [String: String] = [:]
         var entry = environ
         while let word = entry.pointee {
@@ -53,19 +55,19 @@ struct Process {
 
     /// - Returns: the exit status, or 128 and the number of the signal that ended it.
     @discardableResult
-    func wait() -> CInt {
+    package func wait() -> CInt {
         var status: CInt = 0
         while waitpid(id, &status, 0) < 0 && errno == EINTR {}
         return Self.exitStatus(status)
     }
 
-    static func exitStatus(_ status: CInt) -> CInt {
+    package static func exitStatus(_ status: CInt) -> CInt {
         let signal = status & 0x7f
         return signal == 0 ? (status >> 8) & 0xff : 128 + signal
     }
 
     /// Asks it to end; kills it when it has not within ten seconds.
-    func stop() throws {
+    package func stop() throws {
         kill(id, SIGTERM)
         var status: CInt = 0
         for _ in 0..<1000 {
@@ -78,7 +80,7 @@ struct Process {
     }
 
     /// What it has used of the processors so far, its ended threads included.
-    var processorNanoseconds: Double {
+    package var processorNanoseconds: Double {
         get throws {
             var clock = clockid_t()
             var time = timespec()
@@ -89,15 +91,18 @@ struct Process {
         }
     }
 
-    /// What it holds in memory. Not VmRSS of its status: that is counted per processor and can be hundreds of KB off.
-    var residentBytes: Double {
-        get throws {
-            for line in try readFile("/proc/\(id)/smaps_rollup").split(separator: "\n") where line.hasPrefix("Rss:") {
-                if let count = line.split(separator: " ").dropFirst().first.flatMap({ Double($0) }) { return count * 1024 }
-            }
-            throw BenchmarkError("\(program) has ended")
-        }
+    /// What it holds in memory.
+    package var residentBytes: Double { get throws { try memory("Rss", of: id) } }
+}
+
+/// What a process holds in memory, in bytes. Not VmRSS of its status: that is counted per processor and can be hundreds of KB off.
+///
+/// - Parameter kind: `Rss`, or `Pss`, which counts what is shared by several processes in parts.
+package func memory(_ kind: String, of process: pid_t) throws -> Double {
+    for line in try readFile("/proc/\(process)/smaps_rollup").split(separator: "\n") where line.hasPrefix(kind + ":") {
+        if let count = line.split(separator: " ").dropFirst().first.flatMap({ Double($0) }) { return count * 1024 }
     }
+    throw BenchmarkError("process \(process) has ended")
 }
 
 /// Runs a program to its end.
@@ -105,7 +110,7 @@ struct Process {
 /// - Returns: what it wrote to its standard output.
 /// - Throws: `BenchmarkError` if it fails; it has said why on the standard error that it shares with this program.
 @discardableResult
-func run(_ program: String, _ arguments: [String], environment: [String: String] = [:], errors: CInt? = nil) throws -> String {
+package func run(_ program: String, _ arguments: [String], environment: [String: String] = [:], errors: CInt? = nil) throws -> String {
     var ends: [CInt] = [-1, -1]
     guard pipe(&ends) == 0 else { throw BenchmarkError("pipe: \(String(cString: strerror(errno)))") }
     for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
@@ -121,7 +126,7 @@ func run(_ program: String, _ arguments: [String], environment: [String: String]
     return output
 }
 
-func readFile(_ path: String) throws -> String {
+package func readFile(_ path: String) throws -> String {
     let descriptor = open(path, O_RDONLY | O_CLOEXEC)
     if descriptor < 0 { throw BenchmarkError("cannot read \(path): \(String(cString: strerror(errno)))") }
     defer { close(descriptor) }
@@ -139,11 +144,24 @@ private func readAll(_ descriptor: CInt) -> String {
     }
 }
 
-func makeFolder(_ path: String) throws {
+/// Replaces a file's content.
+package func writeFile(_ path: String, _ text: String) throws {
+    let descriptor = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
+    if descriptor < 0 { throw BenchmarkError("cannot write \(path): \(String(cString: strerror(errno)))") }
+    defer { close(descriptor) }
+    var rest = Array(text.utf8)[...]
+    while !rest.isEmpty {
+        let count = rest.withUnsafeBytes { write(descriptor, $0.baseAddress, $0.count) }
+        if count < 0 { throw BenchmarkError("cannot write \(path): \(String(cString: strerror(errno)))") }
+        rest = rest.dropFirst(count)
+    }
+}
+
+package func makeFolder(_ path: String) throws {
     if mkdir(path, 0o755) < 0 && errno != EEXIST { throw BenchmarkError("mkdir \(path): \(String(cString: strerror(errno)))") }
 }
 
-func monotonicNanoseconds() -> Double {
+package func monotonicNanoseconds() -> Double {
     var time = timespec()
     clock_gettime(CLOCK_MONOTONIC, &time)
     return Double(time.tv_sec) * 1e9 + Double(time.tv_nsec)

@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+import Measuring
+
+/// What the command line says.
+struct RuntimeSettings {
+    static let usage = """
+        usage: runtime --runtime PROGRAM --pause PROGRAM [OPTION]...
+          --runtime PROGRAM     mountpoint-runc
+          --pause PROGRAM       what containers run: a static program that waits until it is killed
+          --below PROGRAM       the runtime that is measured against and that does the work (default: runc)
+          --rounds N            rounds, of some 0.4 s each (default 101)
+          --report-only         succeed whatever the figures are
+        """
+
+    var runtime = ""
+    var pause = ""
+    var below = "runc"
+    var rounds = 101
+    var reportOnly = false
+
+    init(_ arguments: [String]) throws {
+        var words = arguments[...]
+        while let option = words.popFirst() {
+            if option == "--report-only" {
+                reportOnly = true
+                continue
+            }
+            guard let value = words.popFirst() else { throw BenchmarkError("\(option) needs a value\n\(Self.usage)") }
+            switch option {
+            case "--runtime": runtime = value
+            case "--pause": pause = value
+            case "--below": below = value
+            case "--rounds":
+                guard let number = Int(value), number > 0 else { throw BenchmarkError("--rounds needs a number above 0") }
+                rounds = number
+            default: throw BenchmarkError("no option \(option)\n\(Self.usage)")
+            }
+        }
+        for (option, program) in [("--runtime", runtime), ("--pause", pause)] where program.isEmpty {
+            throw BenchmarkError("\(option) is missing\n\(Self.usage)")
+        }
+    }
+}
