@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdint.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/ioctl.h>
@@ -13,48 +14,44 @@
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <termios.h>
 #include <unistd.h>
 
 int CLinux_fork(void) { return fork(); }
 
 int CLinux_spawn(const char *path, char *const *arguments, int signal_at_parents_end, int null_input, int null_output) {
-  int reports[2];
-  if (pipe2(reports, O_CLOEXEC) < 0) return -1;
-  pid_t parent = getpid();
-  pid_t child = fork();
-  if (child != 0) {
-    int failure = errno;
-    close(reports[1]);
-    // The pipe closes by itself when the program starts; otherwise it says why it did not.
-    if (child > 0) {
-      failure = 0;
-      ssize_t n;
-      while ((n = read(reports[0], &failure, sizeof failure)) < 0 && errno == EINTR) {}
-      if (n != sizeof failure) failure = 0;
-    }
-    close(reports[0]);
-    if (failure == 0) return child;
-    errno = failure;
-    return -1;
-  }
-  for (int number = 1; number < NSIG; number++) signal(number, SIG_DFL);
-  sigset_t none;
+  // The child works in this process's memory until it runs the program: to copy it would take longer than all else here. So no handler
+  // may run in it, and a failure can be told by a variable.
+  volatile int failure = 0;
+  sigset_t all, none, before;
+  sigfillset(&all);
   sigemptyset(&none);
-  sigprocmask(SIG_SETMASK, &none, NULL);
-  int ready = 1;
-  if (signal_at_parents_end != 0) {
-    ready = prctl(PR_SET_PDEATHSIG, signal_at_parents_end) == 0;
-    if (getppid() != parent) _exit(127);
+  sigprocmask(SIG_BLOCK, &all, &before);
+  pid_t parent = getpid();
+  pid_t child = vfork();
+  if (child == 0) {
+    for (int number = 1; number < NSIG; number++) signal(number, SIG_DFL);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+    int ready = 1;
+    if (signal_at_parents_end != 0) {
+      ready = prctl(PR_SET_PDEATHSIG, signal_at_parents_end) == 0;
+      if (getppid() != parent) _exit(127);
+    }
+    if (ready && (null_input || null_output)) {
+      int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+      ready = null >= 0 && (!null_input || dup2(null, 0) >= 0) && (!null_output || (dup2(null, 1) >= 0 && dup2(null, 2) >= 0));
+    }
+    if (ready) execv(path, arguments);
+    failure = errno;
+    _exit(127);
   }
-  if (ready && (null_input || null_output)) {
-    int null = open("/dev/null", O_RDWR | O_CLOEXEC);
-    ready = null >= 0 && (!null_input || dup2(null, 0) >= 0) && (!null_output || (dup2(null, 1) >= 0 && dup2(null, 2) >= 0));
-  }
-  if (ready) execv(path, arguments);
-  int failure = errno;
-  (void)!write(reports[1], &failure, sizeof failure);
-  _exit(127);
+  int reason = child < 0 ? errno : failure;
+  if (child > 0 && failure != 0) waitpid(child, NULL, 0);
+  sigprocmask(SIG_SETMASK, &before, NULL);
+  if (reason == 0) return child;
+  errno = reason;
+  return -1;
 }
 
 int CLinux_setns(int descriptor, int kind) { return setns(descriptor, kind); }
