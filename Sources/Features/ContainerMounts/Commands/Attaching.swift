@@ -45,8 +45,10 @@ struct Attaching {
         }
         do throws(RuntimeError) {
             let changed = changedSources(attached)
-            if !changed.isEmpty { record.writtenConfiguration = try change(changed, folder) }
-            try folder.write(record)
+            if !changed.isEmpty {
+                record.writtenConfiguration = try change(changed, folder)
+                try folder.write(record)
+            }
         } catch {
             _ = ContainerEnd(folder: folder, record: record, loader: loader, log: invocation.log).tearDown(after: 1)
             try? folder.remove()

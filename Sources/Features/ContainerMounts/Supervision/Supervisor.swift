@@ -43,8 +43,8 @@ struct Supervisor {
         /// Children that have ended and that nobody has asked for yet.
         private var ended: [(process: Int32, end: ProcessEnd)] = []
 
-        init() throws(SystemError) {
-            signals = try SignalQueue()
+        init(_ signals: SignalQueue) throws(SystemError) {
+            self.signals = signals
             network = try NetworkNamespace(of: nil)
             groups = try ControlGroups(of: nil)
             table = try MountTable()
@@ -72,8 +72,10 @@ struct Supervisor {
     mutating func run(_ report: Report) -> Int32 {
         let status: Int32
         do throws(RuntimeError) {
-            let surroundings = try detach()
-            if let failed = try create(surroundings, report) {
+            let signals = try detach()
+            let child = try runtime.start(arguments)
+            let surroundings = try look(signals, whileRunning: child)
+            if let failed = try create(child, surroundings, report) {
                 status = failed
             } else {
                 let doorbell = try settle(surroundings, report)
@@ -90,15 +92,15 @@ struct Supervisor {
         return status
     }
 
-    private mutating func detach() throws(RuntimeError) -> Surroundings {
+    private mutating func detach() throws(RuntimeError) -> SignalQueue {
         setsid()
         do throws(SystemError) {
             try ChildProcess.becomeSubreaper()
-            let surroundings = try Surroundings()
+            let signals = try SignalQueue()
             record.supervisor = ProcessIdentity(of: getpid())
             record.phase = .creating
             try folder.write(record, or: "supervise the container")
-            return surroundings
+            return signals
         } catch {
             throw RuntimeError("cannot supervise the container: \(error)")
         }
@@ -106,9 +108,19 @@ struct Supervisor {
 
     // MARK: Creating
 
+    /// Looks where this process is while the runtime works: nobody has to wait for it then.
+    private func look(_ signals: SignalQueue, whileRunning child: Int32) throws(RuntimeError) -> Surroundings {
+        do throws(SystemError) {
+            return try Surroundings(signals)
+        } catch {
+            kill(child, SIGKILL)
+            _ = try? ChildProcess.wait(for: child)
+            throw RuntimeError("cannot supervise the container: \(error)")
+        }
+    }
+
     /// - Returns: the runtime's exit status if it has failed, and said why itself.
-    private mutating func create(_ surroundings: Surroundings, _ report: Report) throws(RuntimeError) -> Int32? {
-        let child = try runtime.start(arguments)
+    private mutating func create(_ child: Int32, _ surroundings: Surroundings, _ report: Report) throws(RuntimeError) -> Int32? {
         let end = waitForRuntime(child, surroundings, report)
         guard end == .exited(0) else { return end.exitStatus == 0 ? 1 : end.exitStatus }
         let file = Self.pidFile(in: folder)
