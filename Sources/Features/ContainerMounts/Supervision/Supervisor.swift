@@ -214,6 +214,7 @@ struct Supervisor {
 
     /// - Returns: how the container's process ended.
     private func watch(_ surroundings: Surroundings, _ doorbell: DoorbellSocket) -> ProcessEnd {
+        ChildProcess.releaseMemory()
         let leaveAt = isRestore ? Deadline(after: Self.graceOfRestored) : nil
         while true {
             if let end = surroundings.end(of: record.process?.process ?? 0) { return end }

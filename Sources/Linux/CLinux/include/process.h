@@ -10,6 +10,10 @@
 // fork(2). Only for a process with a single thread: the child may then go on in Swift.
 int CLinux_fork(void);
 
+// Gives back to the kernel what a process that only waits does not need: free memory, and the pages of the program's own code and
+// constants, which come back from its file when they are used. malloc_trim(3), madvise(2).
+void CLinux_release_memory(void);
+
 // A child that runs a program. signal_at_parents_end: prctl(PR_SET_PDEATHSIG), 0 for none. Every signal is unblocked and has its
 // default action in it, as a program expects that was started by a shell. null_input and null_output put /dev/null there.
 int CLinux_spawn(const char *path, char *const *arguments, int signal_at_parents_end, int null_input, int null_output);

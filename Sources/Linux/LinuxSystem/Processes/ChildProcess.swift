@@ -103,6 +103,9 @@ public enum ChildProcess {
         try systemCall("prctl", on: "PR_SET_CHILD_SUBREAPER") { CLinux_set_child_subreaper() }
     }
 
+    /// Gives back memory that a process which only waits from now on does not need. It comes back by itself where it is used.
+    public static func releaseMemory() { CLinux_release_memory() }
+
     /// Closes every descriptor but these, and puts `/dev/null` in the place of standard input, output and error.
     public static func releaseDescriptors(except kept: [FileDescriptor]) throws(SystemError) {
         let null = try systemCall("open", on: "/dev/null") { open("/dev/null", O_RDWR | O_CLOEXEC) }
