@@ -52,6 +52,7 @@ import Testing
         let inodes = ListeningSockets.inodes(of: try #require(InternetAddress(target)), port: listener.port)
         #expect(inodes == (isFound ? [listener.inode] : []))
         #expect(listener.inode != 0)
+        #expect(ListeningSockets.receiver(of: try #require(InternetAddress(target)), port: listener.port) == inodes.first)
     }
 
     @Test func theMoreExactOneComesFirst() throws {
@@ -59,6 +60,8 @@ import Testing
         let wildcard = try Listener("0.0.0.0", port: exact.port, sharesPort: true)
         #expect(ListeningSockets.inodes(of: try #require(InternetAddress("127.0.0.1")), port: exact.port) == [exact.inode])
         #expect(ListeningSockets.inodes(of: try #require(InternetAddress("127.0.0.2")), port: exact.port) == [wildcard.inode])
+        #expect(ListeningSockets.receiver(of: try #require(InternetAddress("127.0.0.1")), port: exact.port) == exact.inode)
+        #expect(ListeningSockets.receiver(of: try #require(InternetAddress("127.0.0.2")), port: exact.port) == wildcard.inode)
     }
 
     @Test func severalThatShareAPort() throws {
