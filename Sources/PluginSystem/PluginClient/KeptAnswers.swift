@@ -42,7 +42,7 @@ public struct KeptAnswers: Sendable {
             let value = try read(answer.body)
             // If the socket's owner is not who answers, that one may be restarted without a sign of it.
             let isOwn = run.listener == nil || run.listener == answer.sender
-            if lock != nil && isOwn && RunIdentity(of: endpoint) == run { keep(answer.body, endpoint, run) }
+            if lock != nil && isOwn && RunIdentity(of: endpoint, known: run.text) == run { keep(answer.body, endpoint, run) }
             return value
         }
     }

@@ -37,11 +37,15 @@ public struct RunIdentity: Sendable, Equatable {
             listener = process
         case .tcp(let host, let port):
             guard let addresses = try? HostNames().addresses(of: host), addresses.allSatisfy(\.isLoopback),
-                let inodes = addresses.lazy.map({ ListeningSockets.inodes(of: $0, port: port) }).first(where: { !$0.isEmpty }),
-                inodes.count == 1
+                let (address, inode) = Self.receiver(of: addresses, port)
             else { return nil }
-            text = "boot \(boot) listening socket \(inodes[0])"
-            if text != known && ListeningSockets.isHeld(inodes[0], by: 1) != false { return nil }
+            text = "boot \(boot) listening socket \(inode)"
+            if text != known {
+                // It must be the only one, and not held by systemd for whichever process it starts.
+                guard ListeningSockets.isHeld(inode, by: 1) == false, ListeningSockets.inodes(of: address, port: port) == [inode] else {
+                    return nil
+                }
+            }
             listener = nil
         }
     }
@@ -49,6 +53,17 @@ public struct RunIdentity: Sendable, Equatable {
     private static func word(in path: FilePath) -> String? {
         guard let bytes = try? readWholeFile(path, limit: 4 << 10), !bytes.isEmpty else { return nil }
         return String(decoding: bytes.prefix { $0 > UInt8(ascii: " ") }, as: UTF8.self)
+    }
+
+    /// The first address at which somebody listens, as a connection would be tried.
+    private static func receiver(of addresses: [InternetAddress], _ port: UInt16) -> (InternetAddress, UInt64)? {
+        for address in addresses {
+            if let inode = ListeningSockets.receiver(of: address, port: port) { return (address, inode) }
+        }
+        for address in addresses {
+            if let inode = ListeningSockets.inodes(of: address, port: port).first { return (address, inode) }
+        }
+        return nil
     }
 
     private static func file(_ path: String) -> String? {
