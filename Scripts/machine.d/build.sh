@@ -4,7 +4,7 @@
 # shellcheck shell=bash
 
 image_suite=trixie
-image_packages=systemd,systemd-sysv,dbus,kmod,iproute2,nfs-kernel-server,docker.io,docker-cli,iptables,procps,socat,make,libstdc++6
+image_packages=systemd,systemd-sysv,dbus,kmod,iproute2,nfs-kernel-server,docker.io,docker-cli,iptables,procps,socat,make,libstdc++6,python3
 image_kernel=linux-image-cloud-amd64
 # Sparse: only what is written takes room in the cache.
 image_size=6G

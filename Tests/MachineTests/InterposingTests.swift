@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+import Foundation
+import TestSupport
+import Testing
+
+extension MachineTests {
+    /// mountpoint-runc below a Docker Engine 26 with systemd's control groups of version 2.
+    @Suite(.machine("interposing")) struct Interposing {
+        @Test("the README's example, followed by hand, does what it says")
+        func example() async throws {
+            let readme = try Readme()
+            try await Guest.expect(
+                """
+                mkdir -p /etc/docker /root/example; cd /root/example
+                base64 -d > /etc/docker/daemon.json <<< \(try readme.block("/etc/docker/daemon.json"))
+                base64 -d > /etc/docker/mountpoint-runc.json <<< \(try readme.block("/etc/docker/mountpoint-runc.json"))
+                base64 -d > first.py <<< \(try readme.block("first.py"))
+                base64 -d > start.sh <<< \(try readme.block("start")); base64 -d > run.sh <<< \(try readme.block("run"))
+                """)
+            for step in ["start", "run"] {
+                let output = try await Guest.run("cd /root/example; . ./\(step).sh 2>&1; disown -a").output
+                var rest = output[...]
+                for expected in readme.expectations(of: step) {
+                    let found = rest.range(of: expected)
+                    #expect(found != nil, "\(step): no \(expected) in its place in: \(output)")
+                    if let found { rest = rest[found.upperBound...] }
+                }
+                #expect(!output.contains("[failed]"), "\(output)")
+            }
+            let left = try await Guest.expect(
+                """
+                rm /srv/data/done; find /run/mountpoint-runc/containers -type f; pkill -f first.py; rm /run/docker/plugins/first.sock
+                """)
+            #expect(left == "", "\(left)")
+        }
+
+        @Test("with live-restore, a container outlives Docker, and its plugin is told once when it ends")
+        func liveRestore() async throws {
+            let output = try await Guest.expect(
+                """
+                \(Self.settings(#""live-restore": true, "default-runtime": "mountpoint","#))
+                docker run -d --name alive -v /srv/data:/mnt --stop-timeout 1 alpine sleep 1000 >/dev/null; echo "calls $(calls)"
+                systemctl kill -s KILL docker; until systemctl start docker && docker info >/dev/null 2>&1; do sleep 0.5; done
+                docker exec alive ls -d /mnt; echo "calls $(calls)"
+                systemctl restart docker; docker exec alive ls -d /mnt; echo "calls $(calls)"
+                docker stop alive >/dev/null; echo "calls $(calls)"; docker inspect -f '{{.State.ExitCode}}' alive; docker rm alive >/dev/null
+                find /run/mountpoint-runc/containers -type f; pgrep -x mountpoint-runc || echo none
+                """, limit: 300)
+            #expect(output == "calls Attach\n/mnt\ncalls Attach\n/mnt\ncalls Attach\ncalls Attach Detach\n137\nnone\n", "\(output)")
+        }
+
+        @Test("while Docker is away a container ends, and its plugin is told")
+        func endsAlone() async throws {
+            let output = try await Guest.expect(
+                """
+                \(Self.settings(#""live-restore": true, "default-runtime": "mountpoint","#))
+                docker run -d --name alone -v /srv/data:/mnt alpine sh -c 'until [ -e /mnt/go ]; do sleep 0.2; done; exit 5' >/dev/null
+                systemctl stop docker.socket docker; touch /srv/data/go
+                for i in $(seq 150); do [ "$(calls)" = "Attach Detach" ] && break; sleep 0.2; done; echo "calls $(calls)"
+                systemctl start docker; docker wait alone; docker rm alone >/dev/null; rm /srv/data/go; echo "calls $(calls)"
+                find /run/mountpoint-runc/containers -type f
+                """, limit: 300)
+            #expect(output == "calls Attach Detach\n5\ncalls Attach Detach\n", "\(output)")
+        }
+
+        @Test("a Swarm service of one replica goes through the default runtime, and a failed task is replaced")
+        func swarm() async throws {
+            let output = try await Guest.expect(
+                """
+                \(Self.settings(#""default-runtime": "mountpoint","#))
+                docker swarm init --advertise-addr 127.0.0.1 >/dev/null
+                docker service create --quiet --detach --no-resolve-image --name one --replicas 1 --stop-grace-period 1s \\
+                  --mount type=bind,source=/srv/data,target=/mnt alpine sleep 1000 >/dev/null
+                until [ -n "$(docker ps -q)" ]; do sleep 0.5; done; echo "calls $(calls)"
+                docker kill $(docker ps -q) >/dev/null
+                for i in $(seq 300); do [ "$(calls)" = "Attach Detach Attach" ] && break; sleep 0.2; done; echo "calls $(calls)"
+                docker service rm one >/dev/null
+                for i in $(seq 300); do [ "$(calls)" = "Attach Detach Attach Detach" ] && break; sleep 0.2; done; echo "calls $(calls)"
+                until [ -z "$(docker ps -aq)" ]; do sleep 0.5; done
+                docker swarm leave --force >/dev/null; find /run/mountpoint-runc/containers -type f
+                """, limit: 400)
+            #expect(output == "calls Attach\ncalls Attach Detach Attach\ncalls Attach Detach Attach Detach\n", "\(output)")
+        }
+
+        @Test("memory, out-of-memory kills and process ids are those of the container, with version 2 of control groups")
+        func controlGroups() async throws {
+            let output = try await Guest.expect(
+                """
+                \(Self.settings(""))
+                run="docker run --runtime mountpoint -v /srv/data:/mnt"
+                $run --name eater --memory 20m alpine sh -c 'a=x; while :; do a=$a$a; done' >/dev/null 2>&1 || echo "status $?"
+                docker inspect -f '{{.State.OOMKilled}}' eater; docker rm eater >/dev/null
+                $run -d --name counted --memory 64m alpine sleep 1000 >/dev/null
+                docker stats --no-stream --format '{{.MemUsage}} {{.PIDs}}' counted | grep -v '^0B' | sed 's/^[0-9.]*[KM]iB/N/'
+                docker top counted -o comm | tail -n +2
+                nsenter -t $(docker inspect -f '{{.State.Pid}}' counted) -n ip -o link show eth0 | grep -c eth0
+                docker rm -f counted >/dev/null; echo "calls $(calls)"
+                """, limit: 300)
+            #expect(output == "status 137\ntrue\nN / 64MiB 1\nsleep\n1\ncalls Attach Detach Attach Detach\n", "\(output)")
+        }
+
+        /// A plugin that takes part in every mount and writes down its calls, and Docker with these settings besides the runtime.
+        private static func settings(_ more: String) -> String {
+            """
+            pkill -f recorder.py || true; rm -f /run/docker/plugins/recorder.sock /root/calls; mkdir -p /srv/data /run/docker/plugins
+            cat > recorder.py <<'END'
+            import http.server, json, socketserver
+            class Recorder(http.server.BaseHTTPRequestHandler):
+                def do_POST(self):
+                    call = self.path.split(".")[1]
+                    mounts = json.loads(self.rfile.read(int(self.headers["Content-Length"])) or "{}").get("Mounts", [])
+                    if call in ("MountPointAttach", "MountPointDetach"):
+                        open("/root/calls", "a").write(call.removeprefix("MountPoint") + "\\\\n")
+                    answer = {"Success": True, "Implements": ["mountpoint"], "Patterns": [{}], "Attachments": [{"Attach": True}] * len(mounts)}
+                    self.send_response_only(200), self.end_headers(), self.wfile.write(json.dumps(answer).encode())
+            socketserver.UnixStreamServer("/run/docker/plugins/recorder.sock", Recorder).serve_forever()
+            END
+            setsid python3 recorder.py >/dev/null 2>&1 </dev/null &
+            until [ -S /run/docker/plugins/recorder.sock ]; do sleep 0.1; done
+            echo '{ "mount-point-plugins": ["recorder"] }' > /etc/docker/mountpoint-runc.json
+            echo '{ \(more) "runtimes": { "mountpoint": { "path": "/usr/local/sbin/mountpoint-runc" } } }' > /etc/docker/daemon.json
+            systemctl reset-failed docker docker.socket 2>/dev/null || true; systemctl restart docker
+            calls() { echo $(cat /root/calls 2>/dev/null); }
+            """
+        }
+    }
+}
+
+/// The blocks of the README that are marked `<!-- example: NAME -->`.
+private struct Readme {
+    private let lines: [Substring]
+
+    init() throws {
+        lines = try String(contentsOfFile: Repository.root + "/README.md", encoding: .utf8).split(
+            separator: "\n", omittingEmptySubsequences: false)
+    }
+
+    /// A block's content, in base64 so that no shell changes it.
+    func block(_ name: String) throws -> String {
+        let mark = try #require(lines.firstIndex(of: "<!-- example: \(name) -->"), "the README has no example \(name)")
+        let content = lines[(mark + 2)...].prefix { !$0.hasPrefix("```") }
+        return Data((content.joined(separator: "\n") + "\n").utf8).base64EncodedString()
+    }
+
+    /// The `<!-- expect: TEXT -->` lines after a block.
+    func expectations(of name: String) -> [String] {
+        guard let mark = lines.firstIndex(of: "<!-- example: \(name) -->") else { return [] }
+        return lines[(mark + 1)...].prefix { !$0.hasPrefix("<!-- example:") }.compactMap { line in
+            guard line.hasPrefix("<!-- expect: "), line.hasSuffix(" -->") else { return nil }
+            return String(line.dropFirst(13).dropLast(4))
+        }
+    }
+}
