@@ -63,8 +63,15 @@ test: build ## Run all tests: plain, with a real Docker Engine, and in a virtual
 	swift build --build-tests
 	@# The server's time limits are tested by themselves: among hundreds of tests on two cores a second is no measure.
 	$(TEST) --filter PluginServerTests
-	$(TEST) --skip 'PluginServerTests|DockerTests|MachineTests'
+	$(TEST) --skip 'PluginServerTests|DockerTests|MachineTests|SwarmTests'
 	$(TEST) --filter 'DockerTests|MachineTests'
+
+.PHONY: test-swarm
+test-swarm: build ## Run the tests of a Swarm of two virtual machines
+	Scripts/test-needs
+	Scripts/machine build
+	swift build --build-tests
+	DOCKER_NFSD_TEST_SWARM=1 $(TEST) --filter SwarmTests
 
 .PHONY: test-plain
 test-plain: ## Run the tests that need nothing

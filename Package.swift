@@ -136,6 +136,7 @@ let package = Package(
         .testTarget(name: "DockerTests", dependencies: ["DockerSupport", "TestSupport", "JSON"], path: "Tests/DockerTests"),
         .testTarget(name: "RuntimeTests", dependencies: ["DockerSupport", "TestSupport", "JSON"], path: "Tests/RuntimeTests"),
         .testTarget(name: "MachineTests", dependencies: ["TestSupport", "JSON"], path: "Tests/MachineTests"),
+        .testTarget(name: "SwarmTests", dependencies: ["TestSupport"], path: "Tests/SwarmTests"),
     ],
     swiftLanguageModes: [.v6],
     cLanguageStandard: .gnu11

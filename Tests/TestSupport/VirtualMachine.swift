@@ -5,10 +5,27 @@ import Foundation
 /// A throw-away virtual machine with systemd, Docker and a kernel NFS server and client, and docker-nfsd installed in it as
 /// `make install` does. Scripts/machine has how it is made.
 public actor VirtualMachine {
+    /// Where a machine is plugged in, if it is one of two that are joined.
+    public struct Link: Sendable {
+        /// Of both machines; sockets are made beside it.
+        public var path: String
+        /// 1 or 2; the machine's address is 192.168.77.NUMBER.
+        public var number: Int
+
+        public init(path: String, number: Int) {
+            self.path = path
+            self.number = number
+        }
+    }
+
+    private let name: String
+    private let link: Link?
     private let folder: String
     private var isRunning = false
 
-    public init(name: String) {
+    public init(name: String, link: Link? = nil) {
+        self.name = name
+        self.link = link
         folder = NSTemporaryDirectory() + "docker-nfsd-\(name)-\(UUID().uuidString.prefix(8))"
     }
 
@@ -18,7 +35,8 @@ public actor VirtualMachine {
         let stage = folder + "-stage"
         try await expect(command(["make", "-C", Repository.root, "install", "DESTDIR=\(stage)"]), "make install")
         try await expect(
-            command([Repository.root + "/Scripts/machine", "start", folder, "--payload", stage], limit: 400), "Scripts/machine start")
+            command([Repository.root + "/Scripts/machine", "start", folder, "--payload", stage] + place, limit: 400),
+            "Scripts/machine start")
         try? FileManager.default.removeItem(atPath: stage)
         isRunning = true
         try await expect(
@@ -28,6 +46,11 @@ public actor VirtualMachine {
                 systemctl daemon-reload && systemctl enable --now docker-nfsd && systemctl is-active docker-nfsd
                 """),
             "installing docker-nfsd in the machine")
+    }
+
+    private var place: [String] {
+        guard let link else { return [] }
+        return ["--name", name, "--net-socket", link.path, "--net-number", String(link.number)]
     }
 
     /// Runs a bash script in it as root.
