@@ -17,7 +17,10 @@ enum BoltDatabase {
     private static let depthLimit = 24
     /// Bytes of one page with those that it flows over to.
     private static let pageLimit = 16 << 20
-    private static let attempts = 50
+    /// With a pause between them, a quarter of a second: for a volume to be made it takes some milliseconds, and a reading far less.
+    private static let attempts = 500
+    /// Microseconds.
+    private static let pause: useconds_t = 500
 
     /// - Returns: for each key its value, or nil if the bucket (or the key in it) is not there.
     static func values(of keys: [String], inBucket bucket: String, of path: FilePath) throws(BoltError) -> [[UInt8]?] {
@@ -25,11 +28,16 @@ enum BoltDatabase {
         do throws(SystemError) {
             file = try systemCall("open", on: path.string) { open(path.string, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK) }
         } catch {
-            throw .system(error)
+            throw .failedCall(error)
         }
         defer { close(file) }
-        for _ in 0..<attempts {
-            guard let meta = try newestMeta(file, path) else { continue }
+        for attempt in 0..<attempts {
+            if attempt > 0 { usleep(pause) }
+            guard let meta = try newestMeta(file, path) else {
+                // Only one of the two is ever being written.
+                if attempt < 3 { continue }
+                throw .damaged("neither of its first two pages is whole")
+            }
             let result: Result<[[UInt8]?], BoltError>
             do throws(BoltError) {
                 result = .success(try Snapshot(file: file, path: path, meta: meta).values(of: keys, inBucket: bucket))
@@ -39,7 +47,7 @@ enum BoltDatabase {
             // A failure counts only if it is not of a page that was written meanwhile.
             if try newestMeta(file, path) == meta { return try result.get() }
         }
-        throw .damaged("it changes faster than it can be read, or neither of its first two pages is whole")
+        throw .busy
     }
 
     private static func newestMeta(_ file: CInt, _ path: FilePath) throws(BoltError) -> BoltMeta? {
@@ -69,7 +77,7 @@ enum BoltDatabase {
                 done += got
             }
         } catch {
-            throw .system(error)
+            throw .failedCall(error)
         }
         return Array(bytes[..<done])
     }

@@ -4,13 +4,15 @@ import LinuxSystem
 
 /// Why a database cannot be read; one line, without its path.
 enum BoltError: Error, Equatable, CustomStringConvertible {
-    case system(SystemError)
+    case failedCall(SystemError)
     case damaged(String)
+    case busy
 
     var description: String {
         switch self {
-        case .system(let error): error.description
+        case .failedCall(let error): error.description
         case .damaged(let reason): "it is not a bbolt database, or a damaged one: \(reason)"
+        case .busy: "it changes faster than it can be read; try again"
         }
     }
 }
