@@ -23,9 +23,19 @@ struct DockerRecordFile {
     static func find(
         _ id: ContainerID, rootPath: String?, dataRoots: [String], looked: inout [String]
     ) throws(EngineRecordError) -> DockerRecordFile? {
-        var folders: [String] = []
-        if let rootPath, rootPath.utf8.first == UInt8(ascii: "/") { folders = ancestors(of: LexicalPath.absolute(rootPath)) }
-        for root in dataRoots { folders += [root] + remappedFolders(in: root) }
+        if let rootPath, rootPath.utf8.first == UInt8(ascii: "/") {
+            let folders = ancestors(of: LexicalPath.absolute(rootPath))
+            if let found = try find(id, in: folders, looked: &looked) { return found }
+        }
+        for root in dataRoots {
+            if let found = try find(id, in: [root] + remappedFolders(in: root), looked: &looked) { return found }
+        }
+        return nil
+    }
+
+    private static func find(
+        _ id: ContainerID, in folders: [String], looked: inout [String]
+    ) throws(EngineRecordError) -> DockerRecordFile? {
         for folder in folders {
             let path = "\(folder == "/" ? "" : folder)/containers/\(id)/config.v2.json"
             if let record = try read(path, id) { return DockerRecordFile(folder: folder, container: record) }

@@ -73,7 +73,8 @@ extension EngineRecordError {
     fileprivate static func noRecord(_ looked: [String]) -> EngineRecordError {
         EngineRecordError(
             "Docker's record of the container is not found, so nobody can tell which mounts plugins must be asked about; looked for "
-                + looked.joined(separator: ", ") + "; set data-root in /etc/docker/daemon.json to the folder that Docker uses")
+                + looked.joined(separator: ", ")
+                + "; set docker-data-root in /etc/docker/mountpoint-runc.json to the folder that Docker uses")
     }
 }
 
