@@ -12,6 +12,11 @@ import Testing
         #expect(LexicalPath.absolute(path) == cleaned)
     }
 
+    @Test func givesTheNames() {
+        #expect(LexicalPath.components(of: "/a/./b//c/../d/") == ["a", "b", "d"])
+        #expect(LexicalPath.components(of: "/..").isEmpty)
+    }
+
     @Test func tellsPathsApartByTheirBytes() {
         #expect(LexicalPath.areSame("/a", "/a"))
         #expect(!LexicalPath.areSame("/\u{E9}", "/e\u{301}"))
