@@ -160,60 +160,54 @@ import Testing
     @Test func readsOneTransactionWhileOthersAreWritten() async throws {
         try await withScratchFolder { scratch in
             let path = scratch.appending("db")
-            @Sendable func leaf(_ transaction: UInt64) -> [UInt8] {
-                // As many values as make a reader take its time.
-                let values = (0..<100).map { BoltFile.Element.value("k\(100 + $0)", Array(String(transaction).utf8)) }
-                return BoltFile.leaf(values)
-            }
+            // So long that they are written over while they are read.
+            let leaves = (0..<8).map { BoltFile.leaf([.value("k", [UInt8](repeating: $0, count: 1 << 20))]) }
             var file = BoltFile()
             file.put(page: 2, BoltFile.leaf([.bucket("b", root: 4)]))
-            file.put(page: 3, BoltFile.leaf([.bucket("b", root: 5)]))
-            file.put(page: 4, leaf(2))
-            file.put(page: 5, leaf(1))
-            file.put(meta: 0, root: 2, end: 6, transaction: 2)
-            file.put(meta: 1, root: 3, end: 6, transaction: 1)
+            file.put(page: 3, BoltFile.leaf([.bucket("b", root: 304)]))
+            file.put(page: 4, leaves[2])
+            file.put(page: 304, leaves[1])
+            file.put(meta: 0, root: 2, end: 604, transaction: 2)
+            file.put(meta: 1, root: 3, end: 604, transaction: 1)
             try Data(file.bytes).write(to: URL(fileURLWithPath: path.string))
 
-            let writer = try Writer(path.string, leaf: leaf)
-            var seen: Set<String> = []
-            while seen.count < 200 {
-                let found = try BoltDatabase.values(of: ["k100", "k150", "k199"], inBucket: "b", of: path)
-                let values = Set(found.map { $0.map { String(decoding: $0, as: UTF8.self) } })
-                #expect(values.count == 1)
-                seen.formUnion(values.compactMap { $0 })
+            let writer = try Writer(path.string, leaves)
+            defer { writer.stop() }
+            var seen: Set<UInt8> = []
+            for _ in 0..<2000 {
+                let value = try #require(try BoltDatabase.values(of: ["k"], inBucket: "b", of: path)[0])
+                let pieces = Set(stride(from: 0, to: value.count, by: 1 << 12).map { value[$0] })
+                try #require(pieces.count == 1)
+                seen.formUnion(pieces)
             }
-            writer.stop()
+            #expect(seen.count > 1)
         }
     }
 
     private final class Writer: Sendable {
         private let isDone = Atomic(false)
 
-        init(_ path: String, leaf: @escaping @Sendable (UInt64) -> [UInt8]) throws {
+        init(_ path: String, _ leaves: [[UInt8]]) throws {
             let descriptor = open(path, O_WRONLY)
             if descriptor < 0 { throw Trouble("open \(path)") }
-            Thread.detachNewThread { [self] in
+            var pages = leaves
+            for index in pages.indices { BoltFile.set(UInt32((pages[index].count - 1) / 4096), at: 12, in: &pages[index]) }
+            Thread.detachNewThread { [self, pages] in
                 defer { close(descriptor) }
-                for transaction: UInt64 in 3... {
+                for transaction in 3... {
                     if isDone.load(ordering: .relaxed) { return }
-                    Self.write(transaction, to: descriptor, leaf(transaction))
-                    // Two and more within one reading, and then time for a reader, as the real one waits for its disk.
-                    if transaction % 4 == 0 { usleep(500) }
+                    let turn = transaction % 2
+                    let page = pages[transaction % pages.count]
+                    pwrite(descriptor, page, page.count, (4 + turn * 300) * 4096)
+                    let meta = BoltFile.meta(
+                        turn, root: UInt64(2 + turn), end: 604, transaction: UInt64(transaction), pageSize: 4096)
+                    pwrite(descriptor, meta, meta.count, turn * 4096)
+                    // Several within one reading, and then time for a reader, as the real one waits for its disk.
+                    if transaction % 7 == 0 { usleep(10_000) }
                 }
             }
         }
 
         func stop() { isDone.store(true, ordering: .relaxed) }
-
-        private static func write(_ transaction: UInt64, to descriptor: Int32, _ page: [UInt8]) {
-            let turn = Int(transaction % 2)
-            // In pieces, so that a reader may come between them.
-            for start in stride(from: 0, to: page.count, by: 256) {
-                let piece = Array(page[start..<min(start + 256, page.count)])
-                pwrite(descriptor, piece, piece.count, (4 + turn) * 4096 + start)
-            }
-            let meta = BoltFile.meta(turn, root: UInt64(2 + turn), end: 6, transaction: transaction, pageSize: 4096)
-            pwrite(descriptor, meta, meta.count, turn * 4096)
-        }
     }
 }
