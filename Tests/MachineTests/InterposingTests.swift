@@ -41,7 +41,7 @@ extension MachineTests {
                 """
                 \(Self.settings(#""live-restore": true, "default-runtime": "mountpoint","#))
                 docker run -d --name alive -v /srv/data:/mnt --stop-timeout 1 alpine sleep 1000 >/dev/null; echo "calls $(calls)"
-                systemctl kill -s KILL docker; until systemctl start docker && docker info >/dev/null 2>&1; do sleep 0.5; done
+                systemctl kill -s KILL docker; until docker info >/dev/null 2>&1; do sleep 0.5; systemctl reset-failed docker 2>/dev/null || true; systemctl start docker || true; done
                 docker exec alive ls -d /mnt; echo "calls $(calls)"
                 systemctl restart docker; docker exec alive ls -d /mnt; echo "calls $(calls)"
                 docker stop alive >/dev/null; echo "calls $(calls)"; docker inspect -f '{{.State.ExitCode}}' alive; docker rm alive >/dev/null
@@ -111,7 +111,7 @@ extension MachineTests {
                     call = self.path.split(".")[1]
                     mounts = json.loads(self.rfile.read(int(self.headers["Content-Length"])) or "{}").get("Mounts", [])
                     if call in ("MountPointAttach", "MountPointDetach"):
-                        open("/root/calls", "a").write(call.removeprefix("MountPoint") + "\\\\n")
+                        open("/root/calls", "a").write(call.removeprefix("MountPoint") + "\\n")
                     answer = {"Success": True, "Implements": ["mountpoint"], "Patterns": [{}], "Attachments": [{"Attach": True}] * len(mounts)}
                     self.send_response_only(200), self.end_headers(), self.wfile.write(json.dumps(answer).encode())
             socketserver.UnixStreamServer("/run/docker/plugins/recorder.sock", Recorder).serve_forever()
