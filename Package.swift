@@ -132,9 +132,11 @@ let package = Package(
             ],
             path: "Tests/NFSVolumesTests"
         ),
-        .target(name: "DockerSupport", dependencies: ["TestSupport", "JSON"], path: "Tests/DockerSupport"),
+        .target(name: "DockerSupport", dependencies: ["TestSupport", "JSON", "LinuxSystem"], path: "Tests/DockerSupport"),
         .testTarget(name: "DockerTests", dependencies: ["DockerSupport", "TestSupport", "JSON"], path: "Tests/DockerTests"),
-        .testTarget(name: "RuntimeTests", dependencies: ["DockerSupport", "TestSupport", "JSON"], path: "Tests/RuntimeTests"),
+        .executableTarget(name: "plugin-relay", path: "Tests/PluginRelay"),
+        .testTarget(
+            name: "RuntimeTests", dependencies: ["DockerSupport", "TestSupport", "JSON", "plugin-relay"], path: "Tests/RuntimeTests"),
         .testTarget(name: "MachineTests", dependencies: ["TestSupport", "JSON"], path: "Tests/MachineTests"),
         .testTarget(name: "SwarmTests", dependencies: ["TestSupport"], path: "Tests/SwarmTests"),
     ],

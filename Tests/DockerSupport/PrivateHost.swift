@@ -2,6 +2,7 @@
 
 import Foundation
 import Glibc
+import LinuxSystem
 public import TestSupport
 
 /// A part of this machine for one test alone: mounts, processes and network are in namespaces of their own, `/run` is empty,
@@ -17,7 +18,7 @@ public final class PrivateHost: Sendable {
     /// Held open: the holder ends when it is closed.
     private let leash: Int32
     /// The first process inside, by its number outside.
-    private let first: pid_t
+    let first: pid_t
 
     /// On tmpfs: quick, and gone with the namespace.
     public static let folder = "/run/test"
@@ -37,6 +38,8 @@ public final class PrivateHost: Sendable {
         mount -t overlay -o lowerdir=/etc,upperdir=\#(folder)/etc,workdir=\#(folder)/etc-work overlay /etc
         rm -rf /etc/docker
         mkdir /etc/docker
+        # crun refuses to run where version 2 has controllers beside version 1.
+        if [ -e /sys/fs/cgroup/memory ] && [ -e /sys/fs/cgroup/unified ]; then umount /sys/fs/cgroup/unified; fi
         ip link set lo up 2>/dev/null || true
         echo ready
         read -r _ || true
@@ -70,6 +73,14 @@ public final class PrivateHost: Sendable {
         } catch {
             close(leash)
             throw error
+        }
+    }
+
+    /// Runs the body on a thread that is in the host's network: what it listens at or connects to is there.
+    public func insideNetwork<Value: Sendable>(_ body: @escaping @Sendable () throws -> Value) async throws -> Value {
+        try await BlockingThread.run(named: "inside") { [first] in
+            try NetworkNamespace(of: first).enter()
+            return try body()
         }
     }
 
@@ -107,11 +118,14 @@ public final class PrivateHost: Sendable {
 
     /// The mount points below a folder, in the order in which they were mounted. proc_pid_mountinfo(5).
     public func mountPoints(below folder: String) throws -> [String] {
-        try readProcess("/proc/\(first)/mountinfo").split(separator: "\n").compactMap { line in
+        try mountLines().compactMap { line in
             let place = String(line.split(separator: " ")[4])
             return place.hasPrefix(folder + "/") ? place : nil
         }
     }
+
+    /// Its mount table. proc_pid_mountinfo(5).
+    public func mountLines() throws -> [Substring] { try readProcess("/proc/\(first)/mountinfo").split(separator: "\n") }
 
     /// Ends everything inside, and leaves nothing behind but the scratch folder.
     public func end() async throws {

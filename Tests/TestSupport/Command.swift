@@ -8,6 +8,8 @@ public struct CommandResult: Sendable, CustomStringConvertible {
     /// Standard output and standard error, in the order in which they were written.
     public var output: String
 
+    public init(status: Int32, output: String) { (self.status, self.output) = (status, output) }
+
     public var description: String { "exit status \(status): \(output)" }
 }
 

@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+import DockerSupport
+import Glibc
+import JSON
+import TestSupport
+import Testing
+
+extension RuntimeTests {
+    /// Each has a dockerd of its own. The rules are those of the other kill tests.
+    @Suite("The engine is killed or restarted", .serialized)
+    struct EngineKills {
+        enum Victim: String, Sendable, CaseIterable { case dockerd, containerd, both }
+
+        struct Case: Sendable, CustomTestStringConvertible {
+            var victim: Victim
+            var liveRestore: Bool
+            var testDescription: String { "\(victim.rawValue)\(liveRestore ? " with live-restore" : "")" }
+        }
+
+        static let cases: [Case] = [true, false].flatMap { live in Victim.allCases.map { Case(victim: $0, liveRestore: live) } }
+
+        private func withEngine(_ liveRestore: Bool, _ body: (Scenario) async throws -> Void) async throws {
+            try await RuntimeHost.with(Dockerd.Settings(liveRestore: liveRestore)) { host in
+                try await Scenario.run(on: host, ["first", "second"], body)
+            }
+        }
+
+        private func kill(_ victim: Victim, in scenario: Scenario) async throws {
+            let host = scenario.host
+            if victim != .containerd { try await scenario.killEngine() }
+            if victim != .dockerd {
+                for process in host.processes().filter({ $0.name == "containerd" }) { try await host.signal(SIGKILL, process.id) }
+            }
+        }
+
+        private func comeBack(_ victim: Victim, in scenario: Scenario) async throws {
+            if victim != .containerd { try await scenario.startEngine() }
+            // dockerd starts another one.
+            try await eventually("containerd is back", within: .seconds(60)) {
+                guard scenario.host.processes().contains(where: { $0.name == "containerd" }) else { return false }
+                return try await scenario.runDocker(["run", "--rm", "--network", "none", "busybox", "true"]).status == 0
+            }
+        }
+
+        private func state(_ scenario: Scenario) async throws -> JSONValue {
+            try await scenario.inspect("container", "box")["State"] ?? .null
+        }
+
+        @Test("While the container runs; it is stopped afterwards", arguments: cases)
+        func running(_ kill: Case) async throws {
+            try await withEngine(kill.liveRestore) { scenario in
+                try await scenario.start("box", scenario.binds("a"), status: 3)
+                try await self.kill(kill.victim, in: scenario)
+                try await comeBack(kill.victim, in: scenario)
+                if kill.liveRestore {
+                    #expect(try await state(scenario)["Running"] == true)
+                    #expect(scenario.log.calls(.detach).isEmpty)
+                    #expect(try await scenario.docker("exec", "box", "cat", "/a/who") == "a")
+                    #expect(try await scenario.stop("box") == 3)
+                }
+                try await scenario.docker("rm", "--force", "box")
+                #expect(scenario.log.calls(.detach).map(\.plugin) == ["second", "first"])
+            }
+        }
+
+        @Test("The container ends while the engine is away; its status waits", arguments: [Victim.dockerd, .both])
+        func endsMeanwhile(_ victim: Victim) async throws {
+            try await withEngine(true) { scenario in
+                try await scenario.start("box", scenario.binds("a"), status: 3)
+                scenario["second"].when(.detach, .failure("stuck", recoverable: true))
+                let process = pid_t(try await state(scenario)["Pid"]?.intValue ?? 0)
+                try await self.kill(victim, in: scenario)
+                // As a person would do it.
+                try await scenario.host.signal(SIGTERM, process)
+                try await eventually("the plugins are asked meanwhile") { scenario.log.calls(.detach).count == 2 }
+                try await comeBack(victim, in: scenario)
+                try await eventually("Docker knows") { try await state(scenario)["Running"] == false }
+                #expect(try await scenario.exitCode("box") == 3)
+                try await scenario.docker("rm", "--force", "box")
+            }
+        }
+
+        @Test("While a plugin has been asked and has not answered", arguments: [PluginMethod.attach, .mounted, .detach], Victim.allCases)
+        func asked(_ moment: PluginMethod, _ victim: Victim) async throws {
+            try await withEngine(true) { scenario in
+                try await scenario.serve("second", mounted: true)
+                let hold = scenario["second"].hold(moment)
+                let words = try scenario.binds("a")
+                let client = Task {
+                    try await scenario.runDocker(
+                        ["run", "--detach", "--name", "box", "--runtime", "mountpoint", "--network", "none"] + words
+                            + ["busybox", "sh", "-c", moment == .detach ? "exit 3" : "sleep 1000"])
+                }
+                try await hold.isReached()
+                try await kill(victim, in: scenario)
+                hold.release()
+                _ = try await client.value
+                try await comeBack(victim, in: scenario)
+                if moment == .detach && victim == .dockerd {
+                    try await eventually("Docker knows") { try await state(scenario)["Running"] == false }
+                    #expect(try await scenario.exitCode("box") == 3)
+                }
+                _ = try await scenario.runDocker(["rm", "--force", "box"])
+            }
+        }
+
+        @Test("dockerd is restarted in order: containers end with it, or live on", arguments: [true, false])
+        func restarted(liveRestore: Bool) async throws {
+            try await withEngine(liveRestore) { scenario in
+                try await scenario.start("box", ["--restart", "always"] + scenario.binds("a"))
+                try await scenario.restartEngine()
+                try await eventually("it runs") { try await state(scenario)["Running"] == true }
+                #expect(try await scenario.docker("exec", "box", "cat", "/a/who") == "a")
+                #expect(scenario.log.calls(.detach).count == (liveRestore ? 0 : 2))
+                try await scenario.docker("rm", "--force", "box")
+            }
+        }
+    }
+}

@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+import DockerSupport
+import Foundation
+import JSON
+import TestSupport
+import Testing
+
+extension RuntimeTests.WithDocker {
+    @Suite("Called by others than Docker")
+    struct OtherEngines {
+        /// podman with a folder of its own.
+        private struct Podman {
+            let host: PrivateHost
+            let runtime: String
+
+            private static let folder = PrivateHost.folder + "/podman"
+
+            func run(_ words: [String]) async throws -> CommandResult {
+                try await host.run(
+                    [
+                        "podman", "--root", Self.folder + "/root", "--runroot", Self.folder + "/run", "--tmpdir", Self.folder + "/tmp",
+                        "--cgroup-manager", "cgroupfs", "--events-backend", "file", "--storage-driver", "overlay", "--runtime", runtime,
+                    ] + words)
+            }
+
+            @discardableResult
+            func succeed(_ words: String...) async throws -> String {
+                let result = try await run(words)
+                guard result.status == 0 else { throw Trouble("podman \(words.joined(separator: " ")): \(result)") }
+                return result.output.trimmingCharacters(in: .newlines)
+            }
+        }
+
+        private func withPodman(_ body: (Podman, Scenario) async throws -> Void) async throws {
+            try await Scenario.run("first", "second") { scenario in
+                let podman = Podman(host: scenario.host, runtime: scenario.runtimeHost.binary)
+                if try await podman.run(["image", "exists", "localhost/busybox"]).status != 0 {
+                    try await podman.succeed("import", scenario.host.scratch + "/image.tar", "localhost/busybox")
+                }
+                let failure: (any Error)?
+                do {
+                    try await body(podman, scenario)
+                    failure = nil
+                } catch { failure = error }
+                _ = try await podman.run(["rm", "--force", "--all", "--time", "0"])
+                _ = try await podman.run(["volume", "rm", "--all", "--force"])
+                // What podman keeps mounted for itself.
+                _ = try await scenario.host.run(["sh", "-c", "umount \(PrivateHost.folder)/podman/root/overlay; true"])
+                if let failure { throw failure }
+            }
+        }
+
+        private static func options(_ scenario: Scenario) throws -> [String] { ["--network", "none"] + (try scenario.binds("a")) }
+
+        @Test("podman: run, with the status and the container's output")
+        func podmanRun() async throws {
+            try await withPodman { podman, scenario in
+                let moved = try scenario.folder("moved")
+                scenario["second"].when(.attach, .attachments(["Attach": true, "Changes": ["EffectiveSource": .string(moved)]]))
+                let result = try await podman.run(
+                    ["run", "--rm"] + Self.options(scenario) + ["localhost/busybox", "sh", "-c", "cat /a/who; exit 7"])
+                #expect(result.status == 7 && result.output == "moved\n", "\(result)")
+                let source = try scenario.folder("a")
+                #expect(
+                    scenario.log.containerLines == ["first Attach \(source)", "second Attach \(source)", "second Detach", "first Detach"],
+                    "podman's own mounts are not interposed")
+            }
+        }
+
+        @Test("podman: a volume, exec, stop, start again, rm")
+        func podmanLife() async throws {
+            try await withPodman { podman, scenario in
+                try await podman.succeed("volume", "create", "work")
+                let script = "trap 'exit 3' TERM; while :; do sleep 1000 & wait $!; done"
+                try await podman.succeed(
+                    "run", "--detach", "--name", "box", "--network", "none", "--volume", "work:/work", "localhost/busybox", "sh", "-c",
+                    script)
+                let mount = try #require(scenario.log.calls(.attach, of: "first").first?.mounts.first)
+                #expect(mount["Destination"] == "/work" && mount["Type"] == "volume" && mount["Volume"]?["Name"] == "work", "\(mount)")
+                #expect(try await podman.succeed("exec", "box", "sh", "-c", "echo kept > /work/file; cat /work/file") == "kept")
+                #expect(try await podman.succeed("ps", "--format", "{{.Names}} {{.State}}").hasPrefix("box"))
+                try await podman.succeed("stop", "--time", "10", "box")
+                #expect(try await podman.succeed("inspect", "--format", "{{.State.ExitCode}}", "box") == "3")
+                try await podman.succeed("start", "box")
+                #expect(try await podman.succeed("exec", "box", "cat", "/work/file") == "kept")
+                try await podman.succeed("kill", "box")
+                #expect(try await podman.succeed("wait", "box") == "137")
+                try await podman.succeed("rm", "box")
+                let lines = scenario.log.calls.filter { $0.id != nil }.map { "\($0.plugin) \($0.method.shortName)" }
+                let once = ["first Attach", "second Attach", "second Detach", "first Detach"]
+                #expect(lines == once + once)
+            }
+        }
+
+        @Test("podman: denial, and a detach that fails")
+        func podmanFailures() async throws {
+            try await withPodman { podman, scenario in
+                scenario["second"].when(.attach, .refusal("not in this house"))
+                let words = try ["run", "--rm"] + Self.options(scenario) + ["localhost/busybox", "true"]
+                let denied = try await podman.run(words)
+                #expect(denied.status == 126 || denied.status == 127 || denied.status == 125, "\(denied)")
+                #expect(
+                    denied.output.contains(
+                        "middleware plugin:second failed with error: MountPointPlugin.MountPointAttach: not in this house"), "\(denied)")
+                scenario["second"].when(.attach, .attachments(["Attach": true]))
+                scenario["second"].when(.detach, .failure("stuck", recoverable: true))
+                let failed = try await podman.run(words)
+                #expect(failed.status == 129, "\(failed)")
+            }
+        }
+
+        @Test("containerd's own client")
+        func containerd() async throws {
+            try await Scenario.run("first") { scenario in
+                let ctr = ["ctr", "--address", PrivateHost.folder + "/exec/containerd/containerd.sock", "--namespace", "test"]
+                let image = scenario.host.scratch + "/saved.tar"
+                try await scenario.docker("save", "--output", image, "busybox")
+                let imported = try await scenario.host.run(ctr + ["image", "import", image])
+                #expect(imported.status == 0, "\(imported)")
+                let result = try await scenario.host.run(
+                    ctr + [
+                        "run", "--rm", "--runc-binary", scenario.runtimeHost.binary, "--mount",
+                        "type=bind,src=\(try scenario.folder("a")),dst=/a,options=rbind:rw", "docker.io/library/busybox:latest", "box",
+                        "sh", "-c",
+                        "cat /a/who; exit 5",
+                    ])
+                #expect(result.status == 5 && result.output.hasPrefix("a\n"), "\(result)")
+                #expect(scenario.log.containerLines == ["first Attach \(try scenario.folder("a"))", "first Detach"])
+                _ = try await scenario.host.run(ctr + ["image", "rm", "docker.io/library/busybox:latest"])
+            }
+        }
+    }
+}
