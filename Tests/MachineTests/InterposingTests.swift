@@ -83,21 +83,19 @@ extension MachineTests {
             #expect(output == "calls Attach\ncalls Attach Detach Attach\ncalls Attach Detach Attach Detach\n", "\(output)")
         }
 
-        @Test("memory, out-of-memory kills and process ids are those of the container, with version 2 of control groups")
+        @Test("memory, process ids and network are those of the container, with version 2 of control groups")
         func controlGroups() async throws {
             let output = try await Guest.expect(
                 """
                 \(Self.settings(""))
                 run="docker run --runtime mountpoint -v /srv/data:/mnt"
-                $run --name eater --memory 20m alpine sh -c 'a=x; while :; do a=$a$a; done' >/dev/null 2>&1 || echo "status $?"
-                docker inspect -f '{{.State.OOMKilled}}' eater; docker rm eater >/dev/null
                 $run -d --name counted --memory 64m alpine sleep 1000 >/dev/null
                 docker stats --no-stream --format '{{.MemUsage}} {{.PIDs}}' counted | grep -v '^0B' | sed 's/^[0-9.]*[KM]iB/N/'
-                docker top counted -o comm | tail -n +2
+                docker top counted -o pid,comm | tail -n +2 | awk '{ print $2 }'
                 nsenter -t $(docker inspect -f '{{.State.Pid}}' counted) -n ip -o link show eth0 | grep -c eth0
                 docker rm -f counted >/dev/null; echo "calls $(calls)"
                 """, limit: 300)
-            #expect(output == "status 137\ntrue\nN / 64MiB 1\nsleep\n1\ncalls Attach Detach Attach Detach\n", "\(output)")
+            #expect(output == "N / 64MiB 1\nsleep\n1\ncalls Attach Detach\n", "\(output)")
         }
 
         /// A plugin that takes part in every mount and writes down its calls, and Docker with these settings besides the runtime.

@@ -20,6 +20,11 @@ enum BundleFile {
 
     /// - Returns: nil if it is not there, which the runtime below says best.
     static func read(_ path: String) throws(RuntimeError) -> [UInt8]? {
+        // Opening a named pipe would wait for somebody to write to it.
+        var status = stat()
+        if stat(path, &status) == 0 && status.st_mode & S_IFMT != S_IFREG {
+            throw RuntimeError("the bundle's configuration cannot be read: \(path) is not a regular file")
+        }
         do throws(SystemError) {
             return try readWholeFile(FilePath(path), limit: OCIConfiguration.sizeLimit)
         } catch  where error.errno == .noSuchFileOrDirectory || error.errno == .notDirectory {

@@ -35,7 +35,10 @@ struct Bundle {
             let record = try EngineRecord.find(
                 container: id, configuration: configuration, bundle: String(FilePath(file).removingLastComponent().string),
                 runtimeRoot: invocation.line.root, dataRoots: Self.dataRoots(settings, invocation.places), scope: scopes.scope)
-            mounts = record.mounts.map(Self.resolving)
+            // Docker has the mounts of one depth in an order that changes from start to start.
+            mounts = record.mounts.map(Self.resolving).sorted {
+                $0.mountPoint.destination.utf8.lexicographicallyPrecedes($1.mountPoint.destination.utf8)
+            }
         } catch {
             throw RuntimeError("\(error)")
         }

@@ -21,7 +21,19 @@ struct ManagedContainer {
     init?(_ id: String, invocation: Invocation) throws(RuntimeError) {
         folder = try ContainerFolder(in: invocation.places.state, root: invocation.line.root, id: id)
         guard folder.isThere else { return nil }
-        guard let record = try folder.record() else {
+        let found: ContainerRecord?
+        do throws(RuntimeError) {
+            found = try folder.record()
+        } catch {
+            // What it says is lost, but the container must be stoppable, and whoever is responsible for it has it in memory.
+            invocation.log.warning("container \(id): \(error.message)")
+            record = ContainerRecord(
+                boot: bootIdentity(), id: id, phase: .created, runtime: try invocation.runtime().path,
+                arguments: invocation.line.root.map { ["--root", $0] } ?? [], configuration: "", timeout: RuntimeSettings().timeout,
+                ownsProcesses: true)
+            return
+        }
+        guard let record = found else {
             // Killed before anything was asked: only the lock can be in it.
             if let lock = try folder.attemptLock() {
                 try folder.remove()
@@ -53,6 +65,18 @@ struct ManagedContainer {
             end.removeFromRuntime()
         }
         _ = end.tearDownApart(after: 137)
+    }
+
+    /// Waits for a creation that is under way to come to its end, so that nothing is deleted that is just being made.
+    ///
+    /// - Returns: the lock if it has failed; nil if there is a supervisor now, or nothing any more.
+    func waitUntilSupervised() throws(RuntimeError) -> FileLock? {
+        let limit = Deadline(after: Duration.seconds(record.timeout) + Self.patience)
+        while !limit.hasPassed {
+            if let lock = try folder.waitForLock(until: Deadline(after: .milliseconds(20))) { return lock }
+            if !folder.isThere || (try? DoorbellSocket.ring(FilePath(folder.control), until: limit)) == true { return nil }
+        }
+        return nil
     }
 
     /// Waits for whoever is responsible to have undone everything.

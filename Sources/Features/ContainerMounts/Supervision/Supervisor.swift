@@ -71,10 +71,12 @@ struct Supervisor {
     /// - Returns: the process's exit status.
     mutating func run(_ report: Report) -> Int32 {
         let status: Int32
+        var entered: Surroundings?
         do throws(RuntimeError) {
             let signals = try detach()
             let child = try runtime.start(arguments)
             let surroundings = try look(signals, whileRunning: child)
+            entered = surroundings
             if let failed = try create(child, surroundings, report) {
                 status = failed
             } else {
@@ -86,6 +88,11 @@ struct Supervisor {
         } catch {
             log.error(error.message)
             status = 1
+        }
+        // The runtime below cannot remove groups that this process is in.
+        if let entered {
+            try? entered.network.enter()
+            leaveGroups(entered)
         }
         abandon()
         report.send(status)
