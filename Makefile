@@ -63,14 +63,14 @@ test: build ## Run all tests: plain, with a real Docker Engine, and in a virtual
 	swift build --build-tests
 	@# The server's time limits are tested by themselves: among hundreds of tests on two cores a second is no measure.
 	$(TEST) --filter PluginServerTests
-	$(TEST) --skip 'PluginServerTests|DockerTests|MachineTests|SwarmTests|RuntimeTests'
+	$(TEST) --skip 'PluginServerTests|DockerTests|MachineTests|SwarmTests|^RuntimeTests\.'
 	$(TEST) --filter 'DockerTests|MachineTests'
 
 .PHONY: test-runtime
 test-runtime: build ## Run the tests of mountpoint-runc with real engines and runtimes
 	Scripts/test-needs
 	swift build --build-tests
-	$(TEST) --filter '^RuntimeTests'
+	$(TEST) --filter '^RuntimeTests\.'
 
 .PHONY: test-swarm
 test-swarm: build ## Run the tests of a Swarm of two virtual machines
