@@ -75,9 +75,8 @@ struct ContainerCommands {
             try container.undo(loader: PluginLoader(places: invocation.places, timeout: container.record.timeout), log: invocation.log)
             return lock
         }
-        if container.record.process?.isAlive == true { return nil }
-        if container.record.process != nil { return try container.waitUntilTornDown() }
-        return try container.waitUntilSupervised()
+        if container.record.process?.isAlive == true || container.record.process == nil { return nil }
+        return try container.waitUntilTornDown()
     }
 
     /// After the runtime below has deleted it: its supervisor sees the end of it, and undoes.

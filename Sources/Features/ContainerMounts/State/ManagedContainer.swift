@@ -67,18 +67,6 @@ struct ManagedContainer {
         _ = end.tearDownApart(after: 137)
     }
 
-    /// Waits for a creation that is under way to come to its end, so that nothing is deleted that is just being made.
-    ///
-    /// - Returns: the lock if it has failed; nil if there is a supervisor now, or nothing any more.
-    func waitUntilSupervised() throws(RuntimeError) -> FileLock? {
-        let limit = Deadline(after: Duration.seconds(record.timeout) + Self.patience)
-        while !limit.hasPassed {
-            if let lock = try folder.waitForLock(until: Deadline(after: .milliseconds(20))) { return lock }
-            if !folder.isThere || (try? DoorbellSocket.ring(FilePath(folder.control), until: limit)) == true { return nil }
-        }
-        return nil
-    }
-
     /// Waits for whoever is responsible to have undone everything.
     ///
     /// - Returns: nil if they have removed the folder, too.
