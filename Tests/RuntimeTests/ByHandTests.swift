@@ -6,7 +6,7 @@ import JSON
 import TestSupport
 import Testing
 
-extension RuntimeTests.WithDocker {
+extension SharedEngineTests {
     @Suite("Called by hand, without an engine")
     struct ByHand {
         /// Gives the body a bundle, and sees that the runtime knows nothing of it afterwards.
@@ -164,9 +164,25 @@ extension RuntimeTests.WithDocker {
             }
         }
 
+        @Test("Who reads the container's output is not kept waiting by the supervisor")
+        func output() async throws {
+            try await withBundle(script: "echo said; exit 0") { bundle in
+                let hold = bundle.scenario["first"].hold(.detach)
+                let line = bundle.words(["run", "--detach", "--bundle", bundle.path, bundle.id]).joined(separator: " ")
+                let reader = try bundle.start(["sh", "-c", "\(line) 2>&1 | cat; echo end"])
+                try await hold.isReached()
+                try await eventually("the output has ended") { bundle.output == "said\nend\n" }
+                hold.release()
+                try await reader.end(within: .seconds(10))
+                try await bundle.delete()
+            }
+        }
+
         @Test("A terminal")
         func terminal() async throws {
-            try await withBundle(script: "tty; stty size; cat /a/who; exit 6") { bundle in
+            try await withBundle(
+                script: "tty; while [ -z \"$(stty size 2>/dev/null)\" ]; do sleep 0.1; done; stty size; cat /a/who; exit 6"
+            ) { bundle in
                 try bundle.edit { $0.set(true, at: "process", "terminal") }
                 func run(_ words: [String]) async throws -> CommandResult {
                     let line = (words + ["--root", HandBundle.root, "run", "--bundle", bundle.path, bundle.id]).joined(separator: " ")
@@ -235,7 +251,8 @@ extension RuntimeTests.WithDocker {
                 try await bundle.create()
                 try await bundle.begin()
                 for words in [
-                    ["--version"], ["--help"], ["list", "--quiet"], ["state", bundle.id], ["ps", bundle.id], ["no-such-command"],
+                    ["--version"], ["--help"], ["list", "--quiet"], ["state", bundle.id], ["ps", "--format", "json", bundle.id],
+                    ["no-such-command"],
                     ["exec", bundle.id, "sh", "-c", "exit 9"], ["resume", bundle.id], ["spec", "--help"],
                     ["state", "absent"], ["kill", "absent"], ["delete", "absent"], ["start", bundle.id], [], ["--no-such-flag"],
                     ["update", "--memory", "33554432", bundle.id], ["events", "--stats", "absent"],

@@ -5,7 +5,7 @@ import JSON
 import TestSupport
 import Testing
 
-extension RuntimeTests.WithDocker {
+extension SharedEngineTests {
     @Suite("A plugin says no")
     struct Denial {
         struct Case: Sendable, CustomTestStringConvertible {

@@ -5,7 +5,7 @@ import JSON
 import TestSupport
 import Testing
 
-extension RuntimeTests.WithDocker {
+extension SharedEngineTests {
     @Suite("The end of a container")
     struct Detaching {
         struct Ending: Sendable, CustomTestStringConvertible {

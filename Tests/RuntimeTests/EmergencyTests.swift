@@ -5,7 +5,7 @@ import JSON
 import TestSupport
 import Testing
 
-extension RuntimeTests.WithDocker {
+extension SharedEngineTests {
     @Suite("A plugin is not there, or does not understand, when it is to detach")
     struct Emergencies {
         struct Case: Sendable, CustomTestStringConvertible {

@@ -5,7 +5,7 @@ import JSON
 import TestSupport
 import Testing
 
-extension RuntimeTests.WithDocker {
+extension SharedEngineTests {
     @Suite("What a plugin is shown of a mount")
     struct Fields {
         /// Runs a container with these words and gives what the plugin was shown, by destination.
@@ -91,7 +91,8 @@ extension RuntimeTests.WithDocker {
         func otherVolumes() async throws {
             try await Scenario.run("first") { scenario in
                 try await scenario.docker(
-                    "create", "--name", "giver", "--volume", "given:/given", "--volume", "\(try scenario.folder("a")):/a:ro", "busybox")
+                    "create", "--name", "giver", "--volume", "given:/given", "--volume", "\(try scenario.folder("a")):/a:ro", "busybox",
+                    "true")
                 let mounts = try await shown(
                     [
                         "--volume", "/anonymous", "--volume", "plain:/plain", "--mount", "type=volume,src=named,dst=/named,readonly",
@@ -113,10 +114,10 @@ extension RuntimeTests.WithDocker {
             try await Scenario.run("first", "second", "third") { scenario in
                 try await scenario.serve(
                     "second",
-                    patterns: [["Container": ["Labels": [["Exists": [["Key": [["Exactly": "role"]], "Value": [["Exactly": "db"]]]]]]]]])
+                    patterns: [["Container": ["Labels": [["Exists": [["Key": ["Exactly": "role"], "Value": ["Exactly": "db"]]]]]]]])
                 try await scenario.serve(
                     "third",
-                    patterns: [["Image": ["Labels": [["Exists": [["Key": [["Exactly": "vendor"]], "Value": [["Exactly": "nobody"]]]]]]]]])
+                    patterns: [["Image": ["Labels": [["Exists": [["Key": ["Exactly": "vendor"], "Value": ["Exactly": "nobody"]]]]]]]])
                 let words = try ["--label", "role=db", "--label", "tier=container"] + scenario.binds("a")
                 let mount = try await shown(words, in: scenario)["/a"] ?? .null
                 #expect(mount["Container"]?["Labels"]?["role"] == "db", "\(mount)")

@@ -7,7 +7,7 @@ import JSON
 import TestSupport
 import Testing
 
-extension RuntimeTests.WithDocker {
+extension SharedEngineTests {
     @Suite("Input that nobody should give")
     struct HostileInput {
         struct File: Sendable, CustomTestStringConvertible {

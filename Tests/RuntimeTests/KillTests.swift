@@ -7,7 +7,7 @@ import JSON
 import TestSupport
 import Testing
 
-extension RuntimeTests.WithDocker {
+extension SharedEngineTests {
     /// Whoever is killed, and whenever: once the container is removed, each plugin that has been asked to attach has been asked to
     /// detach, once, and nothing is left. ``Scenario`` sees to these.
     @Suite("Killed with SIGKILL")

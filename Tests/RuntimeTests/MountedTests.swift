@@ -6,7 +6,7 @@ import Synchronization
 import TestSupport
 import Testing
 
-extension RuntimeTests.WithDocker {
+extension SharedEngineTests {
     @Suite("Once the mounts are in place")
     struct Mounted {
         @Test("A plugin that asks for it is told of its mounts, and can reach them, before the container's process runs")
@@ -14,10 +14,9 @@ extension RuntimeTests.WithDocker {
             try await Scenario.run("first", "second", "third") { scenario in
                 let moved = try scenario.folder("moved")
                 try await scenario.serve("first", mounted: true)
-                scenario["first"].when(.attach, .attachments(["Attach": true], ["Attach": true]))
+                scenario["first"].attach(["/a": ["Attach": true], "/b": ["Attach": true]])
                 try await scenario.serve("third", mounted: true)
-                scenario["third"].when(
-                    .attach, .attachments(["Attach": false], ["Attach": true, "Changes": ["EffectiveSource": .string(moved)]]))
+                scenario["third"].attach(["/b": ["Attach": true, "Changes": ["EffectiveSource": .string(moved)]]])
                 let host = scenario.host
                 let seen = Mutex<[String]>([])
                 scenario["third"].when(.mounted) { call in

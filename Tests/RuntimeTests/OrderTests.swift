@@ -5,7 +5,7 @@ import JSON
 import TestSupport
 import Testing
 
-extension RuntimeTests.WithDocker {
+extension SharedEngineTests {
     @Suite("Who is asked, when and about what")
     struct Order {
         @Test("Plugins are asked in order, and in reverse order at the end; all have told their properties before")
@@ -47,7 +47,7 @@ extension RuntimeTests.WithDocker {
         func attachesNothing() async throws {
             try await Scenario.run("first", "second", "third") { scenario in
                 scenario["first"].when(.attach, .attachments(["Attach": false], ["Attach": false]))
-                scenario["second"].when(.attach, .attachments(["Attach": false], ["Attach": true]))
+                scenario["second"].attach(["/b": ["Attach": true]])
                 scenario["third"].when(.attach, .answer(["Success": true]))
                 let result = try await scenario.run(scenario.binds("a", "b"), script: "cat /?/who")
                 #expect(result.status == 0 && result.output == "a\nb\n", "\(result)")
@@ -62,10 +62,8 @@ extension RuntimeTests.WithDocker {
         func changedSource() async throws {
             try await Scenario.run("first", "second", "third") { scenario in
                 let (original, one, two) = (try scenario.folder("a"), try scenario.folder("one"), try scenario.folder("two"))
-                scenario["first"].when(
-                    .attach, .attachments(["Attach": true, "Changes": ["EffectiveSource": .string(one)]], ["Attach": true]))
-                scenario["second"].when(
-                    .attach, .attachments(["Attach": true], ["Attach": true, "Changes": ["EffectiveSource": .string(two)]]))
+                scenario["first"].attach(["/a": ["Attach": true, "Changes": ["EffectiveSource": .string(one)]], "/b": ["Attach": true]])
+                scenario["second"].attach(["/a": ["Attach": true], "/b": ["Attach": true, "Changes": ["EffectiveSource": .string(two)]]])
                 let result = try await scenario.run(scenario.binds("a", "b"), script: "cat /?/who; echo written > /a/new")
                 #expect(result.status == 0 && result.output == "one\ntwo\n", "\(result)")
                 #expect(scenario.host.contents(of: "\(one)/new") == "written\n")
@@ -76,7 +74,9 @@ extension RuntimeTests.WithDocker {
                         "first Attach \(original) \(b)", "second Attach \(one) \(b)", "third Attach \(one) \(two)",
                         "third Detach", "second Detach", "first Detach",
                     ])
-                let seen = scenario.log.calls(.attach, of: "third")[0].mounts
+                let seen = scenario.log.calls(.attach, of: "third")[0].mounts.sorted {
+                    $0["Destination"]!.stringValue! < $1["Destination"]!.stringValue!
+                }
                 #expect(seen.map { $0["Source"] } == [.string(original), .string(b)], "the sources of the beginning stay known")
                 let names = seen.map { $0["AppliedMiddleware"]?.arrayValue?.map { $0["Name"]! } ?? [] }
                 #expect(names == [["plugin:first", "plugin:second"], ["plugin:first", "plugin:second"]])
@@ -104,9 +104,7 @@ extension RuntimeTests.WithDocker {
         func appliedMiddleware() async throws {
             try await Scenario.run("first", "second", "third") { scenario in
                 let moved = try scenario.folder("moved")
-                scenario["first"].when(
-                    .attach,
-                    .attachments(["Attach": true], ["Attach": true, "Changes": ["EffectiveSource": .string(moved)]], ["Attach": false]))
+                scenario["first"].attach(["/a": ["Attach": true], "/b": ["Attach": true, "Changes": ["EffectiveSource": .string(moved)]]])
                 try await scenario.serve(
                     "second", patterns: [["AppliedMiddleware": ["Exists": [["Name": [["Exactly": "plugin:first"]]]]]]])
                 try await scenario.serve(

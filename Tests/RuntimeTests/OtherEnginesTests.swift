@@ -2,11 +2,12 @@
 
 import DockerSupport
 import Foundation
+import Glibc
 import JSON
 import TestSupport
 import Testing
 
-extension RuntimeTests.WithDocker {
+extension SharedEngineTests {
     @Suite("Called by others than Docker")
     struct OtherEngines {
         /// podman with a folder of its own.
@@ -16,12 +17,17 @@ extension RuntimeTests.WithDocker {
 
             private static let folder = PrivateHost.folder + "/podman"
 
+            /// Its output goes to a file: conmon keeps every pipe open that it inherits.
             func run(_ words: [String]) async throws -> CommandResult {
-                try await host.run(
-                    [
-                        "podman", "--root", Self.folder + "/root", "--runroot", Self.folder + "/run", "--tmpdir", Self.folder + "/tmp",
-                        "--cgroup-manager", "cgroupfs", "--events-backend", "file", "--storage-driver", "overlay", "--runtime", runtime,
-                    ] + words)
+                let options = [
+                    "--root", Self.folder + "/root", "--runroot", Self.folder + "/run", "--tmpdir", Self.folder + "/tmp",
+                    "--cgroup-manager",
+                    "cgroupfs", "--events-backend", "file", "--storage-driver", "overlay", "--runtime", runtime,
+                ]
+                let log = "podman-\(UUID().uuidString).log"
+                let status = try await host.start(["podman"] + options + words, log: log).end(within: .seconds(40))
+                defer { unlink(host.scratch + "/" + log) }
+                return CommandResult(status: status, output: host.log(log))
             }
 
             @discardableResult
@@ -128,6 +134,9 @@ extension RuntimeTests.WithDocker {
                 #expect(result.status == 5 && result.output.hasPrefix("a\n"), "\(result)")
                 #expect(scenario.log.containerLines == ["first Attach \(try scenario.folder("a"))", "first Detach"])
                 _ = try await scenario.host.run(ctr + ["image", "rm", "docker.io/library/busybox:latest"])
+                _ = try await scenario.host.run([
+                    "rmdir", PrivateHost.folder + "/exec/containerd/daemon/io.containerd.runtime.v2.task/test",
+                ])
             }
         }
     }

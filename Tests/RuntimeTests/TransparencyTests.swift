@@ -6,7 +6,7 @@ import JSON
 import TestSupport
 import Testing
 
-extension RuntimeTests.WithDocker {
+extension SharedEngineTests {
     /// Each case is run under runc alone, with a plugin that attaches, and with a plugin that has nothing to do; what it gives
     /// must be the same.
     @Suite("As if it were not there")
@@ -35,7 +35,7 @@ extension TransparencyCase {
         TransparencyCase("descriptors, environment, limits, identity") { subject in
             let script = """
                 ls /proc/$$/fd; for n in 0 1 2; do readlink /proc/$$/fd/$n | sed 's/[0-9]//g'; done; env | sort; cat /proc/self/limits; id; umask
-                cat /proc/self/oom_score_adj; grep -E 'Cap|NoNew|Seccomp|Sig[BIC]' /proc/self/status; ps -o comm; pwd; nice; cat /a/who
+                cat /proc/self/oom_score_adj; grep -E 'Cap|NoNew|Seccomp|Sig[BIC]' /proc/self/status; ps -o comm; pwd; cat /a/who
                 """
             return [subject.clean(try await subject.run("--env", "A=b", "--user", "1000:1000", script: script).description)]
         },
@@ -84,7 +84,8 @@ extension TransparencyCase {
     static let lives: [TransparencyCase] = [
         TransparencyCase("a terminal") { subject in
             let words = try subject.words(
-                ["--interactive", "--tty"], ["sh", "-c", "tty; until stty size; do sleep 0.1; done 2>/dev/null; cat /a/who; exit 4"])
+                ["--interactive", "--tty"],
+                ["sh", "-c", "tty; while [ -z \"$(stty size 2>/dev/null)\" ]; do sleep 0.1; done; stty size; cat /a/who; exit 4"])
             let line = (subject.dockerd.client + words).map { "'\($0.replacing("'", with: #"'\''"#))'" }.joined(separator: " ")
             let result = try await command(
                 ["script", "--quiet", "--return", "--command", "stty rows 33 cols 77; \(line)", "/dev/null"],

@@ -30,9 +30,10 @@ struct PluginCall: Sendable, CustomStringConvertible {
     var id: String? { request["ID"]?.stringValue }
     var mounts: [JSONValue] { request["Mounts"]?.arrayValue ?? [] }
 
-    /// `PLUGIN METHOD`, and for each mount the source that is in effect.
+    /// `PLUGIN METHOD`, and for each mount the source that is in effect, sorted by the mounts' places: Docker has no order for them.
     var description: String {
-        ([plugin, method.shortName] + mounts.map { $0["EffectiveSource"]?.stringValue ?? "?" }).joined(separator: " ")
+        let sorted = mounts.sorted { ($0["Destination"]?.stringValue ?? "") < ($1["Destination"]?.stringValue ?? "") }
+        return ([plugin, method.shortName] + sorted.map { $0["EffectiveSource"]?.stringValue ?? "?" }).joined(separator: " ")
     }
 }
 

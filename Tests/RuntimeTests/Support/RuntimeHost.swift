@@ -29,8 +29,13 @@ final class RuntimeHost: DockerUser {
     }
 
     /// Makes all parts, runs the body, and takes the parts away again, whatever happened.
+    ///
+    /// - Parameters:
+    ///   - extraSettings: members of daemon.json.
+    ///   - prepare: runs before dockerd starts.
     static func with(
-        _ settings: Dockerd.Settings = .init(), extraSettings: JSONObject = [:], _ body: (RuntimeHost) async throws -> Void
+        _ settings: Dockerd.Settings = .init(), extraSettings: JSONObject = [:],
+        prepare: @Sendable (PrivateHost) async throws -> Void = { _ in }, _ body: (RuntimeHost) async throws -> Void
     ) async throws {
         let cleanup = Cleanup()
         let failure: (any Error)?
@@ -42,6 +47,7 @@ final class RuntimeHost: DockerUser {
                 }
             }
             cleanup.add { try await host.end() }
+            try await prepare(host)
             let runtimeHost = try RuntimeHost(on: host, settings)
             try await runtimeHost.start(extraSettings)
             try await body(runtimeHost)
@@ -74,7 +80,8 @@ final class RuntimeHost: DockerUser {
         try await dockerd.importImage("busybox", changes: labels)
         // The first container brings folders, control groups and mounts that stay.
         try await docker("run", "--rm", "--network", "none", "busybox", "true")
-        try await docker("run", "--rm", "--network", "host", "busybox", "true")
+        // Not where containers have other users than the host.
+        _ = try await runDocker(["run", "--rm", "--network", "host", "busybox", "true"])
     }
 
     /// What the runtime finds in its settings.

@@ -126,6 +126,16 @@ final class TestPlugin: Sendable {
         return hold
     }
 
+    /// Attaches to mounts by their places from now on, and to no others.
+    func attach(_ attachments: [String: JSONValue]) {
+        when(.attach) { call in
+            .answer([
+                "Success": true,
+                "Attachments": .array(call.mounts.map { attachments[$0["Destination"]?.stringValue ?? ""] ?? ["Attach": false] }),
+            ])
+        }
+    }
+
     private func reply(to call: PluginCall) throws -> Reply {
         let (handler, hold) = state.withLock { ($0.handlers[call.method], $0.holds[call.method]) }
         hold?.pass()
