@@ -53,10 +53,11 @@ check: ## Check format, imports, names and linkage
 	@if [ -x $(BINARY) ]; then Scripts/check-linkage $(BINARY); fi
 	@if [ -x $(RUNTIME) ]; then Scripts/check-linkage $(RUNTIME); fi
 
-TEST := DOCKER_NFSD_TEST_REQUIRE=root,docker,machine DOCKER_NFSD_TEST_BINARY=$(CURDIR)/$(BINARY) Scripts/run-tests --skip-build
+TEST := DOCKER_NFSD_TEST_REQUIRE=root,docker,runtime,machine DOCKER_NFSD_TEST_BINARY=$(CURDIR)/$(BINARY) \
+	DOCKER_NFSD_TEST_RUNTIME=$(CURDIR)/$(RUNTIME) Scripts/run-tests --skip-build
 
 .PHONY: test
-test: build ## Run all tests: plain, with a real Docker Engine, and in a virtual machine
+test: build ## Run all tests: plain, with real engines and runtimes, and in a virtual machine
 	Scripts/test-needs
 	Scripts/machine build
 	$(MAKE) check
@@ -65,6 +66,7 @@ test: build ## Run all tests: plain, with a real Docker Engine, and in a virtual
 	$(TEST) --filter PluginServerTests
 	$(TEST) --skip 'PluginServerTests|DockerTests|MachineTests|SwarmTests|^RuntimeTests\.'
 	$(TEST) --filter 'DockerTests|MachineTests'
+	$(TEST) --filter '^RuntimeTests\.'
 
 .PHONY: test-runtime
 test-runtime: build ## Run the tests of mountpoint-runc with real engines and runtimes

@@ -192,7 +192,8 @@ extension SharedEngineTests {
                 let plain = try await run(["runc"])
                 let result = try await run([bundle.scenario.runtimeHost.binary])
                 #expect(plain.output.contains("33 77") && plain.output.contains("\r\n6\r\n"), "\(plain)")
-                #expect(result.output == plain.output)
+                // script(1) shows the end of its own input at any time.
+                #expect(result.output.replacing("^@", with: "") == plain.output.replacing("^@", with: ""))
                 try bundle.edit { $0.set(false, at: "process", "terminal") }
             }
         }

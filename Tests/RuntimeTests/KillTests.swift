@@ -141,8 +141,8 @@ extension SharedEngineTests {
             }
         }
 
-        @Test("delete itself, while it undoes what a killed supervisor has left")
-        func deleting() async throws {
+        @Test("delete itself, while it undoes what a killed supervisor has left, and another delete waits or does not", arguments: [true, false])
+        func deleting(isAnotherWaiting: Bool) async throws {
             try await Scenario.run("first", "second") { scenario in
                 let bundle = try await HandBundle("killed", in: scenario)
                 defer { bundle.remove() }
@@ -151,10 +151,20 @@ extension SharedEngineTests {
                 let hold = scenario["second"].hold(.detach)
                 let deleting = try bundle.start(bundle.words(["delete", "--force", bundle.id]))
                 try await hold.isReached()
-                let names = bundle.host.processes().filter { $0.name.hasPrefix("mountpoint-runc") }
-                try await kill(names.map(\.id), in: scenario)
+                let undoing = bundle.host.processes().filter { $0.name.hasPrefix("mountpoint-runc") }
+                let waiting = isAnotherWaiting ? try bundle.start(bundle.words(["delete", "--force", bundle.id])) : nil
+                if isAnotherWaiting {
+                    try await eventually("it looks for the lock again and again") {
+                        bundle.host.processes().contains { process in
+                            process.name.hasPrefix("mountpoint-runc") && !undoing.contains(process)
+                                && (try? readProcess(bundle.host.path("/proc/\(process.id)/wchan"))) == "hrtimer_nanosleep"
+                        }
+                    }
+                }
+                try await kill(undoing.map(\.id), in: scenario)
                 try await deleting.end(within: .seconds(10))
                 hold.release()
+                if let waiting { #expect(try await waiting.end(within: .seconds(10)) == 0) }
                 try await bundle.delete()
                 #expect(scenario.log.calls(.detach).map(\.plugin) == ["second", "first"])
                 #expect(try await bundle.status() == nil)

@@ -63,7 +63,7 @@ extension TransparencyCase {
         },
         TransparencyCase("attach") { subject in
             _ = try await subject.runDocker(
-                subject.words(["--detach", "--interactive"], ["sh", "-c", "read line; echo got $line; sleep 1; exit 6"]))
+                subject.words(["--detach", "--interactive"], ["sh", "-c", "read line; sleep 0.5; echo got $line; sleep 0.5; exit 6"]))
             let result = try await command(
                 subject.dockerd.client + ["attach", subject.name], input: "word\n", environment: ["DOCKER_CONFIG": subject.host.scratch],
                 limit: 60)

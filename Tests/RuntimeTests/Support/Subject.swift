@@ -67,10 +67,19 @@ struct Subject: DockerUser {
 
     /// Without what differs from container to container: ids, its name, times.
     func clean(_ text: String) -> String {
-        text.replacing(/[0-9a-f]{64}/, with: "ID").replacing(/\b[0-9a-f]{12}\b/, with: "ID").replacing(name, with: "NAME")
-            .replacing(
-                /(time="[^"]*" level=error msg=|\x1B\[31mERRO\x1B\[0m\[\d+\] )"?error waiting for container: context canceled"? ?\r?\n/,
-                with: "")
+        // script(1) shows the end of its own input at any time.
+        Client.withoutWaiting(text).replacing("^@", with: "").replacing(/[0-9a-f]{64}/, with: "ID").replacing(
+            /\b[0-9a-f]{12}\b/, with: "ID"
+        ).replacing(name, with: "NAME")
+    }
+}
+
+/// What `docker` says beside the point.
+enum Client {
+    /// Without its line about a container that has never started, which comes before the error, after it, or not at all.
+    static func withoutWaiting(_ text: String) -> String {
+        text.replacing(
+            /(time="[^"]*" level=error msg=|\x1B\[31mERRO\x1B\[0m\[\d+\] )"?error waiting for container: [a-z ]*"? ?\r?\n/, with: "")
     }
 }
 

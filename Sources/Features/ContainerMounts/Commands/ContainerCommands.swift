@@ -72,11 +72,11 @@ struct ContainerCommands {
     /// - Returns: nil if its supervisor is there and the container has not ended yet.
     private func takeOver(_ container: ManagedContainer) throws(RuntimeError) -> FileLock? {
         if let lock = try container.folder.attemptLock() {
-            try container.undo(loader: PluginLoader(places: invocation.places, timeout: container.record.timeout), log: invocation.log)
+            try undo(container)
             return lock
         }
         if container.record.process?.isAlive == true || container.record.process == nil { return nil }
-        return try container.waitUntilTornDown()
+        return try whenUndone(container)
     }
 
     /// After the runtime below has deleted it: its supervisor sees the end of it, and undoes.
@@ -84,7 +84,18 @@ struct ContainerCommands {
     /// - Returns: nil if it has not been deleted.
     private func whenTornDown(_ container: ManagedContainer, after status: Int32) throws(RuntimeError) -> FileLock? {
         if status != 0 && container.record.process?.isAlive == true { return nil }
-        return try container.waitUntilTornDown()
+        return try whenUndone(container)
+    }
+
+    /// - Returns: nil if somebody else has removed what is known of it.
+    private func whenUndone(_ container: ManagedContainer) throws(RuntimeError) -> FileLock? {
+        guard let lock = try container.waitUntilNobodyIsResponsible() else { return nil }
+        try undo(container)
+        return lock
+    }
+
+    private func undo(_ container: ManagedContainer) throws(RuntimeError) {
+        try container.undo(loader: PluginLoader(places: invocation.places, timeout: container.record.timeout), log: invocation.log)
     }
 
     // MARK: Containers

@@ -67,15 +67,15 @@ struct ContainerCreationCommand {
         if managed.record.process?.isAlive == true && managed.record.supervisor?.isAlive == true {
             throw RuntimeError("container \(id) is there already, and runs")
         }
-        var lock = try managed.folder.attemptLock()
-        if lock == nil { lock = try managed.waitUntilTornDown() }
+        guard let lock = try managed.waitUntilNobodyIsResponsible() else { return }
         try managed.undo(loader: PluginLoader(places: invocation.places, timeout: managed.record.timeout), log: log)
-        if lock != nil { try managed.folder.remove() }
+        try managed.folder.remove()
+        withExtendedLifetime(lock) {}
     }
 
     /// Undoes what a supervisor has left that was killed.
     private func recover(_ loader: PluginLoader) throws(RuntimeError) {
-        guard let managed = try ManagedContainer(id, invocation: invocation), let lock = try managed.waitUntilTornDown() else { return }
+        guard let managed = try ManagedContainer(id, invocation: invocation), let lock = try managed.waitUntilNobodyIsResponsible() else { return }
         try managed.undo(loader: loader, log: log)
         ContainerEnd(folder: managed.folder, record: managed.record, loader: loader, log: log).removeFromRuntime()
         try managed.folder.remove()

@@ -50,7 +50,7 @@ struct ForegroundContainer {
     }
 
     private func forget() throws(RuntimeError) {
-        guard let managed = try ManagedContainer(id, invocation: invocation), let lock = try managed.waitUntilTornDown() else { return }
+        guard let managed = try ManagedContainer(id, invocation: invocation), let lock = try managed.waitUntilNobodyIsResponsible() else { return }
         // Only if the supervisor was killed is there anything left to undo.
         try managed.undo(loader: PluginLoader(places: invocation.places, timeout: managed.record.timeout), log: invocation.log)
         try managed.folder.remove()

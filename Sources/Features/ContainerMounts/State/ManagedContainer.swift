@@ -50,6 +50,9 @@ struct ManagedContainer {
 
     /// Ends what is left of the container and has the plugins detach. For whoever holds the lock.
     func undo(loader: PluginLoader, log: RuntimeLog) throws(RuntimeError) {
+        // Whoever held the lock before may have come further, or removed it all.
+        guard folder.isThere else { return }
+        let record = (try? folder.record()) ?? record
         if record.phase == .ended { return }
         let end = ContainerEnd(folder: folder, record: record, loader: loader, log: log)
         if let process = record.process {
@@ -67,10 +70,10 @@ struct ManagedContainer {
         _ = end.tearDownApart(after: 137)
     }
 
-    /// Waits for whoever is responsible to have undone everything.
+    /// Waits for whoever is responsible to have undone everything, or to be gone, with the rest left to `undo`.
     ///
     /// - Returns: nil if they have removed the folder, too.
-    func waitUntilTornDown() throws(RuntimeError) -> FileLock? {
+    func waitUntilNobodyIsResponsible() throws(RuntimeError) -> FileLock? {
         let plugins = (try? folder.stack())?.plugins.count ?? 1
         let limit = Duration.seconds(record.timeout) * (2 * plugins) + Self.patience
         if let lock = try folder.waitForLock(until: Deadline(after: limit)) { return lock }
