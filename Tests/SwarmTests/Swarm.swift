@@ -62,10 +62,10 @@ final class Swarm: Sendable {
           --restart-delay 1s --env 'NODE={{.Node.Hostname}}' --mount type=volume,source=$name,target=/data,volume-driver=nfsd "$@" \\
           alpine sh -c 'n=0; while true; do n=$((n + 1)); echo $n >> /data/$NODE; sleep 1; done' > /dev/null; }
         # lines FILE: how many it has by now.
-        lines() { wc -l < /srv/swarm/$1 2> /dev/null || echo 0; }
+        lines() { if [ -e /srv/swarm/$1 ]; then wc -l < /srv/swarm/$1; else echo 0; fi; }
         # grows FILE: waits until it has got more lines.
         grows() { local now=$(lines $1); until_true ${2:-120} "[ \\$(lines $1) -gt $((now + 1)) ]"; }
-        # move_to NODE: lets tasks run there alone, for new ones.
+        # only_on NODE: lets tasks run there alone, for new ones.
         only_on() { for node in manager worker; do
           docker node update --availability $([ $node = $1 ] && echo active || echo drain) $node > /dev/null; done; }
         all_active() { for node in manager worker; do docker node update --availability active $node > /dev/null; done; }
