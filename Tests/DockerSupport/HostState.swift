@@ -83,8 +83,10 @@ extension PrivateHost {
 
     public func state(filesBelow folders: [String]) throws -> HostState {
         HostState(
-            mounts: try mountLines().map { $0.split(separator: " ").dropFirst(2).filter { !$0.contains("master:") }.joined(separator: " ") }
-                .sorted(),
+            mounts: try mountLines().map { line in
+                line.split(separator: " ").dropFirst(2).filter { !$0.contains("master:") }
+                    .map { $0.hasPrefix("shared:") ? "shared" : $0 }.joined(separator: " ")
+            }.sorted(),
             processes: processes().filter { !$0.commandLine.isEmpty }.map(\.name).sorted(), controlGroups: controlGroups(),
             files: folders.flatMap { folder in paths(below: folder).map { folder + "/" + $0 } }.sorted())
     }

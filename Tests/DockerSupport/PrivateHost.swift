@@ -79,7 +79,7 @@ public final class PrivateHost: Sendable {
     /// Runs the body on a thread that is in the host's network: what it listens at or connects to is there.
     public func insideNetwork<Value: Sendable>(_ body: @escaping @Sendable () throws -> Value) async throws -> Value {
         try await BlockingThread.run(named: "inside") { [first] in
-            try NetworkNamespace(of: first).enter()
+            try Namespaces(of: first, [.network]).enter()
             return try body()
         }
     }

@@ -72,8 +72,11 @@ struct ProcessTests {
         #expect(error?.errno == .noSuchFileOrDirectory)
     }
 
-    @Test func aNetworkNamespaceIsItself() throws {
-        let network = try NetworkNamespace(of: nil)
-        #expect(network.isSame(as: try NetworkNamespace(of: getpid())))
+    @Test func namespacesThatAProcessIsInAreNotEnteredAgain() throws {
+        // With threads, setns(2) refuses to enter a mount namespace, so this would fail.
+        let own = try Namespaces(of: nil, [.network, .mount])
+        try own.enter(from: try Namespaces(of: getpid(), [.mount, .network]))
+        #expect(throws: SystemError.self) { try own.enter() }
+        #expect(own.descriptors.count == 3)
     }
 }

@@ -17,6 +17,17 @@ import Testing
             outcome.warnings == ["plugin:b was asked to detach by a process that ended before the answer; it is not asked again"])
     }
 
+    @Test(arguments: [true, false])
+    func aFailureIsKnownToWhoeverGoesOn(isRecoverable: Bool) throws {
+        let host = FakeHost()
+        let plugins = [FakePlugin]("ab", on: host)
+        plugins[1].answerDetach = .success(MountPointDetachResponse(success: false, recoverable: isRecoverable, err: "no"))
+        var stack = UnwindingTests.stack("ab")
+        #expect(!(try AppliedStack(parsing: stack.encoded().span)).hasFailed)
+        _ = host.unwind(&stack, plugins)
+        #expect(try AppliedStack(parsing: stack.encoded().span).hasFailed)
+    }
+
     @Test(
         arguments: [
             .success(MountPointDetachResponse()), .success(MountPointDetachResponse(success: false, err: "unknown container")),

@@ -142,6 +142,10 @@ extension SharedEngineTests {
                 // Docker's patience with `stop` and its SIGKILL have passed by then.
                 try await Task.sleep(for: .seconds(3))
                 #expect(scenario.log.calls(.detach).count == 1)
+                let clock = ContinuousClock()
+                let began = clock.now
+                _ = try await scenario.runDocker(["kill", "--signal", "USR1", "box"])
+                #expect(clock.now - began < .seconds(5), "a signal waits for nobody")
                 detaching.release()
                 _ = try await (first, second, kill, removal)
                 try await eventually("it is removed") { try await scenario.docker("ps", "--all", "--quiet") == "" }

@@ -114,9 +114,31 @@ extension TransparencyCase {
         TransparencyCase("the process that Docker knows") { subject in
             try await subject.start()
             let process = try await subject.process()
-            let inside = try await subject.docker("exec", subject.name, "readlink", "/proc/self/ns/net")
-            let shown = try await subject.host.run(["readlink", "/proc/\(process)/ns/net"]).output.dropLast()
-            return ["its network is the container's: \(inside == shown)"]
+            var facts: [String] = []
+            for kind in ["net", "mnt", "ipc", "uts", "cgroup"] {
+                let inside = try await subject.docker("exec", subject.name, "readlink", "/proc/self/ns/\(kind)")
+                let shown = try await subject.host.run(["readlink", "/proc/\(process)/ns/\(kind)"]).output.dropLast()
+                facts.append("its \(kind) namespace is the container's: \(inside == shown)")
+            }
+            facts.append(subject.clean(try await subject.host.run(["cat", "/proc/\(process)/root/a/who"]).description))
+            return facts + [try await subject.fact("stop"), try await subject.state()]
+        },
+        TransparencyCase("the process ids, memory and network of another container") { subject in
+            let owner = subject.name + "-owner"
+            let bind = ["--volume", "\(try subject.scenario.folder(subject.name)):/a"]
+            try await subject.docker(
+                ["run", "--detach", "--name", owner, "--network", "none", "--ipc", "shareable", "--runtime", subject.runtime]
+                    + bind + ["busybox", "sleep", "1000"])
+            var facts: [String] = []
+            for (kind, name) in [("pid", "pid"), ("ipc", "ipc"), ("network", "net")] {
+                let there = try await subject.docker("exec", owner, "readlink", "/proc/self/ns/\(name)")
+                let here = try await subject.docker(
+                    ["run", "--rm", "--\(kind)", "container:\(owner)", "--runtime", subject.runtime] + (kind == "pid" ? bind : [])
+                        + ["busybox", "readlink", "/proc/self/ns/\(name)"])
+                facts.append("\(kind): \(here == there)")
+            }
+            try await subject.docker("rm", "--force", owner)
+            return facts
         },
     ]
 

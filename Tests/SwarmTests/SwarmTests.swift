@@ -39,7 +39,10 @@ struct SwarmTests {
 
     @Test(
         "Locks that a container takes on one node are seen in the other's, unless the volume keeps them to itself",
-        arguments: [("nfsvers=4.1", true), ("nfsvers=4.2", true), ("nfsvers=3", true), ("o=vers=3,nolock", false), ("o=local_lock=all,vers=3", false)])
+        arguments: [
+            ("nfsvers=4.1", true), ("nfsvers=4.2", true), ("nfsvers=3", true), ("o=vers=3,nolock", false),
+            ("o=local_lock=all,vers=3", false),
+        ])
     func locks(option: String, areShared: Bool) async throws {
         let swarm = try swarm
         // Version 3 has a program of its own for locks, on the server and on each node.

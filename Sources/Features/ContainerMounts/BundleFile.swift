@@ -9,13 +9,21 @@ import SystemPackage
 enum BundleFile {
     /// - Parameter named: as `--config` has it.
     /// - Returns: an absolute path.
-    static func path(bundle: String?, named: String?) -> String {
-        let file = named ?? (bundle.map { $0 + "/config.json" } ?? "config.json")
-        if file.hasPrefix("/") { return LexicalPath.absolute(file) }
+    /// - Throws: `RuntimeError` if runtimes take it for different files.
+    static func path(bundle: String?, named: String?) throws(RuntimeError) -> String {
+        if named == "config.json" && bundle != nil {
+            throw RuntimeError("--config config.json with --bundle is one file to runc and another to crun; give its absolute path")
+        }
+        return absolute(named ?? (bundle.map { $0 + "/config.json" } ?? "config.json"))
+    }
+
+    /// A path from the working directory.
+    static func absolute(_ path: String) -> String {
+        if path.hasPrefix("/") { return LexicalPath.absolute(path) }
         var buffer = [CChar](repeating: 0, count: Int(PATH_MAX))
-        guard getcwd(&buffer, buffer.count) != nil else { return file }
+        guard getcwd(&buffer, buffer.count) != nil else { return path }
         let folder = String(decoding: buffer.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
-        return LexicalPath.absolute(folder + "/" + file)
+        return LexicalPath.absolute(folder + "/" + path)
     }
 
     /// - Returns: nil if it is not there, which the runtime below says best.
@@ -34,14 +42,40 @@ enum BundleFile {
         }
     }
 
+    /// Where its next content lies until it takes its place.
+    static func draft(_ path: String) -> String { target(path) + ".mountpoint-runc" }
+
+    /// A link stays what it is.
+    private static func target(_ path: String) -> String { resolvingSymbolicLinks(FilePath(path)).string }
+
     /// Replaces it by rename, with the mode it has.
-    static func replace(_ path: String, with content: [UInt8]) throws(RuntimeError) {
+    ///
+    /// - Parameter noting: told which file the new one is, before it takes its place.
+    static func replace(
+        _ path: String, with content: [UInt8], noting: (FileIdentity) throws(RuntimeError) -> Void = { (_) throws(RuntimeError) in }
+    ) throws(RuntimeError) {
         var status = stat()
         let mode = stat(path, &status) == 0 ? status.st_mode & 0o777 : 0o600
+        let draft = draft(path)
+        let file: FileIdentity
         do throws(SystemError) {
-            try replaceFile(FilePath(path), with: content, mode: mode, durable: false)
+            try replaceFile(FilePath(draft), with: content, mode: mode, durable: false)
+            file = try FileIdentity(at: draft)
         } catch {
+            unlink(draft)
             throw RuntimeError("the bundle's configuration cannot be changed: \(error)")
+        }
+        do throws(RuntimeError) {
+            try noting(file)
+            let target = target(path)
+            do throws(SystemError) {
+                try systemCall("rename", on: target) { rename(draft, target) }
+            } catch {
+                throw RuntimeError("the bundle's configuration cannot be changed: \(error)")
+            }
+        } catch {
+            unlink(draft)
+            throw error
         }
     }
 }

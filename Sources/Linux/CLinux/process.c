@@ -8,6 +8,8 @@
 #include <sched.h>
 #include <signal.h>
 #include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/ioctl.h>
@@ -22,6 +24,17 @@
 
 int CLinux_fork(void) { return fork(); }
 
+// LISTEN_PID in the environment, if it names this process or its parent: the descriptors that systemd's socket activation passes are
+// meant for what runs in their place. sd_listen_fds(3)
+static char **listen_process(void) {
+  for (char **entry = environ; entry != NULL && *entry != NULL; entry++) {
+    if (strncmp(*entry, "LISTEN_PID=", 11) != 0) continue;
+    long process = strtol(*entry + 11, NULL, 10);
+    return process == getpid() || process == getppid() ? entry : NULL;
+  }
+  return NULL;
+}
+
 int CLinux_spawn(const char *path, char *const *arguments, int signal_at_parents_end, int null_input, int null_output) {
   // The child works in this process's memory until it runs the program: to copy it would take longer than all else here. So no handler
   // may run in it, and a failure can be told by a variable.
@@ -31,8 +44,15 @@ int CLinux_spawn(const char *path, char *const *arguments, int signal_at_parents
   sigemptyset(&none);
   sigprocmask(SIG_BLOCK, &all, &before);
   pid_t parent = getpid();
+  char **listen_entry = listen_process();
+  char *listen_before = listen_entry == NULL ? NULL : *listen_entry;
+  char listen_text[32];
   pid_t child = vfork();
   if (child == 0) {
+    if (listen_entry != NULL) {
+      snprintf(listen_text, sizeof listen_text, "LISTEN_PID=%ld", (long)getpid());
+      *listen_entry = listen_text;
+    }
     for (int number = 1; number < NSIG; number++) signal(number, SIG_DFL);
     sigprocmask(SIG_SETMASK, &none, NULL);
     int ready = 1;
@@ -49,6 +69,7 @@ int CLinux_spawn(const char *path, char *const *arguments, int signal_at_parents
     _exit(127);
   }
   int reason = child < 0 ? errno : failure;
+  if (listen_entry != NULL) *listen_entry = listen_before;
   if (child > 0 && failure != 0) waitpid(child, NULL, 0);
   sigprocmask(SIG_SETMASK, &before, NULL);
   if (reason == 0) return child;

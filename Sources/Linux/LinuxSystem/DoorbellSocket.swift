@@ -36,7 +36,14 @@ public final class DoorbellSocket: Sendable {
         }
         if callers.isEmpty { return }
         work()
-        for caller in callers { close(caller) }
+        for caller in callers { Glibc.close(caller) }
+    }
+
+    /// Lets everybody go who has rung, and has whoever comes now find that nobody listens. shutdown(2)
+    public func close() {
+        answer {}
+        shutdown(descriptor.rawValue, CInt(SHUT_RDWR))
+        answer {}
     }
 
     /// Rings, and waits until it has been answered, or at the longest until the deadline.
@@ -45,7 +52,7 @@ public final class DoorbellSocket: Sendable {
     /// - Throws: `SystemError` of connect(2); `ENOENT` and `ECONNREFUSED` if nobody listens.
     public static func ring(_ path: FilePath, until deadline: Deadline) throws(SystemError) -> Bool {
         let raw = try socket()
-        defer { close(raw) }
+        defer { Glibc.close(raw) }
         try with(path) { (address, length) throws(SystemError) in
             try systemCall("connect", on: path.string) { connect(raw, address, length) }
         }
@@ -66,7 +73,7 @@ public final class DoorbellSocket: Sendable {
     ) throws(SystemError) {
         let folder = path.removingLastComponent().string
         let raw = try systemCall("open", on: folder) { open(folder, CInt(CLINUX_O_PATH) | O_DIRECTORY | O_CLOEXEC) }
-        defer { close(raw) }
+        defer { Glibc.close(raw) }
         let name = Array("/proc/self/fd/\(raw)/\(path.lastComponent?.string ?? "")".utf8)
         var address = sockaddr_un()
         address.sun_family = sa_family_t(AF_UNIX)

@@ -24,8 +24,13 @@ public final class FileIdentity: Sendable {
     deinit { Glibc.close(descriptor.rawValue) }
 
     /// What a path leads to now, symbolic links followed. open(2), O_PATH.
+    ///
+    /// Asked for as a folder first: only then what is mounted on demand is mounted, as mount(2) would have it, too.
     public convenience init(at path: String) throws(SystemError) {
-        try self.init(owning: systemCall("open", on: path) { open(path, CInt(CLINUX_O_PATH) | O_CLOEXEC) }, operand: path)
+        let flags = CInt(CLINUX_O_PATH) | O_CLOEXEC
+        let folder = open(path, flags | O_DIRECTORY)
+        let raw = folder < 0 && errno == ENOTDIR ? open(path, flags) : folder
+        try self.init(owning: systemCall("open", on: path) { raw }, operand: path)
     }
 
     /// What a path leads to for a process whose root folder is `root`: links in it, absolute ones too, stay below. openat2(2), Linux 5.6.

@@ -189,6 +189,16 @@ extension SystemCallSequence {
         add("getdents64", Int(__NR_getdents64), on: "directory", [.result(directory), .buffer(buffer), .value(buffer.count)])
     }
 
+    /// unlinkat(2) of a path.
+    public func removeFile(at path: String) -> Call {
+        add("unlinkat", Int(__NR_unlinkat), on: path, [Self.here, .string(path), .value(0)])
+    }
+
+    /// unlinkat(2) of an empty directory's path, with AT_REMOVEDIR.
+    public func removeDirectory(at path: String) -> Call {
+        add("unlinkat", Int(__NR_unlinkat), on: path, [Self.here, .string(path), .value(Self.removeDirectory)])
+    }
+
     /// unlinkat(2) of what is not a directory. That it fails does not end the sequence.
     public func removeFile(_ name: [UInt8], in directory: Call, operand: String) -> Call {
         add("unlinkat", Int(__NR_unlinkat), on: operand, [.result(directory), .bytes(name), .value(0)], options: .mayFail)

@@ -7,6 +7,8 @@ public struct AppliedStack: Sendable, Equatable {
     public var plugins: [AppliedPlugin]
     /// Why unwinding has stopped for good, if it has; the plugins that are left are not asked any more.
     public var stopped: String?
+    /// Whether a plugin's detach has failed, for whoever goes on after the process that saw it.
+    public var hasFailed = false
 
     public init(_ plugins: [AppliedPlugin] = [], stopped: String? = nil) {
         self.plugins = plugins

@@ -42,6 +42,7 @@ extension AppliedStack {
                 })
         }
         stopped = object.value["stopped"] == nil ? nil : try object.text("stopped")
+        hasFailed = object.value["hasFailed"] == nil ? false : try object.flag("hasFailed")
     }
 
     public func write(to writer: inout JSONWriter) {
@@ -49,6 +50,10 @@ extension AppliedStack {
         writer.key("version")
         writer.write(JSONValue(Self.version))
         if let stopped { writer.write("stopped", stopped) }
+        if hasFailed {
+            writer.key("hasFailed")
+            writer.write(.bool(true))
+        }
         writer.key("plugins")
         writer.beginArray()
         for plugin in plugins { plugin.write(to: &writer) }

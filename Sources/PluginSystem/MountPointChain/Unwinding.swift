@@ -61,6 +61,7 @@ struct Unwinding<Record: AppliedStackRecord, Actions: EmergencyActions> {
                 detach(entry, of: stack, plugin: find)
             }
             stack.plugins.removeLast()
+            if outcome.failures.count > failuresBefore { stack.hasFailed = true }
             if outcome.isFatal { stack.stopped = outcome.failures[failuresBefore...].joined(separator: "; ") }
             keep(stack)
         }

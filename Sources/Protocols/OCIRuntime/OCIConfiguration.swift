@@ -25,7 +25,7 @@ public struct OCIConfiguration: Sendable {
         /// `pid`, `network`, `mount`, `ipc`, `uts`, `user`, `cgroup` or `time`.
         public let type: String
         /// Of one to join; nil for one that is made for the container.
-        public let path: String?
+        public fileprivate(set) var path: String?
     }
 
     /// In the order in which they are mounted.
@@ -34,7 +34,7 @@ public struct OCIConfiguration: Sendable {
     public let rootPath: String?
     /// Whether the container's process gets a terminal.
     public let hasTerminal: Bool
-    public let namespaces: [Namespace]
+    public private(set) var namespaces: [Namespace]
     public let cgroupsPath: String?
     public let hostname: String?
     /// Whether a user namespace's ids are mapped.
@@ -73,7 +73,21 @@ public struct OCIConfiguration: Sendable {
         mounts[index].source = source
     }
 
-    /// The document with the sources that have been set: every other member, its place and each number's spelling as they were.
+    /// Has the container join another namespace.
+    ///
+    /// - Parameter index: of ``namespaces``.
+    public mutating func setPath(ofNamespace index: Int, to path: String) {
+        guard case .object(var linux)? = document["linux"], case .array(var elements)? = linux["namespaces"],
+            case .object(var namespace) = elements[index]
+        else { return }
+        namespace["path"] = .string(path)
+        elements[index] = .object(namespace)
+        linux["namespaces"] = .array(elements)
+        document["linux"] = .object(linux)
+        namespaces[index].path = path
+    }
+
+    /// The document with what has been set: every other member, its place and each number's spelling as they were.
     public func encoded() -> [UInt8] { JSONValue.object(document).encoded() }
 }
 

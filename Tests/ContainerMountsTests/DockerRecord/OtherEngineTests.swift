@@ -16,7 +16,8 @@ import Testing
     private static let podmanBundle = "/var/lib/containers/storage/overlay-containers/\(id)/userdata"
 
     private func find(
-        _ mounts: [(destination: String, source: String, options: String)], bundle: String, annotations: String = "", root: String = ""
+        _ mounts: [(destination: String, source: String, options: String)], bundle: String, annotations: String = "", root: String = "",
+        runtimeRoot: String = "/run/runc"
     ) throws -> EngineRecord {
         let list = mounts.map { mount in
             let options = mount.options.split(separator: " ").map { "\"\($0)\"" }.joined(separator: ",")
@@ -25,16 +26,18 @@ import Testing
         let text = #"{"root":{"path":"\#(root)"},"annotations":{\#(annotations)},"mounts":[\#(list.joined(separator: ","))]}"#
         return try EngineRecord.find(
             container: try ContainerID(Self.id), configuration: try OCIConfiguration(parsing: Array(text.utf8)), bundle: bundle,
-            runtimeRoot: "/run/runc", dataRoots: ["/nonexistent"])
+            runtimeRoot: runtimeRoot, dataRoots: ["/nonexistent"])
     }
 
-    private func isInterposed(_ destination: String, _ source: String, bundle: String, annotations: String = "") throws -> Bool {
+    private func isInterposed(
+        _ destination: String, _ source: String, bundle: String, annotations: String = "", runtimeRoot: String = "/run/runc"
+    ) throws -> Bool {
         // podman always has this one, out of its folder below /run.
         let mounts = [
             ("/run/.containerenv", "/run/containers/storage/overlay-containers/\(Self.id)/userdata/.containerenv", "bind"),
             (destination, source, "bind"),
         ]
-        return try find(mounts, bundle: bundle, annotations: annotations).destinations.contains(destination)
+        return try find(mounts, bundle: bundle, annotations: annotations, runtimeRoot: runtimeRoot).destinations.contains(destination)
     }
 
     @Test func interposesEveryBindMountOfAnUnknownEngine() throws {
@@ -100,6 +103,7 @@ import Testing
     @Test func leavesPodmansInitAlone() throws {
         let annotations = #""io.podman.annotations.init":"TRUE""#
         #expect(try !isInterposed("/run/podman-init", "/usr/libexec/podman/catatonit", bundle: Self.podmanBundle, annotations: annotations))
+        #expect(try isInterposed("/run/podman-init", "/usr/../srv/private", bundle: Self.podmanBundle, annotations: annotations))
     }
 
     /// podman runs any folder as a container's root file system.
@@ -126,6 +130,19 @@ import Testing
     func tellsKubernetesMountsFromContainerds(destination: String, source: String, expected: Bool) throws {
         let bundle = "/run/containerd/io.containerd.runtime.v2.task/k8s.io/\(Self.id)"
         #expect(
-            try isInterposed(destination, source, bundle: bundle, annotations: #""io.kubernetes.cri.sandbox-id":"s1""#) == expected)
+            try isInterposed(
+                destination, source, bundle: bundle, annotations: #""io.kubernetes.cri.sandbox-id":"s1""#,
+                runtimeRoot: "/run/containerd/runc/k8s.io") == expected)
+    }
+
+    /// Anybody may give a container annotations: `docker run --annotation`.
+    @Test func believesNoAnnotationOfKubernetesElsewhere() async throws {
+        let annotations = #""io.kubernetes.cri.sandbox-id":"s1""#
+        let source = "/tmp/io.containerd.a.cri/sandboxes/s1"
+        #expect(try isInterposed("/run/secrets", source, bundle: "/srv/bundle", annotations: annotations))
+        #expect(throws: EngineRecordError.self, "Docker's record is wanted all the same") {
+            try find(
+                [("/run/secrets", source, "bind")], bundle: "/b", annotations: annotations, runtimeRoot: "/run/docker/runtime-runc/moby")
+        }
     }
 }

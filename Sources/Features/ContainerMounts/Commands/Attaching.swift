@@ -45,10 +45,7 @@ struct Attaching {
         }
         do throws(RuntimeError) {
             let changed = changedSources(attached)
-            if !changed.isEmpty {
-                record.writtenConfiguration = try change(changed, folder)
-                try folder.write(record)
-            }
+            if !changed.isEmpty || bundle.isChanged { try change(changed, folder, &record) }
         } catch {
             _ = ContainerEnd(folder: folder, record: record, loader: loader, log: invocation.log).tearDown(after: 1)
             try? folder.remove()
@@ -95,18 +92,18 @@ struct Attaching {
         }
     }
 
-    /// - Returns: device and inode of the new file.
-    private func change(_ changes: [(index: Int, source: String)], _ folder: ContainerFolder) throws(RuntimeError) -> [UInt64] {
+    private func change(
+        _ changes: [(index: Int, source: String)], _ folder: ContainerFolder, _ record: inout ContainerRecord
+    ) throws(RuntimeError) {
         var configuration = bundle.configuration
         for change in changes { configuration.setSource(ofMount: change.index, to: change.source) }
         try folder.saveConfiguration(bundle.bytes)
-        try BundleFile.replace(bundle.file, with: configuration.encoded())
-        do throws(SystemError) {
-            let written = try FileIdentity(at: bundle.file)
-            return [written.device, written.inode]
-        } catch {
-            throw RuntimeError("the bundle's configuration cannot be read again: \(error)")
+        var noted = record
+        try BundleFile.replace(bundle.file, with: configuration.encoded()) { (file) throws(RuntimeError) in
+            noted.writtenConfiguration = [file.device, file.inode]
+            try folder.write(noted)
         }
+        record = noted
     }
 }
 

@@ -13,27 +13,34 @@ struct Bundle {
     let file: String
     /// As read.
     let bytes: [UInt8]
+    /// As the runtime below has to see it, but for what plugins change.
     let configuration: OCIConfiguration
+    /// Whether that is other than what was read.
+    let isChanged: Bool
     /// Those that plugins are asked about.
-    let mounts: [InterposedMount]
+    private(set) var mounts: [InterposedMount] = []
 
-    init(file: String, bytes: [UInt8], id: ContainerID, invocation: Invocation, settings: RuntimeSettings) throws(RuntimeError) {
+    init(file: String, bytes: [UInt8], state: String) throws(RuntimeError) {
         self.file = file
         self.bytes = bytes
+        var configuration: OCIConfiguration
         do throws(ConfigurationError) {
             configuration = try OCIConfiguration(parsing: bytes)
         } catch {
             throw RuntimeError("\(file) cannot be used: \(error)")
         }
-        if !configuration.mounts.contains(where: \.isBind) {
-            mounts = []
-            return
-        }
+        isChanged = try configuration.joinContainersOfSupervisors(state)
+        self.configuration = configuration
+    }
+
+    /// - Parameter folder: the bundle's.
+    mutating func findMounts(id: ContainerID, folder: String, invocation: Invocation, settings: RuntimeSettings) throws(RuntimeError) {
+        if !configuration.mounts.contains(where: \.isBind) { return }
         let scopes = VolumeScopes(
             places: invocation.places, loader: PluginLoader(places: invocation.places, timeout: settings.timeout))
         do throws(EngineRecordError) {
             let record = try EngineRecord.find(
-                container: id, configuration: configuration, bundle: String(FilePath(file).removingLastComponent().string),
+                container: id, configuration: configuration, bundle: folder,
                 runtimeRoot: invocation.line.root, dataRoots: Self.dataRoots(settings, invocation.places), scope: scopes.scope)
             // Docker has the mounts of one depth in an order that changes from start to start.
             mounts = record.mounts.map(Self.resolving).sorted {

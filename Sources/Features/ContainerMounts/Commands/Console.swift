@@ -16,6 +16,8 @@ final class Console {
         do throws(SystemError) {
             // The runtime below has only 107 bytes for the path, and a container's folder can have a longer one.
             path = "\(state)/console-\(getpid())"
+            // Of one that was killed, and whose number this process has now.
+            unlink(path)
             socket = try TerminalSocket(at: FilePath(path))
         } catch {
             throw RuntimeError("cannot make a terminal's socket: \(error)")

@@ -18,6 +18,9 @@ struct ContainerCommands {
     /// The supervisor goes out of the container's control groups before anything can be counted or killed there.
     func start(_ id: String) throws(RuntimeError) -> Int32 {
         guard let managed = try managed(id) else { throw try invocation.handOver() }
+        if !managed.isSettled, try managed.folder.attemptLock() == nil {
+            throw RuntimeError("container \(id) is still being created; start it when create has returned")
+        }
         managed.releaseGroups(invocation.log)
         throw try invocation.handOver(to: RuntimeBelow(recorded: managed.record.runtime))
     }
@@ -28,8 +31,8 @@ struct ContainerCommands {
     /// could take them, and a refusal would have the engine take the container for gone.
     func kill(_ selection: ContainerSelection) throws(RuntimeError) -> Int32 {
         guard case .id(let id) = selection, let managed = try managed(id.text) else { throw try invocation.handOver() }
-        managed.releaseGroups(invocation.log)
         if let process = managed.record.process, !process.isAlive, try managed.folder.attemptLock() == nil { return 0 }
+        managed.releaseGroups(invocation.log)
         throw try invocation.handOver(to: RuntimeBelow(recorded: managed.record.runtime))
     }
 
@@ -59,7 +62,7 @@ struct ContainerCommands {
         }
         let status = try invocation.passOn(to: runtime)
         for (container, lock) in zip(containers, locks) {
-            let held = if let lock { lock } else { try whenTornDown(container, after: status) }
+            let held = if let lock { lock } else { try whenTornDown(container, after: status, force: force) }
             guard let held else { continue }
             try container.folder.remove()
             withExtendedLifetime(held) {}
@@ -82,8 +85,12 @@ struct ContainerCommands {
     /// After the runtime below has deleted it: its supervisor sees the end of it, and undoes.
     ///
     /// - Returns: nil if it has not been deleted.
-    private func whenTornDown(_ container: ManagedContainer, after status: Int32) throws(RuntimeError) -> FileLock? {
-        if status != 0 && container.record.process?.isAlive == true { return nil }
+    private func whenTornDown(_ container: ManagedContainer, after status: Int32, force: Bool) throws(RuntimeError) -> FileLock? {
+        if status != 0 {
+            // Without force, one that is being created stays.
+            guard let process = container.record.process else { return force ? try whenUndone(container) : nil }
+            if process.isAlive { return nil }
+        }
         return try whenUndone(container)
     }
 

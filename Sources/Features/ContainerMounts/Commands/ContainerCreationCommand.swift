@@ -31,10 +31,19 @@ struct ContainerCreationCommand {
         let settings = try invocation.settings()
         let runtime = try RuntimeBelow(settings.runtimePath)
         try clearLeftovers()
-        let file = BundleFile.path(bundle: creation.bundle, named: creation.config)
-        guard !settings.plugins.isEmpty, let bytes = try BundleFile.read(file) else { throw try invocation.handOver(to: runtime) }
-        let bundle = try Bundle(file: file, bytes: bytes, id: creation.id, invocation: invocation, settings: settings)
-        if bundle.mounts.isEmpty { throw try invocation.handOver(to: runtime) }
+        let hasPlugins = !settings.plugins.isEmpty
+        if !hasPlugins && ContainerFolder.all(in: invocation.places.state).isEmpty { throw try invocation.handOver(to: runtime) }
+        let file = try BundleFile.path(bundle: creation.bundle, named: creation.config)
+        guard let bytes = try BundleFile.read(file) else { throw try invocation.handOver(to: runtime) }
+        var bundle = try Bundle(file: file, bytes: bytes, state: invocation.places.state)
+        if hasPlugins {
+            let folder = BundleFile.absolute(creation.bundle ?? ".")
+            try bundle.findMounts(id: creation.id, folder: folder, invocation: invocation, settings: settings)
+        }
+        if bundle.mounts.isEmpty { return try handOver(bundle, to: runtime) }
+        if let root = invocation.line.root, access("\(root)/\(id)", F_OK) == 0 {
+            throw RuntimeError("container \(id) is there already; delete it first")
+        }
 
         let loader = PluginLoader(places: invocation.places, timeout: settings.timeout)
         let chain: PluginChain
@@ -43,17 +52,44 @@ struct ContainerCreationCommand {
         } catch {
             throw RuntimeError("\(error)")
         }
-        guard chain.isWanted(bundle.mounts.map(\.mountPoint)) else { throw try invocation.handOver(to: runtime) }
+        guard chain.isWanted(bundle.mounts.map(\.mountPoint)) else { return try handOver(bundle, to: runtime) }
         let attaching = Attaching(
             id: id, bundle: bundle, chain: chain, loader: loader, runtime: runtime, settings: settings, invocation: invocation)
         guard var supervisor = try attaching.run(arguments: arguments, pidFile: creation.pidFile, isRestore: isRestore) else {
-            throw try invocation.handOver(to: runtime)
+            return try handOver(bundle, to: runtime)
         }
-        let console =
-            isForeground && bundle.configuration.hasTerminal && creation.consoleSocket == nil
-            ? try Console(in: invocation.places.state) : nil
+        let console: Console?
+        let report: Report
+        do throws(RuntimeError) {
+            let hasConsole = isForeground && bundle.configuration.hasTerminal && creation.consoleSocket == nil
+            console = hasConsole ? try Console(in: invocation.places.state) : nil
+            report = try Report()
+        } catch {
+            supervisor.giveUp()
+            throw error
+        }
         if let console { supervisor.arguments.addFlag("--console-socket", console.path, toCommand: isRestore ? "restore" : "create") }
-        return try supervise(supervisor, console)
+        return try supervise(supervisor, console, report)
+    }
+
+    /// Becomes the runtime below, which then has the bundle's config.json as it is to be.
+    ///
+    /// - Returns: if it was run instead, to put the file back after it.
+    private func handOver(_ bundle: Bundle, to runtime: RuntimeBelow) throws(RuntimeError) -> Int32 {
+        if !bundle.isChanged { throw try invocation.handOver(to: runtime) }
+        guard case .create = invocation.line.command else {
+            throw RuntimeError("\(bundle.file) names a namespace of the supervisor of a container; name it by the container's own process")
+        }
+        try BundleFile.replace(bundle.file, with: bundle.configuration.encoded())
+        let status: Int32
+        do throws(RuntimeError) {
+            status = try invocation.passOn(to: runtime)
+        } catch {
+            try? BundleFile.replace(bundle.file, with: bundle.bytes)
+            throw error
+        }
+        try? BundleFile.replace(bundle.file, with: bundle.bytes)
+        return status
     }
 
     private func arguments(_ folder: ContainerFolder) -> OriginalArguments {
@@ -75,23 +111,22 @@ struct ContainerCreationCommand {
 
     /// Undoes what a supervisor has left that was killed.
     private func recover(_ loader: PluginLoader) throws(RuntimeError) {
-        guard let managed = try ManagedContainer(id, invocation: invocation), let lock = try managed.waitUntilNobodyIsResponsible() else { return }
+        guard let managed = try ManagedContainer(id, invocation: invocation), let lock = try managed.waitUntilNobodyIsResponsible() else {
+            return
+        }
         try managed.undo(loader: loader, log: log)
         ContainerEnd(folder: managed.folder, record: managed.record, loader: loader, log: log).removeFromRuntime()
         try managed.folder.remove()
         withExtendedLifetime(lock) {}
     }
 
-    private func supervise(_ supervisor: Supervisor, _ console: Console?) throws(RuntimeError) -> Int32 {
+    private func supervise(_ supervisor: Supervisor, _ console: Console?, _ report: Report) throws(RuntimeError) -> Int32 {
         var supervisor = supervisor
-        let report = try Report()
         let child: Int32
         do throws(SystemError) {
             child = try ChildProcess.fork()
         } catch {
-            let end = ContainerEnd(folder: supervisor.folder, record: supervisor.record, loader: supervisor.loader, log: log)
-            _ = end.tearDown(after: 1)
-            try supervisor.folder.remove()
+            supervisor.giveUp()
             throw RuntimeError("cannot supervise the container: \(error)")
         }
         if child == 0 {

@@ -39,8 +39,9 @@ struct ForegroundContainer {
         guard let signals else { return 0 }
         let status = try wait(signals)
         if isKept { return status }
-        _ = try command(["delete", id])
+        // First: if the supervisor was killed, the container may still run.
         try forget()
+        _ = try command(["delete", "--force", id])
         return status
     }
 
@@ -50,7 +51,9 @@ struct ForegroundContainer {
     }
 
     private func forget() throws(RuntimeError) {
-        guard let managed = try ManagedContainer(id, invocation: invocation), let lock = try managed.waitUntilNobodyIsResponsible() else { return }
+        guard let managed = try ManagedContainer(id, invocation: invocation), let lock = try managed.waitUntilNobodyIsResponsible() else {
+            return
+        }
         // Only if the supervisor was killed is there anything left to undo.
         try managed.undo(loader: PluginLoader(places: invocation.places, timeout: managed.record.timeout), log: invocation.log)
         try managed.folder.remove()

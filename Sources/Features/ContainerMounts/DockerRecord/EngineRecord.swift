@@ -50,9 +50,9 @@ public struct EngineRecord: Sendable, Equatable {
     ) throws(EngineRecordError) -> EngineRecord {
         let namespace = runtimeRoot.map(lastComponent) ?? ""
         if namespace == "plugins.moby" { return EngineRecord(engine: .dockerPlugin, mounts: []) }
-        let other = OtherEngine(id, configuration, bundle: bundle)
+        let other = OtherEngine(id, configuration, bundle: bundle, namespace: namespace)
         // A root file system of podman's may be a user's folder, next to which the user has written a record.
-        if other.engine == .other {
+        if namespace == "moby" || other.engine == .other {
             var looked: [String] = []
             let record = try DockerRecordFile.find(id, rootPath: configuration.rootPath, dataRoots: dataRoots, looked: &looked)
             if let record {

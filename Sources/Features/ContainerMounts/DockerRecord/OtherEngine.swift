@@ -23,7 +23,8 @@ struct OtherEngine {
         "/etc/hostname", "/etc/hosts", "/etc/resolv.conf", "/dev/shm", "/run/.containerenv", "/run/secrets", "/etc/passwd", "/etc/group",
     ]
 
-    init(_ id: ContainerID, _ configuration: OCIConfiguration, bundle: String) {
+    /// - Parameter namespace: containerd's.
+    init(_ id: ContainerID, _ configuration: OCIConfiguration, bundle: String, namespace: String) {
         self.configuration = configuration
         self.bundle = bundle
         self.id = id.text
@@ -33,7 +34,8 @@ struct OtherEngine {
             components.count >= 3 && components.last == "userdata" && components[components.count - 2] == id.text
             && components[components.count - 3].hasSuffix("-containers")
         containers = isStorage ? components[components.count - 3] : ""
-        sandbox = configuration.annotation("io.kubernetes.cri.sandbox-id") ?? ""
+        // Elsewhere, users can give their containers any annotation.
+        sandbox = namespace == "k8s.io" ? configuration.annotation("io.kubernetes.cri.sandbox-id") ?? "" : ""
         engine = isStorage ? .podman : sandbox.isEmpty ? .other : .containerd
     }
 
@@ -54,7 +56,8 @@ struct OtherEngine {
             if storage(of: source, container: id) != nil { return true }
             if isShared, let storage = storage(of: source, container: nil) { return storages.contains(storage) }
             // Where podman puts its own init, if it was asked to.
-            return mount.cleanedDestination == "/run/podman-init" && configuration.annotation("io.podman.annotations.init") == "TRUE"
+            return mount.cleanedDestination == "/run/podman-init" && LexicalPath.isSame("/usr", orAbove: LexicalPath.absolute(source))
+                && configuration.annotation("io.podman.annotations.init") == "TRUE"
         case .containerd:
             let components = LexicalPath.components(of: source)
             for index in components.indices.dropLast(2) where Self.isInterface(components[index]) {

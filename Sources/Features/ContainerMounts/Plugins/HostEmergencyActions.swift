@@ -8,32 +8,32 @@ import SystemPackage
 struct HostEmergencyActions: EmergencyActions {
     let container: String
     let log: RuntimeLog
-    /// For one unmount. It may wait for a server that is gone, so a process makes the call that can be killed.
+    /// For one call. It may wait for a server that is gone, so a process makes it that can be killed.
     let timeout: Duration
 
     func remove(_ path: String) throws(EmergencyFailure) {
-        do throws(SystemError) {
-            do throws(SystemError) {
-                try removeFile(FilePath(path), durable: false)
-            } catch  where error.errno == .isDirectory || error.errno == .notPermitted {
-                try removeEmptyFolder(FilePath(path))
-            }
-        } catch {
-            throw EmergencyFailure("\(error)")
-        }
+        guard let error = try error(of: "unlinkat", on: path, { $0.removeFile(at: path) }) else { return }
+        guard error.errno == .isDirectory || error.errno == .notPermitted else { throw EmergencyFailure("\(error)") }
+        if let error = try self.error(of: "unlinkat", on: path, { $0.removeDirectory(at: path) }) { throw EmergencyFailure("\(error)") }
     }
 
     func unmount(_ path: String) throws(EmergencyFailure) {
+        if let error = try error(of: "umount2", on: path, { $0.unmount(path, .noFollow) }) { throw EmergencyFailure("\(error)") }
+    }
+
+    private func error(
+        of name: String, on path: String, _ add: (SystemCallSequence) -> SystemCallSequence.Call
+    ) throws(EmergencyFailure) -> SystemError? {
         let sequence = SystemCallSequence()
-        let call = sequence.unmount(path, .noFollow)
+        let call = add(sequence)
         let end: SequenceEnd
         do throws(SystemError) {
             end = try sequence.run(until: Deadline(after: timeout))
         } catch {
             throw EmergencyFailure("\(error)")
         }
-        guard case .finished = end else { throw EmergencyFailure("umount2 \(path): it did not return within \(timeout)") }
-        if let error = sequence.error(of: call) { throw EmergencyFailure("\(error)") }
+        guard case .finished = end else { throw EmergencyFailure("\(name) \(path): it did not return within \(timeout)") }
+        return sequence.error(of: call)
     }
 
     func warn(_ text: String) { log.warning("container \(container): \(text)") }

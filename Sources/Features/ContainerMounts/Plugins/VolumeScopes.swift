@@ -16,10 +16,12 @@ struct VolumeScopes {
         kept = KeptAnswers(FilePath(places.state).appending("volume-drivers"), patience: loader.timeout)
     }
 
-    /// Asks the driver, once in a run of it. Nil if it does not say, or cannot be asked: a managed one is in a place of its own.
+    /// Asks the driver, once in a run of it. One that does not say has local volumes, as for Docker.
+    ///
+    /// - Returns: nil if it is not among the plugins of this host; managed ones are in a place of their own.
     func scope(of driver: String) -> MountPoint.Scope? {
+        guard let endpoint = try? loader.discovery.find(driver) else { return nil }
         do throws(PluginClientError) {
-            let endpoint = try loader.discovery.find(driver)
             let client = PluginClient(endpoint, timeout: loader.timeout)
             return try kept.properties(of: endpoint) { () throws(PluginClientError) in
                 try client.answer(VolumeMethod.capabilities.rawValue, Array("{}".utf8))
@@ -30,7 +32,7 @@ struct VolumeScopes {
                 return MountPoint.Scope(rawValue: scope)
             }
         } catch {
-            return nil
+            return .local
         }
     }
 }

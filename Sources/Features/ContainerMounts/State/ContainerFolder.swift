@@ -45,6 +45,15 @@ struct ContainerFolder: Sendable {
         return names.compactMap { name in (try? ContainerFolder(in: state, root: root, id: name)).map { (name, $0) } }
     }
 
+    /// Those of all roots. None if there are none, or if they cannot be read.
+    static func all(in state: String) -> [ContainerFolder] {
+        let containers = FilePath(state).appending("containers")
+        return ((try? namesInFolder(containers)) ?? []).flatMap { root in
+            let folder = containers.appending(root)
+            return ((try? namesInFolder(folder)) ?? []).map { ContainerFolder(at: folder.appending($0)) }
+        }
+    }
+
     // MARK: The folder
 
     func make() throws(RuntimeError) {
@@ -166,7 +175,7 @@ struct ContainerFolder: Sendable {
 extension ContainerFolder: AppliedStackRecord {
     func write(_ stack: AppliedStack) throws(RecordFailure) {
         do throws(SystemError) {
-            if stack.isEmpty && stack.stopped == nil {
+            if stack.isEmpty && stack.stopped == nil && !stack.hasFailed {
                 try removeFile(stackFile, durable: false)
             } else {
                 try replaceFile(stackFile, with: stack.encoded(), durable: false)

@@ -48,6 +48,9 @@ struct ManagedContainer {
         self.record = record
     }
 
+    /// Whether its process may be started: it has ended, or its mounts have been looked at, and its supervisor listens.
+    var isSettled: Bool { record.process?.isAlive == false || access(folder.control, F_OK) == 0 }
+
     /// Ends what is left of the container and has the plugins detach. For whoever holds the lock.
     func undo(loader: PluginLoader, log: RuntimeLog) throws(RuntimeError) {
         // Whoever held the lock before may have come further, or removed it all.

@@ -71,7 +71,8 @@ struct ContainerEnd {
         } catch {
             log.warning(error.message)
         }
-        return outcome.exitStatus(for: status)
+        // A process that was killed may have seen the failure.
+        return status == 0 && (stack.hasFailed || stack.stopped != nil) ? 129 : outcome.exitStatus(for: status)
     }
 
     /// The same, by a process of its own, and again by another one if that is killed.
@@ -100,6 +101,7 @@ struct ContainerEnd {
     /// If somebody else has written the file since, it stays.
     func restoreConfiguration() {
         guard let written = record.writtenConfiguration, written.count == 2 else { return }
+        unlink(BundleFile.draft(record.configuration))
         do throws(RuntimeError) {
             guard let before = try folder.configurationAsItWas(), let now = try? FileIdentity(at: record.configuration),
                 now.device == written[0], now.inode == written[1]

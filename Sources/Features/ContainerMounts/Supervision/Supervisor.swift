@@ -10,9 +10,10 @@ import SystemPackage
 /// The process that the engine takes for the container's: it creates the container by the runtime below, is the parent of its first
 /// process, and ends when that has ended and the plugins have been asked to detach, with the exit status that then holds.
 ///
-/// A single thread that only waits. It passes signals on, is in the container's network namespace (the engine finds that through
-/// this process) and, until the container starts, in its control groups (the engine finds those so too), but not in its mount
-/// namespace, whose mounts would live on.
+/// A single thread that only waits, and passes signals on. Engines and people find by its id what is the container's: `docker stats` its
+/// network, podman's `cp` its files, nsenter(1) all of it. So it is in the container's namespaces, but for those of process ids and
+/// users, which a process cannot be in for a while. In its control groups it is only until the container starts. It enters the mount
+/// namespace as the last thing, since no path means the same there, and leaves it as the first, since its mounts would live on.
 struct Supervisor {
     let folder: ContainerFolder
     var record: ContainerRecord
@@ -36,16 +37,18 @@ struct Supervisor {
 
     private final class Surroundings {
         let signals: SignalQueue
-        let network: NetworkNamespace
+        /// Those that it comes from.
+        let home: Namespaces
         let groups: ControlGroups
         let table: MountTable
         var isInContainersGroups = false
+        var isInContainersMounts = false
         /// Children that have ended and that nobody has asked for yet.
         private var ended: [(process: Int32, end: ProcessEnd)] = []
 
         init(_ signals: SignalQueue) throws(SystemError) {
             self.signals = signals
-            network = try NetworkNamespace(of: nil)
+            home = try Namespaces(of: nil, [.mount, .network, .ipc, .uts, .controlGroups])
             groups = try ControlGroups(of: nil)
             table = try MountTable()
         }
@@ -63,6 +66,19 @@ struct Supervisor {
             guard isInContainersGroups else { return }
             try groups.join(table: table)
             isInContainersGroups = false
+        }
+
+        /// Once nothing has to be found by its path any more.
+        func enterMounts(of process: Int32) throws(SystemError) {
+            guard !isInContainersGroups && !isInContainersMounts else { return }
+            let namespaces = try Namespaces(of: process, [.ipc, .uts, .controlGroups, .mount])
+            isInContainersMounts = true
+            try namespaces.enter(from: home)
+        }
+
+        func goHome() throws(SystemError) {
+            try home.enter()
+            isInContainersMounts = false
         }
     }
 
@@ -83,7 +99,7 @@ struct Supervisor {
                 let doorbell = try settle(surroundings, report)
                 report.send(0)
                 let end = watch(surroundings, doorbell)
-                return tearDown(surroundings, after: end)
+                return tearDown(surroundings, doorbell, after: end)
             }
         } catch {
             log.error(error.message)
@@ -91,7 +107,7 @@ struct Supervisor {
         }
         // The runtime below cannot remove groups that this process is in.
         if let entered {
-            try? entered.network.enter()
+            try? entered.goHome()
             leaveGroups(entered)
         }
         abandon()
@@ -129,7 +145,11 @@ struct Supervisor {
     /// - Returns: the runtime's exit status if it has failed, and said why itself.
     private mutating func create(_ child: Int32, _ surroundings: Surroundings, _ report: Report) throws(RuntimeError) -> Int32? {
         let end = waitForRuntime(child, surroundings, report)
-        guard end == .exited(0) else { return end.exitStatus == 0 ? 1 : end.exitStatus }
+        guard end == .exited(0) else {
+            // One that has ended by itself has undone what it did. What has this id now may be another's container.
+            if case .exited = end { record.phase = .attaching }
+            return end.exitStatus == 0 ? 1 : end.exitStatus
+        }
         let file = Self.pidFile(in: folder)
         guard let text = try? readWholeFile(file, limit: 32),
             let process = Int32(String(decoding: text.filter { $0 > 0x20 }, as: UTF8.self)),
@@ -173,10 +193,10 @@ struct Supervisor {
             if let pidFile { try replaceFile(FilePath(pidFile), with: Array("\(getpid())".utf8), mode: 0o644, durable: false) }
             if report.isAbandoned { throw SystemError("create", .canceled, on: "the container, because its caller has gone") }
             // Whoever reads the container's output waits for all who could still write.
-            try ChildProcess.releaseDescriptors(except: [
-                report.writing, doorbell.descriptor, surroundings.signals.descriptor, surroundings.network.descriptor,
-                lock.descriptor,
-            ])
+            try ChildProcess.releaseDescriptors(
+                except: [
+                    report.writing, doorbell.descriptor, surroundings.signals.descriptor, lock.descriptor,
+                ] + surroundings.home.descriptors)
             return doorbell
         } catch {
             throw RuntimeError("cannot supervise the container: \(error)")
@@ -184,8 +204,7 @@ struct Supervisor {
     }
 
     private func join(_ process: Int32, _ surroundings: Surroundings) throws(SystemError) {
-        let network = try NetworkNamespace(of: process)
-        if !network.isSame(as: surroundings.network) { try network.enter() }
+        try Namespaces(of: process, [.network]).enter(from: surroundings.home)
         surroundings.isInContainersGroups = true
         do throws(SystemError) {
             try ControlGroups(of: process).join(table: surroundings.table)
@@ -207,9 +226,13 @@ struct Supervisor {
 
     /// Undoes a creation that has failed.
     private func abandon() {
-        let end = ContainerEnd(folder: folder, record: record, loader: loader, log: log)
-        if record.phase != .attaching { end.removeFromRuntime() }
-        _ = end.tearDown(after: 1)
+        if record.phase != .attaching { ContainerEnd(folder: folder, record: record, loader: loader, log: log).removeFromRuntime() }
+        giveUp()
+    }
+
+    /// Undoes what the plugins have done for a container that is not made.
+    func giveUp() {
+        _ = ContainerEnd(folder: folder, record: record, loader: loader, log: log).tearDown(after: 1)
         do throws(RuntimeError) {
             try folder.remove()
         } catch {
@@ -235,12 +258,15 @@ struct Supervisor {
             if requests[1].revents != 0 || (waits && leaveAt?.hasPassed == true) {
                 doorbell.answer { leaveGroups(surroundings) }
                 leaveGroups(surroundings)
+                // Where that fails, an engine finds the container's network all the same, and its groups.
+                try? surroundings.enterMounts(of: record.process?.process ?? 0)
             }
             while let signal = surroundings.signals.take() { passOn(signal) }
         }
     }
 
     private func leaveGroups(_ surroundings: Surroundings) {
+        guard surroundings.isInContainersGroups else { return }
         do throws(SystemError) {
             try surroundings.leaveGroups()
         } catch {
@@ -252,19 +278,24 @@ struct Supervisor {
         switch signal.number {
         case SIGCHLD, SIGPIPE, SIGURG, SIGTSTP, SIGTTIN, SIGTTOU: break
         // That it has ended is what the next look at the children says.
-        default: try? record.process?.signal(signal.number)
+        // As its parent, this process knows that nobody else has the number; and there may be no /proc to look it up in.
+        default: if let process = record.process?.process { kill(process, signal.number) }
         }
     }
 
     // MARK: Ending
 
-    private func tearDown(_ surroundings: Surroundings, after end: ProcessEnd) -> Int32 {
+    private func tearDown(_ surroundings: Surroundings, _ doorbell: DoorbellSocket, after end: ProcessEnd) -> Int32 {
         do throws(SystemError) {
-            try surroundings.network.enter()
+            try surroundings.goHome()
         } catch {
-            log.warning("plugins may be out of reach in the network of container \(record.id): \(error)")
+            // Paths would mean the container's files here. Who deletes the container finds that nobody is responsible, and undoes.
+            return end.exitStatus == 0 ? 129 : end.exitStatus
         }
         leaveGroups(surroundings)
+        // Nobody has to wait for anything here from now on.
+        doorbell.close()
+        unlink(folder.control)
         let containersEnd = ContainerEnd(folder: folder, record: record, loader: loader, log: log)
         if !record.ownsProcesses { containersEnd.killProcesses() }
         return containersEnd.tearDownApart(after: end.exitStatus)

@@ -25,7 +25,13 @@ int CLinux_pidfd_open(int process);                              // pidfd_open(2
 int CLinux_open_in_root(int root, const char *path);               // openat2(2), O_PATH, RESOLVE_IN_ROOT, Linux 5.6
 int CLinux_try_lock(int descriptor);                               // flock(2), LOCK_EX | LOCK_NB
 
-enum { CLINUX_CLONE_NEWNET = 0x40000000 };
+enum {
+  CLINUX_CLONE_NEWNS = 0x00020000,
+  CLINUX_CLONE_NEWCGROUP = 0x02000000,
+  CLINUX_CLONE_NEWUTS = 0x04000000,
+  CLINUX_CLONE_NEWIPC = 0x08000000,
+  CLINUX_CLONE_NEWNET = 0x40000000
+};
 
 // Blocks every signal, and a close-on-exec signalfd(2) for all of them.
 int CLinux_all_signals(void);

@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+internal import CLinux
+import Glibc
+public import SystemPackage
+
+/// Namespaces of a process, and its root folder, held open. namespaces(7).
+public final class Namespaces: Sendable {
+    public enum Kind: String, Sendable {
+        case network = "net"
+        case mount = "mnt"
+        case ipc
+        case uts
+        case controlGroups = "cgroup"
+
+        fileprivate var flag: CInt {
+            switch self {
+            case .network: CInt(CLINUX_CLONE_NEWNET)
+            case .mount: CInt(CLINUX_CLONE_NEWNS)
+            case .ipc: CInt(CLINUX_CLONE_NEWIPC)
+            case .uts: CInt(CLINUX_CLONE_NEWUTS)
+            case .controlGroups: CInt(CLINUX_CLONE_NEWCGROUP)
+            }
+        }
+    }
+
+    private struct Held: Sendable {
+        var kind: Kind
+        var descriptor: CInt
+        var device: UInt64
+        var inode: UInt64
+    }
+
+    private let held: [Held]
+    /// -1 if no mount namespace is held.
+    private let root: CInt
+
+    /// Close-on-exec; owned by this object.
+    public var descriptors: [FileDescriptor] {
+        (held.map(\.descriptor) + [root]).filter { $0 >= 0 }.map { FileDescriptor(rawValue: $0) }
+    }
+
+    /// - Parameters:
+    ///   - process: nil for this one.
+    ///   - kinds: in the order in which they are entered.
+    /// - Throws: `SystemError` of open(2) on `/proc/PID/ns/KIND` and `/proc/PID/root`.
+    public init(of process: Int32?, _ kinds: [Kind]) throws(SystemError) {
+        let folder = "/proc/\(process.map(String.init) ?? "self")"
+        var held: [Held] = []
+        var root: CInt = -1
+        do throws(SystemError) {
+            for kind in kinds {
+                let path = "\(folder)/ns/\(kind.rawValue)"
+                let raw = try systemCall("open", on: path) { open(path, O_RDONLY | O_CLOEXEC) }
+                var status = stat()
+                fstat(raw, &status)
+                held.append(Held(kind: kind, descriptor: raw, device: UInt64(status.st_dev), inode: UInt64(status.st_ino)))
+            }
+            if kinds.contains(.mount) {
+                root = try systemCall("open", on: "\(folder)/root") {
+                    open("\(folder)/root", CInt(CLINUX_O_PATH) | O_DIRECTORY | O_CLOEXEC)
+                }
+            }
+        } catch {
+            for one in held { close(one.descriptor) }
+            throw error
+        }
+        self.held = held
+        self.root = root
+    }
+
+    deinit {
+        for descriptor in descriptors { close(descriptor.rawValue) }
+    }
+
+    /// Moves this process, which must have a single thread, into those that are others than `current` has; with a mount namespace also to the
+    /// root folder that was held with it. setns(2), chroot(2).
+    ///
+    /// - Parameter current: nil to enter all.
+    /// - Throws: `SystemError`; the process then is in those before the one that failed.
+    public func enter(from current: Namespaces? = nil) throws(SystemError) {
+        for one in held {
+            if let same = current?.held.first(where: { $0.kind == one.kind }), same.device == one.device, same.inode == one.inode {
+                continue
+            }
+            try systemCall("setns", on: "a \(one.kind.rawValue) namespace") { CLinux_setns(one.descriptor, one.kind.flag) }
+            if one.kind == .mount {
+                try systemCall("fchdir", on: "a root folder") { fchdir(root) }
+                try systemCall("chroot", on: "a root folder") { chroot(".") }
+            }
+        }
+    }
+}
