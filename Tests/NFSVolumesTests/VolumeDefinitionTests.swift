@@ -74,4 +74,18 @@ struct VolumeDefinitionTests {
         if word != "value" { #expect(error?.description.contains(word) == true) }
         #expect(error?.description.isEmpty == false)
     }
+
+    /// Docker reads all volumes of an answer or none, and Go takes only times that there are.
+    @Test(arguments: [
+        ("2026-03-01T12:00:00Z", true), ("2024-02-29T23:59:59Z", true), ("2000-02-29T00:00:00Z", true), ("0000-02-29T00:00:00Z", true),
+        ("2026-13-45T25:61:61Z", false), ("2026-00-01T00:00:00Z", false), ("2026-13-01T00:00:00Z", false), ("2026-01-00T00:00:00Z", false),
+        ("2026-01-32T00:00:00Z", false), ("2026-04-31T00:00:00Z", false), ("2026-02-29T00:00:00Z", false), ("2100-02-29T00:00:00Z", false),
+        ("2026-01-01T24:00:00Z", false), ("2026-01-01T00:60:00Z", false), ("2026-01-01T00:00:60Z", false), ("2026-01-01 00:00:00Z", false),
+        ("2026-01-01T00:00:00", false), ("", false),
+    ])
+    func aTimeInACatalogueIsOneThatThereIs(time: String, isGood: Bool) throws {
+        let text = #"{"format":1,"name":"a","driver":"nfsd","createdAt":"\#(time)","options":{}}"#
+        let read = try? VolumeDefinition(parsing: Array(text.utf8), in: try Share("nas:/export"))
+        #expect((read != nil) == isGood)
+    }
 }

@@ -59,12 +59,22 @@ public struct VolumeDefinition: Sendable, Equatable {
     /// One bad word in an answer would make Docker refuse all of it.
     private func checkForOthers() throws(DamagedFile) {
         guard DaemonSettings.driverNames.contains(driver) else { throw DamagedFile("it has no driver's name in driver") }
-        let form = "0000-00-00T00:00:00Z".utf8
-        let isTime =
-            createdAt.utf8.count == form.count
-            && zip(createdAt.utf8, form).allSatisfy { (0x30...0x39).contains($0) ? $1 == 0x30 : $0 == $1 && $1 != 0x30 }
-        guard isTime else { throw DamagedFile("createdAt is not a time such as 2026-03-01T12:00:00Z") }
+        guard isTime(createdAt) else { throw DamagedFile("createdAt is not a time such as 2026-03-01T12:00:00Z") }
         guard name.text.utf8.allSatisfy({ $0 >= 0x20 && $0 != 0x7f }) else { throw DamagedFile("its name has a control character in it") }
+    }
+
+    /// Whether this is a time of the form that the daemon writes, and one that there is: Go's time package takes no other.
+    private func isTime(_ text: String) -> Bool {
+        let form = "0000-00-00T00:00:00Z".utf8
+        guard text.utf8.count == form.count,
+            zip(text.utf8, form).allSatisfy({ (0x30...0x39).contains($0) ? $1 == 0x30 : $0 == $1 && $1 != 0x30 })
+        else { return false }
+        let numbers = text.utf8.split { !(0x30...0x39).contains($0) }.compactMap { Int(String(decoding: $0, as: UTF8.self)) }
+        let (year, month) = (numbers[0], numbers[1])
+        guard (1...12).contains(month) else { return false }
+        let isLeap = year.isMultiple(of: 4) && !year.isMultiple(of: 100) || year.isMultiple(of: 400)
+        let days = [31, isLeap ? 29 : 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31][month - 1]
+        return (1...days).contains(numbers[2]) && numbers[3] < 24 && numbers[4] < 60 && numbers[5] < 60
     }
 
     /// What this host keeps.
