@@ -13,10 +13,10 @@ import Testing
 @Suite(.timeLimit(.minutes(5))) struct EngineLookupTests {
     /// Looks up until the body returns.
     private func withLookup(
-        at socket: FilePath, log: LogBook, engineRuns: @escaping @Sendable () -> Bool = { true }, _ body: () async throws -> Void
+        at socket: FilePath, log: LogBook, engines: @escaping @Sendable () -> Set<ProcessIdentity>, _ body: () async throws -> Void
     ) async throws {
         var lookup = EngineLookup(socket: socket, drivers: ["nfsd", "docker-nfsd"], logger: log.logger)
-        lookup.engineRuns = engineRuns
+        lookup.engines = engines
         lookup.firstPause = .milliseconds(20)
         let (ready, cancellation) = (lookup, try Cancellation())
         let running = Task { try await BlockingThread.run(named: "lookup") { ready.run(cancellation) } }
@@ -25,12 +25,18 @@ import Testing
         try await running.value
     }
 
+    private static func engine(_ process: Int) -> Set<ProcessIdentity> { [ProcessIdentity(process: Int32(process), startTime: 1)] }
+
     @Test func eachEngineThatComesIsAskedOnce() async throws {
         try await withFixture { fixture in
             let log = LogBook()
             let socket = fixture.folder.appending("docker.sock")
+            let running = Atomic(1)
             try await withLookup(at: socket, log: log) {
+                Self.engine(running.load(ordering: .relaxed))
+            } _: {
                 for life in 1...2 {
+                    running.store(life, ordering: .relaxed)
                     let engine = try FakeEngine(at: socket)
                     try await eventually("life \(life) is asked") { engine.requests.count == 1 }
                     let asked = try #require(engine.requests.first)
@@ -49,7 +55,7 @@ import Testing
             let log = LogBook()
             let socket = fixture.folder.appending("docker.sock")
             let engine = try FakeEngine(at: socket, answer: "HTTP/1.1 500 Internal Server Error\r\n\r\n")
-            try await withLookup(at: socket, log: log) {
+            try await withLookup(at: socket, log: log, engines: { Self.engine(1) }) {
                 try await eventually("it is asked again") { engine.requests.count >= 3 }
                 #expect(log.all.filter { $0.contains("was not told of the driver") && $0.contains("500") }.count == 1)
             }
@@ -66,7 +72,7 @@ import Testing
             let runs = Atomic(false)
             try await withLookup(at: socket, log: LogBook()) {
                 looks.add(1, ordering: .relaxed)
-                return runs.load(ordering: .relaxed)
+                return runs.load(ordering: .relaxed) ? Self.engine(1) : []
             } _: {
                 try await eventually("it has looked for engines") { looks.load(ordering: .relaxed) >= 3 }
                 #expect(engine.requests.isEmpty)
@@ -77,11 +83,52 @@ import Testing
         }
     }
 
+    /// An engine that is stopped closes its connections first and then ends its containers. systemd listens already, and would start
+    /// the engine again for a connection that comes meanwhile.
+    @Test(arguments: [true, false]) func anEngineThatIsStoppingIsNotAskedAgain(hasAnswered: Bool) async throws {
+        try await withFixture { fixture in
+            let socket = fixture.folder.appending("docker.sock")
+            let engine = try FakeEngine(at: socket, answer: hasAnswered ? FakeEngine.well : nil)
+            let looks = Atomic(0)
+            let process = Atomic(1)
+            try await withLookup(at: socket, log: LogBook()) {
+                looks.add(1, ordering: .relaxed)
+                return Self.engine(process.load(ordering: .relaxed))
+            } _: {
+                try await eventually("it is asked") { engine.requests.count == 1 }
+                engine.closeConnections()
+                let before = looks.load(ordering: .relaxed)
+                try await eventually("it was looked for") { looks.load(ordering: .relaxed) >= before + 4 }
+                #expect(engine.connectionCount == 1)
+                process.store(2, ordering: .relaxed)
+                try await eventually("the next one is asked") { engine.requests.count == 2 }
+            }
+            engine.end()
+        }
+    }
+
+    /// A process that an engine starts has the engine's name until it becomes what it is to be.
+    @Test func whatIsThereForAMomentIsNoEngine() async throws {
+        try await withFixture { fixture in
+            let socket = fixture.folder.appending("docker.sock")
+            let engine = try FakeEngine(at: socket)
+            let looks = Atomic(0)
+            try await withLookup(at: socket, log: LogBook()) {
+                let look = looks.add(1, ordering: .relaxed).newValue
+                return look.isMultiple(of: 2) ? [] : Self.engine(look)
+            } _: {
+                try await eventually("it was looked for") { looks.load(ordering: .relaxed) >= 8 }
+                #expect(engine.connectionCount == 0)
+            }
+            engine.end()
+        }
+    }
+
     @Test func anEngineThatNeverAnswersDoesNotKeepTheDaemonFromEnding() async throws {
         try await withFixture { fixture in
             let socket = fixture.folder.appending("docker.sock")
             let engine = try FakeEngine(at: socket, answer: nil)
-            try await withLookup(at: socket, log: LogBook()) {
+            try await withLookup(at: socket, log: LogBook(), engines: { Self.engine(1) }) {
                 try await eventually("it is asked") { !engine.requests.isEmpty }
             }
             engine.end()
@@ -95,9 +142,15 @@ private final class FakeEngine: Sendable {
     private let listener: Int32
     private let state = Mutex<(requests: [String], connections: [Int32])>(([], []))
 
+    static let well = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
+    /// How many have been there.
+    var connectionCount: Int { state.withLock { $0.connections.count } }
+
+    func closeConnections() { for connection in state.withLock({ $0.connections }) { shutdown(connection, Int32(SHUT_RDWR)) } }
+
     var requests: [String] { state.withLock { $0.requests } }
 
-    init(at socket: FilePath, answer: String? = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}") throws {
+    init(at socket: FilePath, answer: String? = well) throws {
         self.socket = socket
         listener = Glibc.socket(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0)
         unlink(socket.string)

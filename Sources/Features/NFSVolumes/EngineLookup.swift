@@ -12,17 +12,24 @@ import SystemPackage
 ///
 /// The connection stays open afterwards and is not used again: its end says that the engine has ended, so that the next one is
 /// asked in its turn, and nothing has to be looked at meanwhile.
+///
+/// An engine that is stopped closes its connections long before its process ends, and where systemd listens in its place, it would
+/// be started again for a connection that comes in between. So no process is asked a second time once it may have taken a connection
+/// that has ended.
 struct EngineLookup: Sendable {
     /// Where the engine's API is served.
     let socket: FilePath
     let drivers: [String]
     let logger: Logger
-    /// Whether an engine runs. Where systemd listens in an engine's place, connecting would start one that was stopped.
-    var engineRuns: @Sendable () -> Bool = { !MountNamespace.processes(named: "dockerd").isEmpty }
+    /// The engines that run.
+    var engines: @Sendable () -> Set<ProcessIdentity> = {
+        Set(MountNamespace.processes(named: "dockerd").compactMap(ProcessIdentity.init(of:)))
+    }
     var firstPause = Duration.seconds(1)
 
-    /// An engine answers late while it starts and waits for other drivers.
-    private static let answerLimit = Duration.seconds(90)
+    /// For the request. An engine answers late while it starts and waits for other drivers; there is no limit for that.
+    private static let sendingLimit = Duration.seconds(90)
+    private static let settling = Duration.milliseconds(50)
     private static let longestPause = Duration.seconds(16)
     /// An engine that stays this long is asked again at once when its connection ends.
     private static let steady = Duration.seconds(60)
@@ -32,11 +39,25 @@ struct EngineLookup: Sendable {
     func run(_ cancellation: Cancellation) {
         var pause = firstPause
         var reported: String?
+        var asked: Set<ProcessIdentity> = []
         while !cancellation.isCancelled {
             let began = ContinuousClock.now
-            if engineRuns() {
+            let present = engines()
+            asked.formIntersection(present)
+            // What is there for a moment only is a process that an engine is about to start.
+            if !present.isSubset(of: asked), cancellation.sleep(for: Self.settling), !engines().intersection(present).isSubset(of: asked) {
                 do throws(SystemError) {
-                    let stream = try ask(cancellation)
+                    let stream = try LocalStream(connectingTo: socket)
+                    let before = asked
+                    asked = present
+                    let answer = try ask(on: stream, cancellation)
+                    guard answer.hasPrefix("HTTP/1.1 200 ") else {
+                        // One that answers at all is not being stopped.
+                        if !answer.isEmpty { asked = before }
+                        throw SystemError(
+                            "GET /volumes", .init(rawValue: 71), on: socket.string,
+                            hint: answer.isEmpty ? "no answer" : "the answer was \"\(answer)\"")
+                    }
                     logger.info("the engine at \(socket) has looked up \(drivers.joined(separator: " and "))")
                     reported = nil
                     while try !stream.receive(until: nil, cancellation: cancellation).isEmpty {}
@@ -55,22 +76,16 @@ struct EngineLookup: Sendable {
         }
     }
 
-    /// - Returns: the connection, after an answer of 200.
-    private func ask(_ cancellation: Cancellation) throws(SystemError) -> LocalStream {
-        let deadline = Deadline(after: Self.answerLimit)
-        let stream = try LocalStream(connectingTo: socket)
-        try stream.send(request, until: deadline, cancellation: cancellation)
+    /// - Returns: the answer's first line, empty if the connection has ended without one.
+    private func ask(on stream: LocalStream, _ cancellation: Cancellation) throws(SystemError) -> String {
+        try stream.send(request, until: Deadline(after: Self.sendingLimit), cancellation: cancellation)
         var head: [UInt8] = []
         while !head.contains(0x0a) {
-            let more = try stream.receive(until: deadline, cancellation: cancellation)
+            let more = try stream.receive(until: nil, cancellation: cancellation)
             head += more
             if more.isEmpty || head.count > Self.longestHead { break }
         }
-        let line = String(decoding: head.prefix { $0 >= 0x20 && $0 < 0x7f }.prefix(80), as: UTF8.self)
-        guard line.hasPrefix("HTTP/1.1 200 ") else {
-            throw SystemError("GET /volumes", .init(rawValue: 71), on: socket.string, hint: "the answer was \"\(line)\"")
-        }
-        return stream
+        return String(decoding: head.prefix { $0 >= 0x20 && $0 < 0x7f }.prefix(80), as: UTF8.self)
     }
 
     /// `filters` is a JSON object of lists, percent-encoded.
