@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 
-import NFSVolumes
+@testable import NFSVolumes
 import Testing
 
 struct VolumeNameTests {
@@ -46,5 +46,14 @@ struct VolumeNameTests {
         #expect(VolumeName(String(repeating: "a", count: 201)) == nil)
         #expect(VolumeName(String(repeating: "/", count: 66)) != nil)
         #expect(VolumeName(String(repeating: "/", count: 67)) == nil)
+    }
+
+    @Test(arguments: ["web", "a b/ä", ".hidden", "a.b-c_d", "100%", "%41", "\u{1}"]) func isReadBackFromItsFileName(text: String) throws {
+        let name = try #require(VolumeName(text))
+        #expect(VolumeName(fileName: name.fileName[...])?.text == text)
+    }
+
+    @Test(arguments: ["", "%", "%4", "%zz", "%+1", "%41", "%2f", ".a", "a/b", "%FF"]) func isNoOtherFilesName(text: String) {
+        #expect(VolumeName(fileName: text[...]) == nil)
     }
 }

@@ -22,6 +22,12 @@ extension ShareCatalogue {
             let host = file.dropFirst(prefix.count)
             return host.contains(".") || host.isEmpty ? nil : String(host)
         }
+
+        /// The volume of a mark of this kind that a host has made.
+        func volume(of file: String, _ host: String) -> VolumeName? {
+            guard file.hasPrefix("\(rawValue)."), file.hasSuffix(".\(host)") else { return nil }
+            return VolumeName(fileName: file.dropFirst(rawValue.count + 1).dropLast(host.count + 1))
+        }
     }
 
     private static let folder = "uses"
@@ -30,48 +36,71 @@ extension ShareCatalogue {
     ///
     /// - Throws: `CatalogueError` if it is being removed; then nothing is left of the mark.
     func markUse(_ name: VolumeName) throws(CatalogueError) {
-        try mark(.use, name)
-        if let other = try hosts(.removing, name).sorted().first {
-            try unmark(.use, [name])
-            throw CatalogueError(
+        let isNew = try mark(.use, name)
+        let removing: [String]
+        do throws(CatalogueError) { removing = try hosts(.removing, name) } catch { throw isNew ? givingUp(.use, name, error) : error }
+        guard let other = removing.sorted().first else { return }
+        throw givingUp(
+            .use, name,
+            CatalogueError(
                 "its data are being removed by host \(other); finish that with docker volume rm, or take the mark away: \(place(.removing, name, other))"
-            )
-        }
+            ))
     }
 
-    /// Says that this host does not have these volumes mounted any more.
-    func releaseUses(_ names: [VolumeName]) throws(CatalogueError) { try unmark(.use, names) }
+    /// Says that this host does not have a volume mounted any more.
+    func releaseUse(of name: VolumeName) throws(CatalogueError) { try removeMarks([Kind.use.file(name, host)]) }
 
-    /// The volumes that this host has marked.
-    func ownUses(among known: [VolumeName]) throws(CatalogueError) -> Set<VolumeName> {
-        let marks = Set(try names(in: Self.folder).names)
-        return Set(known.filter { marks.contains(Kind.use.file($0, host)) })
+    /// The volumes that this host has marked as used, and those that it began to remove.
+    func ownMarks() throws(CatalogueError) -> (uses: [VolumeName], removals: [VolumeName]) {
+        var own: (uses: [VolumeName], removals: [VolumeName]) = ([], [])
+        for mark in try names(in: Self.folder, isExpected: false).names {
+            if let name = Kind.use.volume(of: mark, host) { own.uses.append(name) }
+            if let name = Kind.removing.volume(of: mark, host) { own.removals.append(name) }
+        }
+        return own
     }
 
     /// Says that this host removes a volume's data.
     ///
-    /// - Throws: `CatalogueError` if another host has it mounted; then nothing is left of the mark.
-    func beginRemoval(_ name: VolumeName) throws(CatalogueError) {
-        try mark(.removing, name)
-        if let other = try hosts(.use, name).filter({ $0 != host }).sorted().first {
-            try unmark(.removing, [name])
+    /// - Returns: whether the mark was made by this call, and is not one that an unfinished removal has left.
+    /// - Throws: `CatalogueError` if another host has it mounted; then nothing is left of a mark that this call made.
+    func beginRemoval(_ name: VolumeName) throws(CatalogueError) -> Bool {
+        let isNew = try mark(.removing, name)
+        do throws(CatalogueError) {
+            guard let other = try hosts(.use, name).filter({ $0 != host }).sorted().first else { return isNew }
             throw CatalogueError(
                 "host \(other) has it mounted; stop its containers there, or if that host is gone for good, take its mark away: \(place(.use, name, other))"
             )
+        } catch {
+            throw isNew ? givingUp(.removing, name, error) : error
         }
     }
 
-    func giveUpRemoval(_ name: VolumeName) throws(CatalogueError) { try unmark(.removing, [name]) }
+    /// Only for a removal that has touched nothing.
+    func giveUpRemoval(_ name: VolumeName) throws(CatalogueError) { try removeMarks([Kind.removing.file(name, host)]) }
 
-    /// Removes every mark of a volume that is gone.
+    /// Removes this host's marks of a volume that is gone. Another host may still be at work, and takes back its own.
     func forgetMarks(of name: VolumeName) throws(CatalogueError) {
-        let files = try names(in: Self.folder).names.filter {
-            Kind.use.host(of: $0, name) != nil || Kind.removing.host(of: $0, name) != nil
-        }
-        try removeMarks(files)
+        try removeMarks([Kind.use.file(name, host), Kind.removing.file(name, host)])
     }
 
-    private func mark(_ kind: Kind, _ name: VolumeName) throws(CatalogueError) {
+    /// To be asked before a volume is defined: data that are still being removed are not for a new volume of that name.
+    ///
+    /// A host that removes data reads the definition after it has made its mark, so either it is seen here, or it sees a new one.
+    ///
+    /// - Throws: `CatalogueError` if another host removes the data of a volume that is not defined any more.
+    func checkForRemoval(of name: VolumeName, begins: Bool) throws(CatalogueError) {
+        let hosts = try hosts(.removing, name, isExpected: !begins)
+        if hosts.isEmpty { return }
+        if try definition(of: name) != nil { return }
+        guard let other = hosts.filter({ $0 != host }).sorted().first else { return try forgetMarks(of: name) }
+        throw CatalogueError(
+            "the data of an earlier volume of this name are being removed by host \(other); try again when it has finished, or if that host is gone for good, take its mark away: \(place(.removing, name, other))"
+        )
+    }
+
+    /// - Returns: whether it was not there before.
+    private func mark(_ kind: Kind, _ name: VolumeName) throws(CatalogueError) -> Bool {
         let file = kind.file(name, host)
         let content: JSONValue = ["host": .string(host), "since": .string(timestamp())]
         let (calls, made) = try run { sequence, root in
@@ -81,13 +110,19 @@ extension ShareCatalogue {
             _ = sequence.write(content.encoded(.compact), to: made, operand: file)
             return made
         }
-        guard let failed = calls.failedCall, let error = calls.error(of: failed) else { return }
-        if failed == made, error.errno == .fileExists { return }
+        guard let failed = calls.failedCall, let error = calls.error(of: failed) else { return true }
+        if failed == made, error.errno == .fileExists { return false }
         throw error.errno == .noSuchFileOrDirectory ? lost : explained(error)
     }
 
-    private func unmark(_ kind: Kind, _ volumes: [VolumeName]) throws(CatalogueError) {
-        try removeMarks(volumes.map { kind.file($0, host) })
+    /// Takes a mark back because of an error.
+    ///
+    /// - Returns: the error, with why the mark stays if it does.
+    private func givingUp(_ kind: Kind, _ name: VolumeName, _ error: CatalogueError) -> CatalogueError {
+        do throws(CatalogueError) { try removeMarks([kind.file(name, host)]) } catch let second {
+            return CatalogueError("\(error); and then: \(second)")
+        }
+        return error
     }
 
     private func removeMarks(_ files: [String]) throws(CatalogueError) {
@@ -104,8 +139,8 @@ extension ShareCatalogue {
         }
     }
 
-    private func hosts(_ kind: Kind, _ name: VolumeName) throws(CatalogueError) -> [String] {
-        let (names, isComplete) = try names(in: Self.folder)
+    private func hosts(_ kind: Kind, _ name: VolumeName, isExpected: Bool = true) throws(CatalogueError) -> [String] {
+        let (names, isComplete) = try names(in: Self.folder, isExpected: isExpected)
         guard isComplete else { throw CatalogueError("\(share.text)/\(Share.catalogueFolder)/\(Self.folder) holds too many files to read") }
         return names.compactMap { kind.host(of: $0, name) }
     }

@@ -13,7 +13,7 @@ extension NFSVolumes {
     /// The longest time between two looks at a share that does not answer.
     private static let longestPause = Duration.seconds(60)
     /// A look that takes longer is given up.
-    private static let readingLimit = Duration.seconds(30)
+    private static let readingLimit = Duration.seconds(60)
 
     /// Reads the catalogue at the start, every now and then, and when a volume is asked for that is not known. Ends with the daemon.
     func followCatalogue() async {
@@ -41,84 +41,136 @@ extension NFSVolumes {
     ///
     /// - Returns: false if the share could not be read.
     func readCatalogue() -> Bool {
-        guard let share = settings.share else { return true }
-        let memory = state.withLock { $0.catalogue }
-        let known = state.withLock { state in state.records.values.filter { $0.definition.share == share }.map(\.definition.name) }
-        do {
-            var catalogue = try catalogue(share, limit: Self.readingLimit)
-            catalogue.cancellation = ending
-            if let reading = try catalogue.read(unless: memory.stamp, expected: !known.isEmpty) { take(reading, of: share, since: memory) }
-            try releaseMarks(catalogue)
-            let trouble = state.withLock { state in
-                state.catalogue.isRead = true
-                return state.catalogue.trouble.take()
+        var isRead = true
+        if let share = settings.share {
+            isRead = access(share) { catalogue in
+                try look(into: catalogue)
+                try releaseMarks(catalogue)
             }
+            if isRead { state.withLock { state in state.catalogue.isRead = true } }
+        }
+        releaseMarksElsewhere()
+        return isRead
+    }
+
+    /// Volumes of a share that was set before, or whose name was spelled otherwise, are mounted and marked as ever.
+    private func releaseMarksElsewhere() {
+        let shares = state.withLock { state -> Set<Share> in
+            if let next = state.catalogue.nextTryOfOthers, .now < next { return [] }
+            let known = Set(state.records.values.compactMap(\.definition.share)).subtracting(state.catalogue.knowsOldMarks)
+            return known.union(state.catalogue.marked.filter { !$0.value.isEmpty }.keys).subtracting([settings.share].compactMap { $0 })
+        }
+        for share in shares.sorted(by: { $0.text < $1.text }) where !access(share, releaseMarks) {
+            state.withLock { state in state.catalogue.nextTryOfOthers = .now + Self.longestPause }
+        }
+    }
+
+    /// - Returns: false if that failed, which is in the log.
+    private func access(_ share: Share, _ body: (ShareCatalogue) throws -> Void) -> Bool {
+        do {
+            try body(try catalogue(share, until: Deadline(after: Self.readingLimit), cancellation: ending))
+            let trouble = state.withLock { state in state.catalogue.trouble.removeValue(forKey: share) }
             if trouble != nil { logger.notice("the catalogue of \(share.text) can be read again") }
             return true
         } catch {
             if ending.isCancelled { return false }
-            let isNew = state.withLock { state in
-                defer { state.catalogue.trouble = "\(error)" }
-                return state.catalogue.trouble != "\(error)"
-            }
+            let isNew = state.withLock { state in state.catalogue.trouble.updateValue("\(error)", forKey: share) != "\(error)" }
             if isNew { logger.warning("the share's catalogue cannot be read: \(error); volumes stay as they were last known") }
-            (error as? CatalogueError)?.stuck?.waitUntilGone()
             return false
         }
     }
 
+    private func look(into catalogue: ShareCatalogue) throws(CatalogueError) {
+        let memory = state.withLock { $0.catalogue }
+        let knowsVolumes = state.withLock { state in state.records.values.contains { $0.definition.share == catalogue.share } }
+        switch try catalogue.look(unless: memory.isConfirmed ? memory.reading?.stamp : nil, expected: knowsVolumes) {
+        case .nothing: state.withLock { state in state.catalogue.reading = nil }
+        case .read(let reading):
+            let isConfirmed = !reading.stamp.isEmpty && reading.stamp == memory.reading?.stamp
+            take(reading, catalogue, since: memory.changes, isFresh: true)
+            state.withLock { state in state.catalogue.isConfirmed = isConfirmed }
+        case .unchanged:
+            guard var reading = memory.reading, !memory.isSettled || !reading.damaged.isEmpty else { return }
+            // A file that is corrected in place does not change the folder.
+            if !reading.damaged.isEmpty { try catalogue.readDamagedAgain(&reading) }
+            take(reading, catalogue, since: memory.readAt, isFresh: false)
+        }
+    }
+
     /// Brings memory and this host's copies in line with what was read.
-    private func take(_ reading: ShareCatalogue.Reading, of share: Share, since memory: CatalogueMemory) {
-        for (file, reason) in reading.damaged {
+    private func take(_ reading: ShareCatalogue.Reading, _ catalogue: ShareCatalogue, since changes: Int, isFresh: Bool) {
+        let share = catalogue.share
+        let earlier = state.withLock { $0.catalogue.reading }
+        for (file, reason) in reading.damaged.sorted(by: { $0.key < $1.key }) where earlier?.damaged[file] != reason {
             logger.error("\(share.text)/\(Share.catalogueFolder)/volumes/\(file) cannot be used: \(reason); correct or remove it there")
         }
-        if !reading.isComplete { logger.error("the catalogue of \(share.text) has more volumes than can be read; some are not known here") }
+        if !reading.isComplete, earlier?.isComplete != false {
+            logger.error("the catalogue of \(share.text) has more volumes than can be read; some are not known here")
+        }
         var isSettled = true
         for definition in reading.definitions where record(definition.name)?.definition != definition {
-            isSettled = isChanged(definition.name, since: memory) { take(definition) } && isSettled
+            isSettled = isChanged(definition.name, since: changes) { take(definition, catalogue, isFresh: isFresh) } && isSettled
         }
         if reading.isComplete {
             let gone = state.withLock { state in
                 state.records.values.filter { $0.definition.share != nil && !reading.fileNames.contains($0.definition.name.fileName) }
                     .map(\.definition.name)
             }
-            for name in gone { isSettled = isChanged(name, since: memory) { forget(name) } && isSettled }
+            for name in gone { isSettled = isChanged(name, since: changes) { forget(name) } && isSettled }
         }
-        state.withLock { state in
-            // What could not be settled is looked at again.
-            state.catalogue.stamp = isSettled && reading.stamp == state.catalogue.lastStamp ? reading.stamp : nil
-            state.catalogue.lastStamp = isSettled ? reading.stamp : nil
-            state.catalogue.changedAt = state.catalogue.changedAt.filter { $0.value > memory.changes }
+        var kept = reading
+        if isSettled { kept.definitions = [] }
+        state.withLock { [kept] state in
+            state.catalogue.reading = kept
+            state.catalogue.readAt = changes
+            state.catalogue.isSettled = isSettled
+            state.catalogue.changedAt = state.catalogue.changedAt.filter { $0.value > changes }
         }
     }
 
     /// Does something with a volume that nobody works on now, if this host itself has not changed it since.
     ///
     /// - Returns: false if it must be tried again.
-    private func isChanged(_ name: VolumeName, since memory: CatalogueMemory, _ body: () -> Bool) -> Bool {
+    private func isChanged(_ name: VolumeName, since changes: Int, _ body: () -> Bool) -> Bool {
         guard locks.acquireIfFree(name) else { return false }
         defer { locks.release(name) }
-        if state.withLock({ $0.catalogue.changedAt[name] ?? 0 }) > memory.changes { return false }
+        if state.withLock({ $0.catalogue.changedAt[name] ?? 0 }) > changes { return false }
         return body()
     }
 
-    private func take(_ definition: VolumeDefinition) -> Bool {
+    private func take(_ definition: VolumeDefinition, _ catalogue: ShareCatalogue, isFresh: Bool) -> Bool {
         let name = definition.name
         if let record = record(name) {
             if record.definition.share == nil {
-                logger.warning(
-                    "volume \(name) of \(definition.share?.text ?? "the share") is not seen here: a volume of this host has its name")
+                if isFresh {
+                    logger.warning("volume \(name) of \(catalogue.share.text) is not seen here: a volume of this host has its name")
+                }
                 return true
             }
             // What is mounted is what was defined before; it is changed when it is free.
-            guard record.isFree else { return false }
+            guard record.isFree else {
+                announceUse(of: definition, catalogue, isFresh: isFresh)
+                return false
+            }
         }
         do throws(SystemError) { try learn(definition) } catch {
             logger.error("volume \(name) of the share cannot be kept: \(error)")
             return false
         }
-        logger.info("volume \(name) learned from \(definition.share?.text ?? "the share")")
+        logger.info("volume \(name) learned from \(catalogue.share.text)")
         return true
+    }
+
+    /// A volume that was mounted here when its removal touched nothing, and that was defined anew since, has no mark yet.
+    private func announceUse(of definition: VolumeDefinition, _ catalogue: ShareCatalogue, isFresh: Bool) {
+        let name = definition.name
+        guard definition.options.removal != .retain, state.withLock({ $0.catalogue.marked[catalogue.share]?[name] }) != true else { return }
+        do throws(CatalogueError) {
+            try markUse(of: name, catalogue)
+            logger.notice("volume \(name) was defined anew on another host while this one uses it; the others are told of that")
+        } catch {
+            if isFresh { logger.error("volume \(name) was defined anew on another host while this one uses it: \(error)") }
+        }
     }
 
     private func forget(_ name: VolumeName) -> Bool {
@@ -132,26 +184,38 @@ extension NFSVolumes {
         return true
     }
 
-    /// Takes back the marks of volumes that are not mounted here any more, also those that an earlier boot left.
+    /// Takes back the marks of volumes that are not mounted here any more, also those that an earlier run left.
     private func releaseMarks(_ catalogue: ShareCatalogue) throws(CatalogueError) {
-        let (isKnown, candidates) = state.withLock { state in
-            let all = state.records.values.map(\.definition).filter { $0.share == catalogue.share && $0.options.removal != .retain }
-            return (state.catalogue.knowsOldMarks, all.map(\.name))
-        }
-        if !isKnown, !candidates.isEmpty {
-            let marks = try catalogue.ownUses(among: candidates)
+        let share = catalogue.share
+        if !state.withLock({ $0.catalogue.knowsOldMarks.contains(share) }) {
+            let own = try catalogue.ownMarks()
             state.withLock { state in
-                state.catalogue.marked.formUnion(marks)
-                state.catalogue.knowsOldMarks = true
+                for name in own.uses where state.catalogue.marked[share]?[name] == nil {
+                    state.catalogue.marked[share, default: [:]][name] = false
+                }
             }
+            var isKnown = true
+            for name in own.removals { isKnown = try dropRemoval(of: name, catalogue) && isKnown }
+            if isKnown { state.withLock { state in _ = state.catalogue.knowsOldMarks.insert(share) } }
         }
-        let marked = state.withLock { $0.catalogue.marked }
+        let marked = state.withLock { $0.catalogue.marked[share] ?? [:] }.keys
         for name in marked.sorted(by: { $0.fileName < $1.fileName }) where record(name)?.isFree ?? true {
             guard locks.acquireIfFree(name) else { continue }
             defer { locks.release(name) }
             guard record(name)?.isFree ?? true else { continue }
-            try catalogue.releaseUses([name])
-            state.withLock { state in _ = state.catalogue.marked.remove(name) }
+            try catalogue.releaseUse(of: name)
+            state.withLock { state in state.catalogue.marked[share]?[name] = nil }
         }
+    }
+
+    /// Takes back the mark of a removal that was cut short after the volume had gone. Where the volume is still defined, its data
+    /// may be half gone, and the mark stays.
+    ///
+    /// - Returns: false if it must be tried again.
+    private func dropRemoval(of name: VolumeName, _ catalogue: ShareCatalogue) throws(CatalogueError) -> Bool {
+        guard locks.acquireIfFree(name) else { return false }
+        defer { locks.release(name) }
+        if try catalogue.definition(of: name) == nil { try catalogue.giveUpRemoval(name) }
+        return true
     }
 }

@@ -15,19 +15,8 @@ extension NFSVolumes {
 
     func mount(_ text: String, id: String, driver: String) async throws(PluginError) -> String {
         let name = try volume(text, driver: driver)
-        let cancellation: Cancellation
-        do throws(SystemError) { cancellation = try Cancellation() } catch { throw PluginError("cannot mount volume \(text): \(error)") }
-        let result: Result<String, PluginError> = await withTaskCancellationHandler {
-            do throws(PluginError) {
-                return .success(try await exclusively(name) { [self] in try mount(name, id: id, driver: driver, cancellation) })
-            } catch {
-                return .failure(error)
-            }
-        } onCancel: {
-            cancellation.cancel()
-        }
-        referencesChanged()
-        return try result.get()
+        defer { referencesChanged() }
+        return try await exclusively(name) { [self] cancellation in try mount(name, id: id, driver: driver, cancellation) }
     }
 
     func unmount(_ text: String, id: String, driver: String) async throws(PluginError) {
@@ -41,7 +30,7 @@ extension NFSVolumes {
             }
         }.value
         referencesChanged()
-        if state.withLock({ $0.catalogue.marked.contains(name) }) { catalogueMayHaveChanged() }
+        if state.withLock({ $0.catalogue.isMarked(name) }) { catalogueMayHaveChanged() }
         try result.get()
     }
 
@@ -62,8 +51,9 @@ extension NFSVolumes {
             if record.isMounted, standing == nil {
                 logger.warning("volume \(name) was unmounted by somebody else at \(place); mounting it again")
             }
-            try markUse(of: record.definition)
-            try mountInKernel(record.definition, cancellation)
+            let deadline = Deadline(after: settings.limits.mount)
+            try markUse(of: record.definition, until: deadline, cancellation)
+            try mountInKernel(record.definition, until: deadline, cancellation)
         }
         var references = record.references
         if references.isHeld(by: id), DockerContainers(directory: settings.dockerDirectory).isStopped(mountID: id) {
@@ -112,12 +102,14 @@ extension NFSVolumes {
         entry.isNFS || (settings.standIn.map { $0.fileSystem == entry.fileSystem } ?? false)
     }
 
-    private func mountInKernel(_ definition: VolumeDefinition, _ cancellation: Cancellation) throws(PluginError) {
+    private func mountInKernel(
+        _ definition: VolumeDefinition, until deadline: Deadline, _ cancellation: Cancellation
+    ) throws(PluginError) {
         let name = definition.name
         let place = settings.place(of: name)
         do {
             try prepareFolder(place)
-            let mounted = try mounter.mount(try settings.request(for: definition), cancellation: cancellation)
+            let mounted = try mounter.mount(try settings.request(for: definition), until: deadline, cancellation: cancellation)
             change(name) {
                 $0.mount = mounted.entry
                 $0.lastFailure = nil
@@ -204,9 +196,8 @@ extension NFSVolumes {
     ///
     /// - Parameter undo: the process was mounting; what it has mounted by its end is of no use.
     private func keepBusy(_ name: VolumeName, until hold: SystemCallHold, undo: Bool = false) {
-        let reason = "process \(hold.process), killed, is still held by the kernel in \(hold.call); when the server answers again, it ends"
-        change(name) { $0.busy = reason }
-        logger.error("volume \(name): \(reason)")
+        change(name) { $0.busy = hold.reason }
+        logger.error("volume \(name): \(hold.reason)")
         let place = settings.place(of: name).string
         do throws(SystemError) {
             try BlockingThread.start(named: "nfsd-hold") { [self] in

@@ -40,6 +40,7 @@ public final class NFSVolumes: Sendable {
     private let readingSource: AsyncStream<Void>.Continuation
     /// Ends what waits outside of a request.
     let ending: Cancellation
+    let heldShares: HeldShares
 
     /// Makes the folders, reads what is on disk and compares it with the kernel's mount table. Blocks on local files.
     ///
@@ -55,6 +56,7 @@ public final class NFSVolumes: Sendable {
         (changes, changeSource) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
         (readings, readingSource) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
         ending = try Cancellation()
+        heldShares = HeldShares(logger: logger)
         try makeFolders(settings.mountDirectory, mode: 0o711)
         try reconcile()
     }
@@ -126,11 +128,12 @@ public final class NFSVolumes: Sendable {
         } catch {
             throw PluginError("cannot create volume \(text): \(error)")
         }
-        try await exclusively(name) { [self] in
+        let deadline = Deadline(after: Self.creationLimit)
+        try await exclusively(name) { [self] cancellation in
             let definition = VolumeDefinition(name: name, driver: driver, createdAt: timestamp(), options: wanted, share: share)
             let existing = self.definition(of: name)
-            if share != nil, existing == nil || existing?.share != nil {
-                return try createInShare(definition, takesAny: options.isEmpty)
+            if let share, existing == nil || existing?.share != nil {
+                return try createInShare(definition, share, takesAny: options.isEmpty, until: deadline, cancellation)
             }
             if let existing {
                 if existing.driver != driver {
@@ -176,6 +179,24 @@ public final class NFSVolumes: Sendable {
         } catch {
             throw PluginError("\(error)")
         }
+    }
+
+    /// The same for work that can be ended early, as it is when the caller leaves.
+    func exclusively<Value: Sendable>(
+        _ name: VolumeName, _ body: @escaping @Sendable (Cancellation) throws -> Value
+    ) async throws(PluginError) -> Value {
+        let cancellation: Cancellation
+        do throws(SystemError) { cancellation = try Cancellation() } catch { throw PluginError("volume \(name): \(error)") }
+        let result: Result<Value, PluginError> = await withTaskCancellationHandler {
+            do throws(PluginError) {
+                return .success(try await exclusively(name) { try body(cancellation) })
+            } catch {
+                return .failure(error)
+            }
+        } onCancel: {
+            cancellation.cancel()
+        }
+        return try result.get()
     }
 
     func volume(_ text: String, driver: String) throws(PluginError) -> VolumeName {

@@ -133,7 +133,8 @@ extension NFSVolumes {
                 referencesChanged()
                 for await _ in changes { await lookUpContainers() }
             }
-            if settings.share != nil { group.addTask { [self] in await followCatalogue() } }
+            let hasShare = settings.share != nil || state.withLock { state in state.records.values.contains { $0.definition.share != nil } }
+            if hasShare { group.addTask { [self] in await followCatalogue() } }
             if let socket = settings.engineSocket {
                 let lookup = EngineLookup(socket: socket, drivers: DaemonSettings.driverNames, logger: logger)
                 group.addTask { [ending] in try? await BlockingThread.run(named: "nfsd-engine") { lookup.run(ending) } }

@@ -10,27 +10,28 @@ import SystemPackage
 /// Why a removed volume's directory could not be archived or deleted.
 struct DisposalError: Error, CustomStringConvertible {
     var description: String
-    /// A part is done, and doing it again goes on from there.
-    var isUnfinished = false
+    /// A part is done, or may be, and doing it again goes on from there.
+    var hasBegun = false
 }
 
 /// Removing a volume, and what `onremove` says about its data.
 extension NFSVolumes {
     func remove(_ text: String, driver: String) async throws(PluginError) {
         let name = try volume(text, driver: driver)
-        try await exclusively(name) { [self] in try remove(name) }
+        let deadline = Deadline(after: Self.removalLimit)
+        try await exclusively(name) { [self] in try remove(name, until: deadline) }
     }
 
     /// Blocks; the caller holds the volume's lock.
-    private func remove(_ name: VolumeName) throws(PluginError) {
+    private func remove(_ name: VolumeName, until deadline: Deadline) throws(PluginError) {
         guard let record = record(name) else { throw PluginError("no such volume: \(name)") }
         if let busy = record.busy { throw PluginError("volume \(name) cannot be removed now: \(busy)") }
         if !record.references.isEmpty { try dropReferencesOfTheDead(name, record) }
         if let failure = unmountInKernel(name) { throw PluginError("cannot remove volume \(name): \(failure)") }
-        if record.definition.share == nil {
-            do throws(DisposalError) { try disposeOfData(record.definition) } catch { throw PluginError(error.description) }
+        if let share = record.definition.share {
+            try removeFromShare(record.definition, share, until: deadline)
         } else {
-            try removeFromShare(record.definition)
+            do throws(DisposalError) { try disposeOfData(record.definition) } catch { throw PluginError(error.description) }
         }
         do throws(SystemError) { try files.removeDefinition(of: name) } catch {
             throw PluginError("cannot remove volume \(name): its definition cannot be deleted: \(error)")
@@ -72,7 +73,8 @@ extension NFSVolumes {
         }
     }
 
-    func disposeOfData(_ definition: VolumeDefinition) throws(DisposalError) {
+    /// - Parameter limit: if this is earlier than the setting's.
+    func disposeOfData(_ definition: VolumeDefinition, until limit: Deadline? = nil) throws(DisposalError) {
         guard definition.options.removal != .retain, let subdirectory = definition.options.subdirectory else { return }
         let (name, policy) = (definition.name, definition.options.removal)
         if let other = volumeOverlapping(definition) {
@@ -81,7 +83,9 @@ extension NFSVolumes {
                     "cannot remove volume \(name): onremove=\(policy.rawValue) would touch the directory of volume \(other), which shares it; remove that volume first"
             )
         }
-        let deadline = Deadline(after: settings.removal)
+        let began = ContinuousClock.now
+        var deadline = Deadline(began + settings.removal)
+        if let limit { deadline = deadline.earlier(limit) }
         let place = settings.runtimeDirectory.appending("staging").appending("remove-\(UInt64.random(in: 0 ... .max))")
         do {
             try makeFolders(place, mode: 0o700)
@@ -91,13 +95,7 @@ extension NFSVolumes {
                 defaults: [settings.mountOptions, VolumeSettings.builtInOptions])
             request.subdirectory = nil
             request.target = place.string
-            // Both together stay below what Docker waits.
-            var limits = settings.limits
-            limits.mount = min(limits.mount, settings.removal)
-            let mounter = NFSMounter(
-                limits: limits, method: settings.mountMethod, stagingFolder: settings.runtimeDirectory.appending("staging"),
-                standIn: settings.standIn)
-            _ = try mounter.mount(request)
+            _ = try mounter.mount(request, until: deadline)
             defer {
                 do throws(UnmountError) { _ = try mounter.unmount(place.string) } catch { logger.error("\(error)") }
                 try? removeEmptyFolder(place)
@@ -114,19 +112,22 @@ extension NFSVolumes {
                 try tree.delete(subdirectory)
                 // Somebody may have taken the export away meanwhile, and an empty folder looks like a finished deletion.
                 guard try MountTable.topmost(at: place.string) != nil else {
-                    throw ExportTreeError(description: "the export was unmounted meanwhile", isUnfinished: true)
+                    throw ExportTreeError(description: "the export was unmounted meanwhile", isUnfinished: true, hasBegun: true)
                 }
                 logger.notice("volume \(name): its directory \(subdirectory.path) is deleted")
             }
         } catch let error as ExportTreeError {
             try? removeEmptyFolder(place)
             let next =
-                error.isUnfinished
-                ? "not finished within \(settings.removal.components.seconds) s; run docker volume rm again to go on"
-                : "correct it on the server, then try again"
+                switch (error.isUnfinished, error.hasBegun) {
+                case (true, _):
+                    "not finished within \((ContinuousClock.now - began).components.seconds) s; run docker volume rm again to go on"
+                case (false, true): "a part of the data is gone; correct it on the server, then run docker volume rm again to go on"
+                case (false, false): "correct it on the server, then try again"
+                }
             throw DisposalError(
                 description: "cannot remove volume \(name): onremove=\(policy.rawValue) of \(subdirectory.path): \(error); \(next)",
-                isUnfinished: error.isUnfinished)
+                hasBegun: error.hasBegun)
         } catch {
             try? removeEmptyFolder(place)
             throw DisposalError(description: "cannot remove volume \(name): onremove=\(policy.rawValue) needs its export: \(error)")

@@ -8,13 +8,8 @@ import SystemPackage
 /// Why the share's catalogue could not be read or changed.
 struct CatalogueError: Error, CustomStringConvertible {
     var description: String
-    /// Not before this has ended may the share be tried again.
-    var stuck: SystemCallHold?
 
-    init(_ description: String, stuck: SystemCallHold? = nil) {
-        self.description = description
-        self.stuck = stuck
-    }
+    init(_ description: String) { self.description = description }
 }
 
 /// The definitions that all hosts of a share have in common, as files of the share itself:
@@ -32,8 +27,11 @@ struct ShareCatalogue: Sendable {
     let versions: VersionPolicy
     /// This host, as others see it: letters, digits and `-`.
     let host: String
+    /// For all accesses together.
+    let deadline: Deadline
     /// Ends what is under way.
-    var cancellation: Cancellation?
+    let cancellation: Cancellation?
+    let held: HeldShares
 
     static let longestDefinition = 16 << 10
     private static let suffix = ".json"
@@ -77,9 +75,22 @@ struct ShareCatalogue: Sendable {
         guard let bytes = try self.content(of: work.found, calls) else {
             throw calls.error(of: work.linked).map(explained) ?? CatalogueError("\(name) was removed meanwhile; try again")
         }
-        do throws(DamagedFile) { return try parse(bytes, as: name) } catch {
-            throw CatalogueError("\(share.text)/\(Share.catalogueFolder)/volumes/\(name) is damaged: \(error); correct or remove it there")
+        return try usable(bytes, as: name)
+    }
+
+    /// The definition that is on the share now; nil if there is none of that name.
+    func definition(of name: VolumeName) throws(CatalogueError) -> VolumeDefinition? {
+        let file = name.fileName + Self.suffix
+        let (calls, found) = try run { sequence, root in
+            let folder = sequence.openDirectory(Share.catalogueFolder, in: root, operand: Share.catalogueFolder)
+            let volumes = sequence.openDirectory("volumes", in: folder, operand: "\(Share.catalogueFolder)/volumes")
+            return read(file, in: volumes, sequence)
         }
+        if let failed = calls.failedCall, let error = calls.error(of: failed) {
+            throw error.errno == .noSuchFileOrDirectory ? lost : explained(error)
+        }
+        guard let bytes = try content(of: found, calls) else { return nil }
+        return try usable(bytes, as: file)
     }
 
     /// Removes a definition. That it is not there is no failure.
@@ -103,16 +114,23 @@ struct ShareCatalogue: Sendable {
         var definitions: [VolumeDefinition] = []
         /// Of all definitions, also of those that cannot be used.
         var fileNames: Set<String> = []
-        var damaged: [(file: String, reason: String)] = []
+        /// What is wrong, by file.
+        var damaged: [String: String] = [:]
         /// False if there are more than can be read.
         var isComplete = true
     }
 
-    /// Reads all definitions.
+    enum Look: Sendable {
+        /// There is no catalogue yet.
+        case nothing
+        case unchanged
+        case read(Reading)
+    }
+
+    /// Reads all definitions, unless the stamp is still that of an earlier reading.
     ///
-    /// - Parameter stamp: of an earlier reading; if it still holds, nothing is read.
-    /// - Returns: nil if nothing has changed, or if there is no catalogue yet.
-    func read(unless stamp: [UInt8]?, expected: Bool) throws(CatalogueError) -> Reading? {
+    /// - Parameter expected: there must be a catalogue.
+    func look(unless stamp: [UInt8]?, expected: Bool) throws(CatalogueError) -> Look {
         let (calls, work) = try run { sequence, root in
             let folder = sequence.openDirectory(Share.catalogueFolder, in: root, operand: Share.catalogueFolder)
             let volumes = sequence.openDirectory("volumes", in: folder, operand: "\(Share.catalogueFolder)/volumes")
@@ -124,21 +142,32 @@ struct ShareCatalogue: Sendable {
             guard error.errno == .noSuchFileOrDirectory else { throw explained(error) }
             // An export whose own disk is not mounted looks like this. Nothing may be forgotten because of it.
             if expected { throw lost }
-            return nil
+            return .nothing
         }
         var reading = Reading(stamp: calls.changeStamp(in: work))
-        if reading.stamp == stamp { return nil }
+        if reading.stamp == stamp { return .unchanged }
         let (names, isComplete) = try names(in: "volumes")
         reading.isComplete = isComplete
         let files = names.filter { $0.hasSuffix(Self.suffix) && !$0.hasPrefix(".") }
         reading.fileNames = Set(files.map { String($0.dropLast(Self.suffix.count)) })
-        for start in stride(from: 0, to: files.count, by: Self.batch) {
-            try read(Array(files[start..<min(start + Self.batch, files.count)]), into: &reading)
-        }
-        return reading
+        try read(files, into: &reading)
+        return .read(reading)
+    }
+
+    /// Reads those files again that could not be used.
+    func readDamagedAgain(_ reading: inout Reading) throws(CatalogueError) {
+        let files = reading.damaged.keys.sorted()
+        reading.damaged = [:]
+        try read(files, into: &reading)
     }
 
     private func read(_ files: [String], into reading: inout Reading) throws(CatalogueError) {
+        for start in stride(from: 0, to: files.count, by: Self.batch) {
+            try readBatch(Array(files[start..<min(start + Self.batch, files.count)]), into: &reading)
+        }
+    }
+
+    private func readBatch(_ files: [String], into reading: inout Reading) throws(CatalogueError) {
         let (calls, found) = try run { sequence, root in
             let folder = sequence.openDirectory(Share.catalogueFolder, in: root, operand: Share.catalogueFolder)
             let volumes = sequence.openDirectory("volumes", in: folder, operand: "\(Share.catalogueFolder)/volumes")
@@ -146,6 +175,10 @@ struct ShareCatalogue: Sendable {
         }
         if let failed = calls.failedCall, let error = calls.error(of: failed) { throw explained(error) }
         for (file, found) in zip(files, found) {
+            if let reason = notAFile(found, calls) {
+                reading.damaged[file] = reason
+                continue
+            }
             do throws(CatalogueError) {
                 // Removed since its name was read.
                 guard let bytes = try content(of: found, calls) else {
@@ -155,12 +188,12 @@ struct ShareCatalogue: Sendable {
                 do throws(DamagedFile) {
                     reading.definitions.append(try parse(bytes, as: file))
                 } catch {
-                    reading.damaged.append((file, error.description))
+                    reading.damaged[file] = error.description
                 }
             } catch {
                 // That it cannot be read now says nothing about what is in it.
                 reading.stamp = []
-                reading.damaged.append((file, error.description))
+                reading.damaged[file] = error.description
             }
         }
     }
@@ -175,6 +208,15 @@ struct ShareCatalogue: Sendable {
         return (file, count, buffer)
     }
 
+    /// Why something that has a definition's name can be none, whatever is tried.
+    private func notAFile(_ found: Found, _ calls: SystemCallSequence) -> String? {
+        // ENXIO: a socket
+        guard let error = calls.error(of: found.file) ?? calls.error(of: found.count),
+            [.isDirectory, .tooManySymbolicLinkLevels, .noSuchAddressOrDevice].contains(error.errno)
+        else { return nil }
+        return "it is not a file (\(error.errno.symbol))"
+    }
+
     /// nil if there is no such file.
     private func content(of found: Found, _ calls: SystemCallSequence) throws(CatalogueError) -> [UInt8]? {
         if let error = calls.error(of: found.file) {
@@ -184,6 +226,12 @@ struct ShareCatalogue: Sendable {
         if let error = calls.error(of: found.count) { throw explained(error) }
         guard case .success(let count) = calls.result(of: found.count) else { return nil }
         return calls.bytes(of: found.buffer, count: count)
+    }
+
+    private func usable(_ bytes: [UInt8], as file: String) throws(CatalogueError) -> VolumeDefinition {
+        do throws(DamagedFile) { return try parse(bytes, as: file) } catch {
+            throw CatalogueError("\(share.text)/\(Share.catalogueFolder)/volumes/\(file) is damaged: \(error); correct or remove it there")
+        }
     }
 
     private func parse(_ bytes: [UInt8], as file: String) throws(DamagedFile) -> VolumeDefinition {
@@ -196,7 +244,9 @@ struct ShareCatalogue: Sendable {
     // MARK: Calls
 
     /// The names in a folder of the catalogue that are UTF-8, sorted, and whether these are all.
-    func names(in folder: String) throws(CatalogueError) -> (names: [String], isComplete: Bool) {
+    ///
+    /// - Parameter isExpected: false if there need not be such a folder.
+    func names(in folder: String, isExpected: Bool = true) throws(CatalogueError) -> (names: [String], isComplete: Bool) {
         let (calls, listings) = try run { sequence, root in
             let top = sequence.openDirectory(Share.catalogueFolder, in: root, operand: Share.catalogueFolder)
             let handle = sequence.openDirectory(folder, in: top, operand: folder)
@@ -207,7 +257,9 @@ struct ShareCatalogue: Sendable {
             }
         }
         if let failed = calls.failedCall, let error = calls.error(of: failed) {
-            throw error.errno == .noSuchFileOrDirectory ? lost : explained(error)
+            guard error.errno == .noSuchFileOrDirectory else { throw explained(error) }
+            if isExpected { throw lost }
+            return ([], true)
         }
         var names: Set<String> = []
         var isComplete = false
@@ -228,12 +280,17 @@ struct ShareCatalogue: Sendable {
     func run<Work>(
         _ prepare: (SystemCallSequence, SystemCallSequence.Call) -> Work
     ) throws(CatalogueError) -> (calls: SystemCallSequence, work: Work) {
+        if let reason = held.reason(share) { throw CatalogueError("\(share.text) cannot be used now: \(reason)") }
+        if deadline.hasPassed {
+            throw CatalogueError("\(share.text) answers too slowly: no time was left for all that was to be done there")
+        }
         do throws(NFSMountError) {
             return try mounter.inExport(
                 NFSMountRequest(server: share.server, path: share.path, versions: versions, options: options, target: ""),
-                cancellation: cancellation, prepare)
+                until: deadline, cancellation: cancellation, prepare)
         } catch {
-            throw CatalogueError("\(error)", stuck: error.stuck)
+            if let hold = error.stuck { held.hold(share, because: hold.reason, until: hold.waitUntilGone) }
+            throw CatalogueError("\(error)")
         }
     }
 

@@ -7,49 +7,23 @@ import NFSMount
 import Synchronization
 import SystemPackage
 
-/// What is remembered of the share's catalogue between two looks at it.
-struct CatalogueMemory: Sendable {
-    /// Counts this host's own changes of the catalogue, and says at which one each volume was changed: a look that began before
-    /// a change knows nothing of it.
-    var changes = 0
-    var changedAt: [VolumeName: Int] = [:]
-    /// Of the last reading, and of one that was seen twice: in between, file systems can make two changes at one time stamp.
-    var lastStamp: [UInt8]?
-    var stamp: [UInt8]?
-    /// Volumes that this host has marked as used.
-    var marked: Set<VolumeName> = []
-    /// Whether the marks that an earlier run left are among them.
-    var knowsOldMarks = false
-    /// Whether there was a look that succeeded.
-    var isRead = false
-    /// Why the last look failed.
-    var trouble: String?
-
-    mutating func changed(_ name: VolumeName) {
-        changes += 1
-        changedAt[name] = changes
-    }
-}
-
 /// Volumes of the default share: their definitions are the share's, and this host keeps copies.
 extension NFSVolumes {
-    /// The catalogue that a volume is defined in; nil for a volume of this host, or of a share that is not set any more.
-    func catalogue(of definition: VolumeDefinition, limit: Duration = .seconds(120)) throws(PluginError) -> ShareCatalogue? {
-        guard let share = definition.share, share == settings.share else { return nil }
-        return try catalogue(share, limit: limit)
-    }
+    /// For all that a creation does on the share.
+    static let creationLimit = Duration.seconds(30)
+    /// For all that a removal does on the share; Docker waits 60 s.
+    static let removalLimit = Duration.seconds(55)
+    /// What of it is left, when the data are disposed of, for the definition and the marks.
+    private static let removalReserve = Duration.seconds(8)
 
-    /// - Parameter limit: for each access; the mount's own by default.
-    func catalogue(_ share: Share, limit: Duration = .seconds(120)) throws(PluginError) -> ShareCatalogue {
-        var limits = settings.limits
-        limits.mount = min(limits.mount, limit)
+    /// - Parameter deadline: for all that is done with it.
+    func catalogue(
+        _ share: Share, until deadline: Deadline = Deadline(after: .seconds(120)), cancellation: Cancellation? = nil
+    ) throws(PluginError) -> ShareCatalogue {
         do throws(MountOptionError) {
             return ShareCatalogue(
-                share: share,
-                mounter: NFSMounter(
-                    limits: limits, method: settings.mountMethod, stagingFolder: settings.runtimeDirectory.appending("staging"),
-                    standIn: settings.standIn),
-                options: try settings.catalogueOptions(), versions: settings.versions, host: hostName)
+                share: share, mounter: mounter, options: try settings.catalogueOptions(), versions: settings.versions, host: hostName,
+                deadline: deadline, cancellation: cancellation, held: heldShares)
         } catch {
             throw PluginError("the mount options of the share cannot be used: \(error)")
         }
@@ -70,12 +44,16 @@ extension NFSVolumes {
     /// Blocks; the caller holds the volume's lock.
     ///
     /// - Parameter takesAny: what is defined already will do, whatever its options.
-    func createInShare(_ wanted: VolumeDefinition, takesAny: Bool) throws(PluginError) {
+    func createInShare(
+        _ wanted: VolumeDefinition, _ share: Share, takesAny: Bool, until deadline: Deadline, _ cancellation: Cancellation
+    ) throws(PluginError) {
         let name = wanted.name
-        guard let catalogue = try catalogue(of: wanted) else { throw PluginError("cannot create volume \(name): no share is set") }
+        let catalogue = try catalogue(share, until: deadline, cancellation: cancellation)
         let found: VolumeDefinition
         do throws(CatalogueError) {
-            found = try catalogue.create(wanted, begins: !knowsSharedVolumes)
+            let begins = !knowsSharedVolumes
+            try catalogue.checkForRemoval(of: name, begins: begins)
+            found = try catalogue.create(wanted, begins: begins)
         } catch {
             throw PluginError("cannot create volume \(name): \(error)")
         }
@@ -88,7 +66,7 @@ extension NFSVolumes {
                 "\($0)=\(found.options.canonical[$0] ?? "(not set)") instead of \(wanted.options.canonical[$0] ?? "(not set)")"
             }
             throw PluginError(
-                "volume \(name) exists on the share \(catalogue.share.text) with other options: \(list.joined(separator: ", ")); take it as it is (give no options), or remove it first (docker volume rm \(name))"
+                "volume \(name) exists on the share \(share.text) with other options: \(list.joined(separator: ", ")); take it as it is (give no options), or remove it first (docker volume rm \(name))"
             )
         }
         if let record = record(name), record.definition != found, !record.isFree {
@@ -101,48 +79,75 @@ extension NFSVolumes {
             throw PluginError("cannot create volume \(name): its definition cannot be stored: \(error)")
         }
         state.withLock { state in state.catalogue.changed(name) }
-        logger.info("volume \(name) \(found == wanted ? "created" : "found") on the share \(catalogue.share.text) under \(found.driver)")
+        logger.info("volume \(name) \(found == wanted ? "created" : "found") on the share \(share.text) under \(found.driver)")
     }
 
     /// Blocks; the caller holds the volume's lock, and nothing uses the volume on this host.
-    func removeFromShare(_ definition: VolumeDefinition) throws(PluginError) {
+    func removeFromShare(_ definition: VolumeDefinition, _ share: Share, until deadline: Deadline) throws(PluginError) {
         let name = definition.name
         let isTouched = definition.options.removal != .retain
-        // Docker waits 60 s for all of it.
-        guard let catalogue = try catalogue(of: definition, limit: .seconds(15)) else {
-            if !isTouched { return }
-            throw PluginError(
-                "cannot remove volume \(name): it belongs to the share \(definition.share?.text ?? ""), which is not this host's any more; remove it on a host that has the share"
-            )
-        }
+        // A share that is not this host's any more may be gone for good; nothing of it is to be touched.
+        if share != settings.share, !isTouched { return }
+        let catalogue = try catalogue(share, until: deadline)
         do {
-            if isTouched { try catalogue.beginRemoval(name) }
-            try disposeOfData(definition)
+            let isMarkNew = try isTouched && catalogue.beginRemoval(name)
+            do {
+                guard let current = try catalogue.definition(of: name) else {
+                    // Another host has removed it: nothing on the share is this volume's any more.
+                    if isTouched { try catalogue.forgetMarks(of: name) }
+                    return forgetMark(of: name, share)
+                }
+                if current != definition {
+                    do throws(SystemError) { try learn(current) } catch {
+                        throw CatalogueError("its definition cannot be stored: \(error)")
+                    }
+                    state.withLock { state in state.catalogue.changed(name) }
+                    throw CatalogueError(
+                        "it was removed on another host and defined anew; look at it (docker volume inspect \(name)), then try again")
+                }
+                try disposeOfData(definition, until: Deadline(deadline.instant - Self.removalReserve))
+            } catch {
+                guard isMarkNew, (error as? DisposalError)?.hasBegun != true else { throw error }
+                do throws(CatalogueError) { try catalogue.giveUpRemoval(name) } catch let second {
+                    throw DisposalError(description: "\(error); and then: \(second)")
+                }
+                throw error
+            }
             try catalogue.remove(name)
             if isTouched { try catalogue.forgetMarks(of: name) }
-        } catch let error as DisposalError {
-            // Data that are half gone are not for mounting; a repeated removal goes on.
-            if error.isUnfinished { throw PluginError(error.description) }
-            var text = error.description
-            do throws(CatalogueError) { try catalogue.giveUpRemoval(name) } catch { text += "; and then: \(error)" }
-            throw PluginError(text)
         } catch {
+            // A mark that stays where it should not is found by the next look.
+            state.withLock { state in _ = state.catalogue.knowsOldMarks.remove(share) }
+            if let error = error as? DisposalError {
+                throw PluginError(error.description + (error.hasBegun ? "; until then no host mounts the volume" : ""))
+            }
             throw PluginError("cannot remove volume \(name): \(error)")
         }
+        forgetMark(of: name, share)
+    }
+
+    private func forgetMark(of name: VolumeName, _ share: Share) {
         state.withLock { state in
             state.catalogue.changed(name)
-            _ = state.catalogue.marked.remove(name)
+            state.catalogue.marked[share]?[name] = nil
         }
     }
 
     /// Before a volume is mounted whose removal would touch its data, other hosts are told. Blocks; the caller holds the volume's lock.
-    func markUse(of definition: VolumeDefinition) throws(PluginError) {
-        guard definition.options.removal != .retain, let catalogue = try catalogue(of: definition) else { return }
-        do throws(CatalogueError) { try catalogue.markUse(definition.name) } catch {
+    func markUse(of definition: VolumeDefinition, until deadline: Deadline, _ cancellation: Cancellation) throws(PluginError) {
+        guard definition.options.removal != .retain, let share = definition.share else { return }
+        let catalogue = try catalogue(share, until: deadline, cancellation: cancellation)
+        do throws(CatalogueError) { try markUse(of: definition.name, catalogue) } catch {
             let reason = "\(timestamp()): \(error)"
             change(definition.name) { $0.lastFailure = reason }
             throw PluginError("cannot mount volume \(definition.name): \(error)")
         }
-        state.withLock { state in _ = state.catalogue.marked.insert(definition.name) }
+    }
+
+    func markUse(of name: VolumeName, _ catalogue: ShareCatalogue) throws(CatalogueError) {
+        // Noted first: a mark whose making failed may stand all the same, and the next look takes it back.
+        state.withLock { state in state.catalogue.marked[catalogue.share, default: [:]][name] = false }
+        try catalogue.markUse(name)
+        state.withLock { state in state.catalogue.marked[catalogue.share, default: [:]][name] = true }
     }
 }

@@ -34,6 +34,25 @@ public struct VolumeName: Sendable, Hashable, CustomStringConvertible {
         fileName = String(decoding: encoded, as: UTF8.self)
     }
 
+    /// The volume that a file or folder has its name of; nil if none has.
+    init?(fileName: Substring) {
+        var bytes: [UInt8] = []
+        var rest = fileName.utf8
+        while let byte = rest.popFirst() {
+            guard byte == UInt8(ascii: "%") else {
+                bytes.append(byte)
+                continue
+            }
+            guard let value = UInt8(String(Substring(rest.prefix(2))), radix: 16) else { return nil }
+            bytes.append(value)
+            rest = rest.dropFirst(2)
+        }
+        guard let text = String(validating: bytes, as: UTF8.self) else { return nil }
+        self.init(text)
+        // There are several ways to write a name with %, and this is the one that counts.
+        if self.fileName != fileName { return nil }
+    }
+
     private static func hexadecimal(_ digit: UInt8) -> UInt8 {
         digit < 10 ? UInt8(ascii: "0") + digit : UInt8(ascii: "A") + digit - 10
     }

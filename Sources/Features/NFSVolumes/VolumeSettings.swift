@@ -57,6 +57,7 @@ public struct VolumeSettings: Sendable {
         let options = definition.options
         return NFSMountRequest(
             server: options.server, path: options.path, versions: options.versions ?? versions, options: try self.options(of: options),
-            subdirectory: options.subdirectory, target: place(of: definition.name).string)
+            subdirectory: options.subdirectory, requiredFolder: definition.share == nil ? nil : Share.catalogueFolder,
+            target: place(of: definition.name).string)
     }
 }

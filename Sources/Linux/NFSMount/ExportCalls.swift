@@ -11,16 +11,18 @@ extension NFSMounter {
     ///
     /// - Parameters:
     ///   - request: its subdirectory and target are not used.
+    ///   - limit: if this is earlier than the mounter's own limit.
     ///   - prepare: adds the calls to the sequence; the second argument is a descriptor of the export's root. It is called once
     ///     for each attempt, and its calls are only made in the one that succeeds.
     /// - Returns: the sequence after its run, and what `prepare` returned for it. Whether the calls succeeded is for the caller to see.
     /// - Throws: `NFSMountError` if the export cannot be mounted, or the calls did not end in time: they may then have been made.
     public func inExport<Work>(
-        _ request: NFSMountRequest, cancellation: Cancellation? = nil,
+        _ request: NFSMountRequest, until limit: Deadline? = nil, cancellation: Cancellation? = nil,
         _ prepare: (SystemCallSequence, SystemCallSequence.Call) -> Work
     ) throws(NFSMountError) -> (calls: SystemCallSequence, work: Work) {
         let began = ContinuousClock.now
-        let deadline = Deadline(began + limits.mount)
+        var deadline = Deadline(began + limits.mount)
+        if let limit { deadline = deadline.earlier(limit) }
         var done: (calls: SystemCallSequence, work: Work)?
         _ = try negotiate(request, began: began, deadline: deadline, cancellation: cancellation) { parameters in
             var work: Work?

@@ -8,10 +8,13 @@ public struct ExportTreeError: Error, Sendable, CustomStringConvertible {
     public var description: String
     /// The deadline passed: what is done is done, and doing it again goes on from there.
     public var isUnfinished = false
+    /// Something has been changed by then, or may have been.
+    public var hasBegun = false
 
-    public init(description: String, isUnfinished: Bool = false) {
+    public init(description: String, isUnfinished: Bool = false, hasBegun: Bool = false) {
         self.description = description
         self.isUnfinished = isUnfinished
+        self.hasBegun = hasBegun
     }
 }
 
@@ -52,8 +55,11 @@ public struct ExportTree: Sendable {
         }
         if let error = firstError(looking) { throw ExportTreeError(description: "\(error)") }
         let renaming = SystemCallSequence()
-        _ = renaming.rename(last, in: open(parents, in: renaming), to: name, operand: "\(directory.path) to \(name)")
-        try run(renaming, directory.path)
+        let renamed = renaming.rename(last, in: open(parents, in: renaming), to: name, operand: "\(directory.path) to \(name)")
+        var hasBegun = false
+        do throws(ExportTreeError) { try run(renaming, directory.path, changing: [renamed], &hasBegun) } catch {
+            throw ExportTreeError(description: error.description, isUnfinished: error.isUnfinished, hasBegun: hasBegun)
+        }
         if let error = firstError(renaming) { throw ExportTreeError(description: "\(error)") }
         return true
     }
@@ -62,6 +68,13 @@ public struct ExportTree: Sendable {
     ///
     /// - Throws: `ExportTreeError`; what has been deleted by then stays deleted.
     public func delete(_ directory: Subdirectory) throws(ExportTreeError) {
+        var hasBegun = false
+        do throws(ExportTreeError) { try delete(directory, &hasBegun) } catch {
+            throw ExportTreeError(description: error.description, isUnfinished: error.isUnfinished, hasBegun: hasBegun)
+        }
+    }
+
+    private func delete(_ directory: Subdirectory, _ hasBegun: inout Bool) throws(ExportTreeError) {
         let top = directory.components.map { Array($0.utf8) }
         var pending = [top]
         while let current = pending.last {
@@ -70,11 +83,11 @@ public struct ExportTree: Sendable {
                 continue
             }
             if names.isEmpty {
-                try removeEmpty(current)
+                try removeEmpty(current, &hasBegun)
                 pending.removeLast()
                 continue
             }
-            let directories = try unlink(names, in: current)
+            let directories = try unlink(names, in: current, &hasBegun)
             if current.count - top.count >= Self.deepest, !directories.isEmpty {
                 throw ExportTreeError(description: "\(Self.text(current)) is deeper than \(Self.deepest) directories")
             }
@@ -99,14 +112,14 @@ public struct ExportTree: Sendable {
     /// Unlinks what is not a directory.
     ///
     /// - Returns: the names of the directories.
-    private func unlink(_ names: [Name], in directory: [Name]) throws(ExportTreeError) -> [Name] {
+    private func unlink(_ names: [Name], in directory: [Name], _ hasBegun: inout Bool) throws(ExportTreeError) -> [Name] {
         var directories: [Name] = []
         for start in stride(from: 0, to: names.count, by: Self.batch) {
             let sequence = SystemCallSequence()
             let handle = open(directory, in: sequence)
             let part = names[start..<min(start + Self.batch, names.count)]
             let calls = part.map { sequence.removeFile($0, in: handle, operand: Self.text(directory + [$0])) }
-            try run(sequence, Self.text(directory))
+            try run(sequence, Self.text(directory), changing: calls, &hasBegun)
             for (name, call) in zip(part, calls) {
                 guard let error = sequence.error(of: call) else { continue }
                 switch error.errno {
@@ -120,12 +133,12 @@ public struct ExportTree: Sendable {
         return directories
     }
 
-    private func removeEmpty(_ directory: [Name]) throws(ExportTreeError) {
+    private func removeEmpty(_ directory: [Name], _ hasBegun: inout Bool) throws(ExportTreeError) {
         guard let last = directory.last else { return }
         let sequence = SystemCallSequence()
         let parent = open(directory.dropLast(), in: sequence)
         let call = sequence.removeDirectory(last, in: parent, operand: Self.text(directory), options: .mayFail)
-        try run(sequence, Self.text(directory))
+        try run(sequence, Self.text(directory), changing: [call], &hasBegun)
         if let error = sequence.error(of: call), error.errno != .noSuchFileOrDirectory { throw ExportTreeError(description: "\(error)") }
     }
 
@@ -154,6 +167,23 @@ public struct ExportTree: Sendable {
         } catch {
             throw ExportTreeError(description: "\(error)", isUnfinished: error.errno == .timedOut)
         }
+    }
+
+    /// For calls that change something: notes whether one did, or may have done so when it was killed.
+    private func run(
+        _ sequence: SystemCallSequence, _ operand: String, changing calls: [SystemCallSequence.Call], _ hasBegun: inout Bool
+    ) throws(ExportTreeError) {
+        defer {
+            hasBegun =
+                hasBegun
+                || calls.contains { call in
+                    switch sequence.result(of: call) {
+                    case .success, .interrupted: true
+                    case .failure, .notRun: false
+                    }
+                }
+        }
+        try run(sequence, operand)
     }
 
     private func firstError(_ sequence: SystemCallSequence) -> SystemError? { sequence.failedCall.flatMap(sequence.error) }

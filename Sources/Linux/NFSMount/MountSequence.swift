@@ -18,6 +18,7 @@ struct MountSequence {
     private var serverCall: SystemCallSequence.Call?
     private var contextCall: SystemCallSequence.Call?
     private var subdirectoryCalls: ClosedRange<Int>?
+    private var requirement: SystemCallSequence.Call?
     /// Where the calls begin that are not of the mount itself; their failures are their caller's.
     private var work = Int.max
     private var logs: [(SystemCallSequence.Call, SystemCallSequence.Buffer)] = []
@@ -27,7 +28,11 @@ struct MountSequence {
     private static let logMessageSize = 4096
 
     /// By the new mount API: nothing is visible on this host before the server has answered.
-    static func fsopen(_ parameters: KernelParameters, _ subdirectory: Subdirectory?, at target: String) -> MountSequence {
+    ///
+    /// - Parameter requiredFolder: must be in the export before anything is made there for a subdirectory.
+    static func fsopen(
+        _ parameters: KernelParameters, _ subdirectory: Subdirectory?, requiring requiredFolder: String? = nil, at target: String
+    ) -> MountSequence {
         var result = MountSequence()
         let (context, mount) = result.open(parameters)
         let sequence = result.sequence
@@ -35,7 +40,8 @@ struct MountSequence {
         if let subdirectory {
             // Before Linux 6.15 open_tree(2) clones only what is attached, so the export lies at the target for a moment;
             // nobody has been told of the target yet.
-            let first = mount.position + 2
+            result.requirement = requiredFolder.map { sequence.openDirectory($0, in: mount, operand: $0) }
+            let first = (result.requirement ?? attached).position + 1
             let directory = subdirectory.open(below: mount, in: sequence)
             let tree = sequence.openTree(directory, on: subdirectory.path)
             result.subdirectoryCalls = first...tree.position
@@ -78,7 +84,8 @@ struct MountSequence {
 
     /// By mount(2). For a subdirectory the export is mounted at `staging` for a moment.
     static func mount(
-        _ parameters: KernelParameters, data: String, _ subdirectory: Subdirectory?, at target: String, staging: String
+        _ parameters: KernelParameters, data: String, _ subdirectory: Subdirectory?, requiring requiredFolder: String? = nil,
+        at target: String, staging: String
     ) -> MountSequence {
         var result = MountSequence()
         let sequence = result.sequence
@@ -87,8 +94,10 @@ struct MountSequence {
         result.serverCall = sequence.mount(parameters.source, on: place, type: parameters.fileSystem, parameters.flags, data: data)
         if let subdirectory {
             let export = sequence.openDirectory(staging, operand: staging)
+            result.requirement = requiredFolder.map { sequence.openDirectory($0, in: export, operand: $0) }
+            let first = result.requirement.map { $0.position + 1 } ?? export.position
             let directory = subdirectory.open(below: export, in: sequence)
-            result.subdirectoryCalls = export.position...directory.position
+            result.subdirectoryCalls = first...directory.position
             // The bind mount names its source relative to the directory that was checked, not by a path that may change.
             sequence.changeDirectory(directory, operand: subdirectory.path)
             sequence.mount(".", on: target, type: "none", .bind, data: nil)
@@ -140,6 +149,7 @@ struct MountSequence {
     private func stage(of call: SystemCallSequence.Call) -> AttemptFailure.Stage {
         if let key = optionCalls[call] { return .option(key) }
         if call == serverCall { return .server }
+        if call == requirement { return .requirement }
         if let subdirectoryCalls, subdirectoryCalls.contains(call.position) { return .subdirectory }
         return .local
     }

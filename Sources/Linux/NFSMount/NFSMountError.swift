@@ -60,6 +60,11 @@ struct MountExplanation {
         switch failure.stage {
         case .option(let key): return option(key, failure)
         case .subdirectory: return subdirectory(failure)
+        case .requirement:
+            return (
+                .subdirectory,
+                "it has no \(failure.error.operand) (\(failure.error.errno.explained)): is the right file system exported there, and its disk mounted on the server?"
+            )
         case .server, .local: return server(failure)
         }
     }

@@ -12,17 +12,21 @@ public struct NFSMountRequest: Sendable {
     public var versions: VersionPolicy
     public var options: MountOptions
     public var subdirectory: Subdirectory?
+    /// A name in the export's root by which the right export is known: without such a folder no subdirectory is made or mounted.
+    public var requiredFolder: String?
     /// An empty folder of this host, for this mount alone.
     public var target: String
 
     public init(
-        server: ServerName, path: String, versions: VersionPolicy, options: MountOptions, subdirectory: Subdirectory? = nil, target: String
+        server: ServerName, path: String, versions: VersionPolicy, options: MountOptions, subdirectory: Subdirectory? = nil,
+        requiredFolder: String? = nil, target: String
     ) {
         self.server = server
         self.path = path
         self.versions = versions
         self.options = options
         self.subdirectory = subdirectory
+        self.requiredFolder = requiredFolder
         self.target = target
     }
 
@@ -43,6 +47,10 @@ public struct SystemCallHold: Sendable {
     init(_ stuck: StuckSequence) { self.stuck = stuck }
     public var process: Int32 { stuck.process }
     public var call: String { stuck.call }
+    /// For a person: why what it works on cannot be used.
+    public var reason: String {
+        "process \(process), killed, is still held by the kernel in \(call); when the server answers again, it ends"
+    }
     /// Blocks without limit; only for a thread kept for it.
     public func waitUntilGone() { stuck.waitUntilGone() }
 }
@@ -91,10 +99,14 @@ public struct NFSMounter: Sendable {
 
     /// Resolves, probes, negotiates, mounts, and looks in the mount table before it says so.
     ///
+    /// - Parameter limit: if this is earlier than the mounter's own limit.
     /// - Throws: `NFSMountError`; nothing is mounted then, unless its `stuck` is set.
-    public func mount(_ request: NFSMountRequest, cancellation: Cancellation? = nil) throws(NFSMountError) -> NFSMounted {
+    public func mount(
+        _ request: NFSMountRequest, until limit: Deadline? = nil, cancellation: Cancellation? = nil
+    ) throws(NFSMountError) -> NFSMounted {
         let began = ContinuousClock.now
         var deadline = Deadline(began + limits.mount)
+        if let limit { deadline = deadline.earlier(limit) }
         if let minutes = request.options.retryMinutes { deadline = deadline.earlier(Deadline(began + .seconds(60 * max(minutes, 1)))) }
         var pause = Duration.seconds(1)
         while true {
@@ -168,7 +180,8 @@ public struct NFSMounter: Sendable {
         _ parameters: KernelParameters, _ request: NFSMountRequest, _ deadline: Deadline, _ cancellation: Cancellation?
     ) -> AttemptFailure? {
         if method == .fsopen || (method == .automatic && parameters.fitsFSConfig) {
-            let sequence = MountSequence.fsopen(parameters, request.subdirectory, at: request.target)
+            let sequence = MountSequence.fsopen(
+                parameters, request.subdirectory, requiring: request.requiredFolder, at: request.target)
             let failure = sequence.run(until: deadline, cancellation: cancellation)
             guard let failure, method == .automatic, sequence.lacksFSOpen(failure) else {
                 return failure.map { afterKill($0, request.target) }
@@ -188,7 +201,8 @@ public struct NFSMounter: Sendable {
                 return AttemptFailure(.local, error)
             }
         }
-        let sequence = MountSequence.mount(parameters, data: data, request.subdirectory, at: request.target, staging: staging.string)
+        let sequence = MountSequence.mount(
+            parameters, data: data, request.subdirectory, requiring: request.requiredFolder, at: request.target, staging: staging.string)
         let failure = sequence.run(until: deadline, cancellation: cancellation).map { afterKill($0, request.target) }
         if request.subdirectory != nil {
             if failure?.end != nil { _ = try? unmount(staging.string) }

@@ -12,6 +12,8 @@ public struct AttemptFailure: Error, Sendable {
         case server
         /// The export was mounted; the subdirectory in it could not be.
         case subdirectory
+        /// The export was mounted; the folder by which it is known is not in it.
+        case requirement
         /// Making the mount visible, or another call on this host.
         case local
     }

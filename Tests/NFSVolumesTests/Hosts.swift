@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+import DockerPluginAPI
+import LinuxSystem
+import SystemPackage
+import Testing
+
+@testable import NFSVolumes
+
+/// One of several hosts that have a share between them.
+struct Host {
+    let fixture: Fixture
+    let volumes: NFSVolumes
+    var driver: NFSVolumeDriver { volumes.nfsd }
+    var names: [String] { driver.list().map(\.name).sorted() }
+
+    /// Looks at the catalogue as it does now and then.
+    func read() { #expect(volumes.readCatalogue(), "\(fixture.log.all)") }
+
+    /// The same host after its daemon was killed.
+    func restarted() throws -> Host { Host(fixture: fixture, volumes: try fixture.start()) }
+
+    func fill(_ name: String) async throws {
+        let place = try await driver.mount(name, id: "filler")
+        try replaceFile(FilePath(place).appending("file"), with: [1])
+        try await driver.unmount(name, id: "filler")
+    }
+}
+
+/// Two hosts, each as after its start. A file system on a loop device stands in for the server.
+func withHosts(_ body: (_ a: Host, _ b: Host, _ export: FilePath) async throws -> Void) async throws {
+    try await withExport { fixture, export in
+        let (a, b) = (try fixture.host("host-a"), try fixture.host("host-b"))
+        try await body(Host(fixture: a, volumes: try a.start()), Host(fixture: b, volumes: try b.start()), export)
+    }
+}
+
+/// The one line in which something is refused.
+func refusal(_ body: () async throws -> Void) async throws -> String {
+    let error = await #expect(throws: PluginError.self) { try await body() }
+    let message = try #require(error).message
+    #expect(!message.contains("\n"))
+    return message
+}
+
+extension FilePath {
+    func hasFile(_ relative: String) -> Bool { (try? readWholeFile(appending(relative), limit: 1 << 20)) != nil }
+}

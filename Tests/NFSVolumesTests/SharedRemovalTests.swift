@@ -1,0 +1,242 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+import DockerPluginAPI
+import JSON
+import LinuxSystem
+import Synchronization
+import SystemPackage
+import TestSupport
+import Testing
+
+@testable import NFSVolumes
+
+/// The end of volumes that several hosts have.
+@Suite(.needs(.root), .timeLimit(.minutes(5))) struct SharedRemovalTests {
+    @Test func whatOneHostRemovesIsGoneOnTheOther() async throws {
+        try await withHosts { a, b, export in
+            try await a.driver.create("web", options: [:])
+            try await a.fill("web")
+            b.read()
+            try await b.driver.remove("web")
+            #expect(a.names == ["web"])
+            a.read()
+            #expect(a.names == [] && a.fixture.names("state/volumes").isEmpty)
+            #expect(try namesInFolder(export.appending("web")) == ["file"])
+        }
+    }
+
+    @Test func aHostKeepsWhatItUsesUntilItIsFree() async throws {
+        try await withHosts { a, b, _ in
+            try await a.driver.create("web", options: [:])
+            b.read()
+            _ = try await b.driver.mount("web", id: "1")
+            try await a.driver.remove("web")
+            try await a.driver.create("web", options: ["mode": "0700"])
+            b.read()
+            #expect(try b.driver.get("web").status?["requested"]?["mode"]?.stringValue == "0755")
+            #expect(try b.fixture.isMounted("web"))
+            try await b.driver.unmount("web", id: "1")
+            b.read()
+            #expect(try b.driver.get("web").status?["requested"]?["mode"]?.stringValue == "0700")
+            try await a.driver.remove("web")
+            b.read()
+            #expect(b.names == [])
+        }
+    }
+
+    @Test(arguments: ["archive", "delete"])
+    func dataAreNotTouchedWhileAnotherHostHasThem(policy: String) async throws {
+        try await withHosts { a, b, export in
+            try await a.driver.create("web", options: ["onremove": policy])
+            try await a.fill("web")
+            b.read()
+            _ = try await b.driver.mount("web", id: "1")
+            let message = try await refusal { try await a.driver.remove("web") }
+            #expect(message.contains("host host-b has it mounted"), "\(message)")
+            #expect(message.contains("nas:/export/.docker-nfsd/uses/use.web.host-b"), "\(message)")
+            a.read()
+            #expect(a.names == ["web"] && FilePath(export.string).hasFile("web/file"))
+            try await b.driver.unmount("web", id: "1")
+            b.read()
+            a.read()
+            #expect(try namesInFolder(export.appending(".docker-nfsd/uses")) == [])
+            try await a.driver.remove("web")
+            #expect(!export.hasFile("web/file"))
+            #expect(try namesInFolder(export).contains { $0.hasPrefix("archived-web-") } == (policy == "archive"))
+            #expect(try namesInFolder(export.appending(".docker-nfsd/uses")) == [])
+            b.read()
+            #expect(b.names == [])
+        }
+    }
+
+    /// A removal that was cut short: what is left may not be mounted as if nothing had happened, and any host can finish it.
+    @Test func halfRemovedDataAreNotMounted() async throws {
+        try await withHosts { a, b, export in
+            try await a.driver.create("web", options: ["onremove": "delete"])
+            try await a.fill("web")
+            a.read()
+            b.read()
+            #expect(try a.volumes.catalogue(try Share("nas:/export")).beginRemoval(try #require(VolumeName("web"))))
+            let message = try await refusal { _ = try await b.driver.mount("web", id: "1") }
+            #expect(message.contains("its data are being removed by host host-a"), "\(message)")
+            #expect(try !b.fixture.isMounted("web"))
+            try await b.driver.remove("web")
+            #expect(!export.hasFile("web/file"))
+            // The other host may still be at work, as far as anybody knows, and a new volume's data would be in its way.
+            #expect(try namesInFolder(export.appending(".docker-nfsd/uses")) == ["removing.web.host-a"])
+            let early = try await refusal { try await b.driver.create("web", options: [:]) }
+            #expect(early.contains("an earlier volume of this name are being removed by host host-a"), "\(early)")
+            try a.restarted().read()
+            #expect(try namesInFolder(export.appending(".docker-nfsd/uses")) == [])
+            try await b.driver.create("web", options: [:])
+        }
+    }
+
+    /// The mark is taken back only where the volume has gone: half of what is still there is for nobody.
+    @Test func anUnfinishedRemovalStaysOneAfterARestart() async throws {
+        try await withHosts { a, b, export in
+            try await a.driver.create("web", options: ["onremove": "delete"])
+            #expect(try a.volumes.catalogue(try Share("nas:/export")).beginRemoval(try #require(VolumeName("web"))))
+            let again = try a.restarted()
+            again.read()
+            #expect(try namesInFolder(export.appending(".docker-nfsd/uses")) == ["removing.web.host-a"])
+            try await again.driver.remove("web")
+            #expect(try namesInFolder(export.appending(".docker-nfsd/uses")) == [])
+        }
+    }
+
+    @Test func marksThatAPowerCutLeftAreTakenBack() async throws {
+        try await withHosts { a, b, export in
+            try await a.driver.create("web", options: ["onremove": "delete"])
+            b.read()
+            try b.volumes.catalogue(try Share("nas:/export")).markUse(try #require(VolumeName("web")))
+            #expect(try namesInFolder(export.appending(".docker-nfsd/uses")) == ["use.web.host-b"])
+            let again = Host(fixture: b.fixture, volumes: try b.fixture.start())
+            again.read()
+            #expect(try namesInFolder(export.appending(".docker-nfsd/uses")) == [])
+            try await a.driver.remove("web")
+        }
+    }
+
+    // MARK: What fails half-way
+
+    /// A file that cannot be deleted, as one of another owner below root_squash.
+    private func makeFile(_ path: FilePath, isFixed: Bool) async throws {
+        try replaceFile(path, with: [1])
+        try await fix(path, isFixed)
+    }
+
+    private func fix(_ path: FilePath, _ isFixed: Bool) async throws {
+        let done = try await command(["chattr", isFixed ? "+i" : "-i", path.string])
+        try #require(done.status == 0, "\(done)")
+    }
+
+    @Test func aRemovalThatHasTouchedNothingIsGivenUp() async throws {
+        try await withHosts { a, b, export in
+            try await a.driver.create("web", options: ["onremove": "delete"])
+            b.read()
+            try makeFolder(export.appending("web"), mode: 0o755)
+            try await makeFile(export.appending("web/fixed"), isFixed: true)
+            let message = try await refusal { try await a.driver.remove("web") }
+            #expect(message.hasSuffix("; correct it on the server, then try again"), "\(message)")
+            #expect(try namesInFolder(export.appending(".docker-nfsd/uses")) == [])
+            _ = try await b.driver.mount("web", id: "1")
+            try await b.driver.unmount("web", id: "1")
+            try await fix(export.appending("web/fixed"), false)
+        }
+    }
+
+    @Test func halfDeletedDataAreForNobody() async throws {
+        try await withHosts { a, b, export in
+            try await a.driver.create("web", options: ["onremove": "delete"])
+            b.read()
+            try await a.fill("web")
+            a.read()
+            try await makeFile(export.appending("web/fixed"), isFixed: true)
+            let message = try await refusal { try await a.driver.remove("web") }
+            #expect(
+                message.contains("a part of the data is gone") && message.hasSuffix("until then no host mounts the volume"), "\(message)")
+            #expect(try namesInFolder(export.appending("web")) == ["fixed"])
+            // The next one deletes nothing, and takes nothing back of what the first one said.
+            _ = try await refusal { try await a.driver.remove("web") }
+            #expect(try namesInFolder(export.appending(".docker-nfsd/uses")) == ["removing.web.host-a"])
+            for host in [a, b] {
+                #expect(try await refusal { _ = try await host.driver.mount("web", id: "1") }.contains("being removed by host host-a"))
+            }
+            try await fix(export.appending("web/fixed"), false)
+            try await a.driver.remove("web")
+            #expect(try namesInFolder(export.appending(".docker-nfsd/uses")) == [])
+            #expect(try namesInFolder(export) == [".docker-nfsd", "lost+found"])
+        }
+    }
+
+    // MARK: A volume that is removed and defined anew between two looks
+
+    @Test func anOldCopyRemovesNothingOfANewVolume() async throws {
+        try await withHosts { a, b, export in
+            try await a.driver.create("web", options: ["onremove": "delete"])
+            b.read()
+            try await a.driver.remove("web")
+            try await a.driver.create("web", options: [:])
+            try await a.fill("web")
+            let message = try await refusal { try await b.driver.remove("web") }
+            #expect(message.contains("removed on another host and defined anew"), "\(message)")
+            #expect(export.hasFile("web/file"))
+            #expect(try namesInFolder(export.appending(".docker-nfsd/uses")) == [])
+            #expect(try b.driver.get("web").status?["requested"]?["onremove"] == nil)
+            // It knows better now.
+            try await b.driver.remove("web")
+            #expect(export.hasFile("web/file"))
+            a.read()
+            #expect(a.names == [])
+        }
+    }
+
+    @Test func anOldCopyThatTouchesNoDataDoesNotRemoveANewVolumeThatIsInUse() async throws {
+        try await withHosts { a, b, export in
+            try await a.driver.create("web", options: [:])
+            b.read()
+            try await a.driver.remove("web")
+            try await a.driver.create("web", options: ["onremove": "delete"])
+            _ = try await a.driver.mount("web", id: "1")
+            #expect(try await refusal { try await b.driver.remove("web") }.contains("defined anew"))
+            #expect(try await refusal { try await b.driver.remove("web") }.contains("host host-a has it mounted"))
+            #expect(try namesInFolder(export.appending(".docker-nfsd/volumes")) == ["web.json"])
+            try await a.driver.unmount("web", id: "1")
+        }
+    }
+
+    @Test func whatIsLeftAfterARemovalElsewhereIsNotTouched() async throws {
+        try await withHosts { a, b, export in
+            try await a.driver.create("web", options: ["onremove": "delete"])
+            b.read()
+            try await a.driver.remove("web")
+            try makeFolder(export.appending("web"), mode: 0o755)
+            try replaceFile(export.appending("web/file"), with: [1])
+            try await b.driver.remove("web")
+            #expect(export.hasFile("web/file") && b.names == [])
+            #expect(try namesInFolder(export.appending(".docker-nfsd/uses")) == [])
+        }
+    }
+
+    /// With `retain` nobody marks a use, and the volume that has its name now may be deleted with its data.
+    @Test func aHostThatUsesAnOldVolumeSpeaksUpForTheNewOne() async throws {
+        try await withHosts { a, b, export in
+            try await a.driver.create("web", options: [:])
+            b.read()
+            _ = try await b.driver.mount("web", id: "1")
+            try await a.driver.remove("web")
+            try await a.driver.create("web", options: ["onremove": "delete"])
+            for _ in 1...3 { b.read() }
+            #expect(try namesInFolder(export.appending(".docker-nfsd/uses")) == ["use.web.host-b"])
+            #expect(b.fixture.log.all.filter { $0.contains("defined anew on another host while this one uses it") }.count == 1)
+            #expect(b.volumes.state.withLock { $0.catalogue.isConfirmed && !$0.catalogue.isSettled })
+            #expect(try await refusal { try await a.driver.remove("web") }.contains("host host-b has it mounted"))
+            try await b.driver.unmount("web", id: "1")
+            b.read()
+            #expect(try b.driver.get("web").status?["requested"]?["onremove"]?.stringValue == "delete")
+            #expect(try namesInFolder(export.appending(".docker-nfsd/uses")) == [])
+            try await a.driver.remove("web")
+        }
+    }
+}
