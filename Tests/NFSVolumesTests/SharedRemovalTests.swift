@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 
 import DockerPluginAPI
+import Glibc
 import JSON
 import LinuxSystem
 import Synchronization
@@ -167,6 +168,24 @@ import Testing
             try await a.driver.remove("web")
             #expect(try namesInFolder(export.appending(".docker-nfsd/uses")) == [])
             #expect(try namesInFolder(export) == [".docker-nfsd", "lost+found"])
+        }
+    }
+
+    @Test func aMarkWhoseMakerLearnedNothingIsTakenBack() async throws {
+        try await withHosts { a, _, export in
+            try await a.driver.create("web", options: ["onremove": "delete"])
+            // More names than are read.
+            let uses = export.appending(".docker-nfsd/uses")
+            let first = uses.appending("filler")
+            try replaceFile(first, with: [])
+            for index in 0..<3600 {
+                try #require(link(first.string, "\(first)-\(index)-" + String(repeating: "x", count: 230)) == 0)
+            }
+            let refusals = [
+                try await refusal { _ = try await a.driver.mount("web", id: "1") }, try await refusal { try await a.driver.remove("web") },
+            ]
+            #expect(refusals.allSatisfy { $0.contains("holds too many files to read") }, "\(refusals)")
+            #expect(try namesInFolder(uses).allSatisfy { $0.hasPrefix("filler") })
         }
     }
 

@@ -173,6 +173,67 @@ import Testing
         }
     }
 
+    /// A host that knew of no volume has begun a catalogue where the share's disk belongs.
+    @Test(arguments: MountMethod.allCases) func anotherCatalogueIsNotTakenForTheOneThatIsKnown(method: MountMethod) async throws {
+        try await withHosts { a, b, export in
+            try await a.driver.create("web", options: ["onremove": "delete"])
+            a.read()
+            try renameFile(export.appending(".docker-nfsd"), to: export.appending("elsewhere"))
+            try await b.driver.create("other", options: [:])
+            var fixture = a.fixture
+            fixture.settings.mountMethod = method
+            for host in [Host(fixture: fixture, volumes: a.volumes), Host(fixture: fixture, volumes: try fixture.start())] {
+                #expect(!host.volumes.readCatalogue())
+                #expect(host.names == ["web"] && fixture.log.contains("another catalogue than the one that this host knows"))
+                for message in [
+                    try await refusal { _ = try await host.driver.mount("web", id: "1") },
+                    try await refusal { try await host.driver.create("new", options: [:]) },
+                    try await refusal { try await host.driver.remove("web") },
+                ] { #expect(message.contains("is the right file system exported there"), "\(message)") }
+                #expect(try namesInFolder(export.appending(".docker-nfsd/volumes")) == ["other.json"])
+                #expect(try namesInFolder(export.appending(".docker-nfsd/uses")) == [])
+                #expect(try namesInFolder(export) == [".docker-nfsd", "elsewhere", "lost+found"])
+            }
+            let plain = try fixture.start()
+            // Unless somebody says that it is.
+            let identity = try #require(try namesInFolder(export.appending("elsewhere")).first { $0.hasPrefix("id.") })
+            try makeFolder(export.appending(".docker-nfsd").appending(identity), mode: 0o700)
+            #expect(plain.readCatalogue())
+            #expect(plain.nfsd.list().map(\.name) == ["other"])
+        }
+    }
+
+    @Test func aVolumeThatNobodyMarksIsNotMountedFromAnotherCatalogue() async throws {
+        try await withHosts { a, b, export in
+            try await a.driver.create("web", options: [:])
+            try renameFile(export.appending(".docker-nfsd"), to: export.appending("elsewhere"))
+            try await b.driver.create("other", options: [:])
+            let message = try await refusal { _ = try await a.driver.mount("web", id: "1") }
+            #expect(message.contains("has no .docker-nfsd/id.") && message.contains("is the right file system"), "\(message)")
+            #expect(try namesInFolder(export) == [".docker-nfsd", "elsewhere", "lost+found"])
+        }
+    }
+
+    @Test func aCatalogueOfEarlierVersionsGetsAnIdentityWithTheNextVolume() async throws {
+        try await withHosts { a, b, export in
+            try await a.driver.create("web", options: [:])
+            func identities() throws -> [String] { try namesInFolder(export.appending(".docker-nfsd")).filter { $0.hasPrefix("id.") } }
+            try removeEmptyFolder(export.appending(".docker-nfsd").appending(try #require(try identities().first)))
+            try removeFile(a.fixture.settings.stateDirectory.appending("shares.json"))
+            let again = try a.restarted()
+            again.read()
+            b.read()
+            #expect(again.names == ["web"] && b.names == ["web"])
+            try await again.driver.create("new", options: [:])
+            #expect(try identities().count == 1)
+            b.read()
+            try await b.driver.create("third", options: [:])
+            #expect(try identities().count == 1)
+            let share = try Share("nas:/export")
+            #expect(b.volumes.identity(of: share) == again.volumes.identity(of: share) && b.volumes.identity(of: share) != nil)
+        }
+    }
+
     @Test func aShareThatTheKernelHoldsIsLeftAlone() async throws {
         try await withHosts { a, _, _ in
             let share = try Share("nas:/export")

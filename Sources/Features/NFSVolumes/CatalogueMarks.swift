@@ -104,7 +104,7 @@ extension ShareCatalogue {
         let file = kind.file(name, host)
         let content: JSONValue = ["host": .string(host), "since": .string(timestamp())]
         let (calls, made) = try run { sequence, root in
-            let folder = open(root, sequence)
+            let folder = openMarks(root, sequence)
             // Kept open by nobody; that it is there already is as good.
             let made = sequence.createFile(file, in: folder, mode: 0o600)
             _ = sequence.write(content.encoded(.compact), to: made, operand: file)
@@ -112,7 +112,7 @@ extension ShareCatalogue {
         }
         guard let failed = calls.failedCall, let error = calls.error(of: failed) else { return true }
         if failed == made, error.errno == .fileExists { return false }
-        throw error.errno == .noSuchFileOrDirectory ? lost : explained(error)
+        throw lost(error)
     }
 
     /// Takes a mark back because of an error.
@@ -128,11 +128,11 @@ extension ShareCatalogue {
     private func removeMarks(_ files: [String]) throws(CatalogueError) {
         if files.isEmpty { return }
         let (calls, removals) = try run { sequence, root in
-            let folder = open(root, sequence)
+            let folder = openMarks(root, sequence)
             return files.map { sequence.removeFile(Array($0.utf8), in: folder, operand: $0) }
         }
         if let failed = calls.failedCall, let error = calls.error(of: failed) {
-            throw error.errno == .noSuchFileOrDirectory ? lost : explained(error)
+            throw lost(error)
         }
         for call in removals {
             if let error = calls.error(of: call), error.errno != .noSuchFileOrDirectory { throw explained(error) }
@@ -145,9 +145,8 @@ extension ShareCatalogue {
         return names.compactMap { kind.host(of: $0, name) }
     }
 
-    private func open(_ root: SystemCallSequence.Call, _ sequence: SystemCallSequence) -> SystemCallSequence.Call {
-        let top = sequence.openDirectory(Share.catalogueFolder, in: root, operand: Share.catalogueFolder)
-        return sequence.openDirectory(Self.folder, in: top, operand: "\(Share.catalogueFolder)/\(Self.folder)")
+    private func openMarks(_ root: SystemCallSequence.Call, _ sequence: SystemCallSequence) -> SystemCallSequence.Call {
+        sequence.openDirectory(Self.folder, in: open(root, sequence), operand: "\(Share.catalogueFolder)/\(Self.folder)")
     }
 
     private func place(_ kind: Kind, _ name: VolumeName, _ host: String) -> String {

@@ -15,6 +15,8 @@ struct CatalogueMemory: Sendable {
     /// Whether its stamp was seen twice: in between, file systems can make two changes at one time stamp.
     var isConfirmed = false
     var isSettled = true
+    /// What each share's catalogue is known by.
+    var identities: [Share: String] = [:]
     /// Volumes that this host has marked as used, and whether it is known that the mark stands.
     var marked: [Share: [VolumeName: Bool]] = [:]
     /// The shares of which the marks that an earlier run left are among them.

@@ -86,6 +86,11 @@ extension NFSVolumes {
         switch try catalogue.look(unless: memory.isConfirmed ? memory.reading?.stamp : nil, expected: knowsVolumes) {
         case .nothing: state.withLock { state in state.catalogue.reading = nil }
         case .read(let reading):
+            if catalogue.identity == nil, let identity = try catalogue.identities().first {
+                do throws(SystemError) { try keep(identity, of: catalogue.share) } catch {
+                    throw CatalogueError("the identity of the share's catalogue cannot be stored: \(error)")
+                }
+            }
             let isConfirmed = !reading.stamp.isEmpty && reading.stamp == memory.reading?.stamp
             take(reading, catalogue, since: memory.changes, isFresh: true)
             state.withLock { state in state.catalogue.isConfirmed = isConfirmed }

@@ -109,7 +109,9 @@ extension NFSVolumes {
         let place = settings.place(of: name)
         do {
             try prepareFolder(place)
-            let mounted = try mounter.mount(try settings.request(for: definition), until: deadline, cancellation: cancellation)
+            var request = try settings.request(for: definition)
+            if let identity = definition.share.flatMap(identity) { request.requiredFolder = Share.folder(of: identity) }
+            let mounted = try mounter.mount(request, until: deadline, cancellation: cancellation)
             change(name) {
                 $0.mount = mounted.entry
                 $0.lastFailure = nil

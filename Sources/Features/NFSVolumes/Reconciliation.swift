@@ -13,6 +13,7 @@ extension NFSVolumes {
         let definitions = try files.readDefinitions(logger: logger)
         var references = try files.readReferences(logger: logger)
         let engines = files.readEngines()
+        let identities = try files.readIdentities(logger: logger)
         let staging = (try? namesInFolder(settings.runtimeDirectory.appending("staging"))) ?? []
         // What is mounted in our folder, until a volume claims it.
         var unclaimed: [String: MountTableEntry] = [:]
@@ -22,6 +23,7 @@ extension NFSVolumes {
         }
         state.withLock { state in
             state.engines = engines
+            state.catalogue.identities = identities
             state.staleStaging = staging
         }
         for definition in definitions {

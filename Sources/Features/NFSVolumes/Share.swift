@@ -10,6 +10,10 @@ public struct Share: Sendable, Hashable {
 
     /// Where the catalogue lies in the export.
     static let catalogueFolder = ".docker-nfsd"
+    /// What the name of the folder begins with that is the catalogue's identity.
+    static let identityPrefix = "id."
+
+    static func folder(of identity: String) -> String { "\(catalogueFolder)/\(identityPrefix)\(identity)" }
 
     /// Reads `server:/path`.
     ///

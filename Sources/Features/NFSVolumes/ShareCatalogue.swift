@@ -14,6 +14,7 @@ struct CatalogueError: Error, CustomStringConvertible {
 
 /// The definitions that all hosts of a share have in common, as files of the share itself:
 ///
+///     .docker-nfsd/id.ID/                     empty; tells this catalogue from one on another file system
 ///     .docker-nfsd/volumes/NAME.json          a definition; never changed, only made and removed
 ///     .docker-nfsd/uses/use.NAME.HOST         HOST has the volume mounted; only where a removal would touch its data
 ///     .docker-nfsd/uses/removing.NAME.HOST    HOST began to remove the volume's data
@@ -32,6 +33,8 @@ struct ShareCatalogue: Sendable {
     /// Ends what is under way.
     let cancellation: Cancellation?
     let held: HeldShares
+    /// The catalogue that this host knows volumes of; nil: any.
+    var identity: String?
 
     static let longestDefinition = 16 << 10
     private static let suffix = ".json"
@@ -46,16 +49,21 @@ struct ShareCatalogue: Sendable {
     /// Writes a definition unless there is one of that name: of several hosts that do so at once, one is first, and the others
     /// get what it has written.
     ///
-    /// - Parameter begins: false if there must be a catalogue already; one that is gone means another file system is exported.
+    /// - Parameters:
+    ///   - begins: false if there must be a catalogue already; one that is gone means another file system is exported.
+    ///   - identity: to be given to a catalogue that has none.
     /// - Returns: the definition that holds.
-    func create(_ definition: VolumeDefinition, begins: Bool) throws(CatalogueError) -> VolumeDefinition {
+    func create(
+        _ definition: VolumeDefinition, begins: Bool, identity new: String? = nil
+    ) throws(CatalogueError) -> VolumeDefinition {
         let name = definition.name.fileName + Self.suffix
         let draft = ".\(host).\(UInt64.random(in: 0 ... .max)).new"
         let content = definition.catalogueJSON.encoded(.pretty)
         guard content.count < Self.longestDefinition else { throw CatalogueError("its options are longer than the catalogue takes") }
         let (calls, work) = try run { sequence, root in
             if begins { _ = sequence.makeDirectory(Share.catalogueFolder, in: root, mode: 0o700, operand: Share.catalogueFolder) }
-            let folder = sequence.openDirectory(Share.catalogueFolder, in: root, operand: Share.catalogueFolder)
+            let folder = open(root, sequence)
+            let named = new.map { sequence.makeDirectory(Share.identityPrefix + $0, in: folder, mode: 0o700, operand: "its identity") }
             if begins { for name in ["volumes", "uses"] { _ = sequence.makeDirectory(name, in: folder, mode: 0o700, operand: name) } }
             let volumes = sequence.openDirectory("volumes", in: folder, operand: "\(Share.catalogueFolder)/volumes")
             let file = sequence.createFile(draft, in: volumes, mode: 0o600)
@@ -65,10 +73,11 @@ struct ShareCatalogue: Sendable {
             let linked = sequence.link(draft, in: volumes, to: name)
             let found = read(name, in: volumes, sequence)
             sequence.removeFinally(draft, in: volumes, if: file)
-            return (folder: folder, file: file, written: written, linked: linked, found: found)
+            return (folder: folder, named: named, file: file, written: written, linked: linked, found: found)
         }
-        if let error = calls.error(of: work.folder), error.errno == .noSuchFileOrDirectory { throw lost }
+        if let error = calls.error(of: work.folder), error.errno == .noSuchFileOrDirectory { throw lost(error) }
         if let failed = calls.failedCall, let error = calls.error(of: failed) { throw explained(error) }
+        if let error = work.named.flatMap(calls.error) { throw explained(error) }
         guard case .success(content.count) = calls.result(of: work.written) else {
             throw CatalogueError("\(share.text) took only a part of the definition: is it full?")
         }
@@ -82,12 +91,12 @@ struct ShareCatalogue: Sendable {
     func definition(of name: VolumeName) throws(CatalogueError) -> VolumeDefinition? {
         let file = name.fileName + Self.suffix
         let (calls, found) = try run { sequence, root in
-            let folder = sequence.openDirectory(Share.catalogueFolder, in: root, operand: Share.catalogueFolder)
+            let folder = open(root, sequence)
             let volumes = sequence.openDirectory("volumes", in: folder, operand: "\(Share.catalogueFolder)/volumes")
             return read(file, in: volumes, sequence)
         }
         if let failed = calls.failedCall, let error = calls.error(of: failed) {
-            throw error.errno == .noSuchFileOrDirectory ? lost : explained(error)
+            throw lost(error)
         }
         guard let bytes = try content(of: found, calls) else { return nil }
         return try usable(bytes, as: file)
@@ -97,12 +106,12 @@ struct ShareCatalogue: Sendable {
     func remove(_ name: VolumeName) throws(CatalogueError) {
         let file = name.fileName + Self.suffix
         let (calls, removed) = try run { sequence, root in
-            let folder = sequence.openDirectory(Share.catalogueFolder, in: root, operand: Share.catalogueFolder)
+            let folder = open(root, sequence)
             let volumes = sequence.openDirectory("volumes", in: folder, operand: "\(Share.catalogueFolder)/volumes")
             return sequence.removeFile(Array(file.utf8), in: volumes, operand: file)
         }
         if let failed = calls.failedCall, let error = calls.error(of: failed) {
-            throw error.errno == .noSuchFileOrDirectory ? lost : explained(error)
+            throw lost(error)
         }
         if let error = calls.error(of: removed), error.errno != .noSuchFileOrDirectory { throw explained(error) }
     }
@@ -132,7 +141,7 @@ struct ShareCatalogue: Sendable {
     /// - Parameter expected: there must be a catalogue.
     func look(unless stamp: [UInt8]?, expected: Bool) throws(CatalogueError) -> Look {
         let (calls, work) = try run { sequence, root in
-            let folder = sequence.openDirectory(Share.catalogueFolder, in: root, operand: Share.catalogueFolder)
+            let folder = open(root, sequence)
             let volumes = sequence.openDirectory("volumes", in: folder, operand: "\(Share.catalogueFolder)/volumes")
             let status = sequence.buffer(SystemCallSequence.statusSize)
             sequence.status(of: volumes, into: status, operand: "\(Share.catalogueFolder)/volumes")
@@ -141,7 +150,7 @@ struct ShareCatalogue: Sendable {
         if let failed = calls.failedCall, let error = calls.error(of: failed) {
             guard error.errno == .noSuchFileOrDirectory else { throw explained(error) }
             // An export whose own disk is not mounted looks like this. Nothing may be forgotten because of it.
-            if expected { throw lost }
+            if expected { throw lost(error) }
             return .nothing
         }
         var reading = Reading(stamp: calls.changeStamp(in: work))
@@ -169,7 +178,7 @@ struct ShareCatalogue: Sendable {
 
     private func readBatch(_ files: [String], into reading: inout Reading) throws(CatalogueError) {
         let (calls, found) = try run { sequence, root in
-            let folder = sequence.openDirectory(Share.catalogueFolder, in: root, operand: Share.catalogueFolder)
+            let folder = open(root, sequence)
             let volumes = sequence.openDirectory("volumes", in: folder, operand: "\(Share.catalogueFolder)/volumes")
             return files.map { read($0, in: volumes, sequence) }
         }
@@ -248,7 +257,7 @@ struct ShareCatalogue: Sendable {
     /// - Parameter isExpected: false if there need not be such a folder.
     func names(in folder: String, isExpected: Bool = true) throws(CatalogueError) -> (names: [String], isComplete: Bool) {
         let (calls, listings) = try run { sequence, root in
-            let top = sequence.openDirectory(Share.catalogueFolder, in: root, operand: Share.catalogueFolder)
+            let top = open(root, sequence)
             let handle = sequence.openDirectory(folder, in: top, operand: folder)
             let readable = sequence.openForReading(handle, operand: folder)
             return (0..<Self.listings).map { _ in
@@ -258,7 +267,7 @@ struct ShareCatalogue: Sendable {
         }
         if let failed = calls.failedCall, let error = calls.error(of: failed) {
             guard error.errno == .noSuchFileOrDirectory else { throw explained(error) }
-            if isExpected { throw lost }
+            if isExpected { throw lost(error) }
             return ([], true)
         }
         var names: Set<String> = []
@@ -294,10 +303,31 @@ struct ShareCatalogue: Sendable {
         }
     }
 
-    /// The catalogue was there, as this host knows of volumes in it, and is not any more.
-    var lost: CatalogueError {
-        CatalogueError(
-            "\(share.text) has no \(Share.catalogueFolder)/volumes any more: is the right file system exported there? (mkdir -p \(Share.catalogueFolder)/volumes \(Share.catalogueFolder)/uses in it begins a new catalogue)"
+    /// The catalogue's folder, if it is the catalogue that this host knows.
+    func open(_ root: SystemCallSequence.Call, _ sequence: SystemCallSequence) -> SystemCallSequence.Call {
+        let folder = sequence.openDirectory(Share.catalogueFolder, in: root, operand: Share.catalogueFolder)
+        if let identity { _ = sequence.openDirectory(Share.identityPrefix + identity, in: folder, operand: Share.folder(of: identity)) }
+        return folder
+    }
+
+    /// What the catalogue is known by. Two hosts that begin one at the same moment give it a name each, and either will do.
+    func identities() throws(CatalogueError) -> [String] {
+        try names(in: ".", isExpected: false).names.filter { $0.hasPrefix(Share.identityPrefix) }
+            .map { String($0.dropFirst(Share.identityPrefix.count)) }
+    }
+
+    /// If this is for want of a file: the catalogue was there, as this host knows of volumes in it, and is not any more.
+    func lost(_ error: SystemError) -> CatalogueError {
+        guard error.errno == .noSuchFileOrDirectory else { return explained(error) }
+        let own = identity.map(Share.folder)
+        if error.operand == own {
+            return CatalogueError(
+                "\(share.text) has another catalogue than the one that this host knows volumes of: is the right file system exported there? (mkdir \(error.operand) in it makes this the right one)"
+            )
+        }
+        let folders = ["volumes", "uses"].map { "\(Share.catalogueFolder)/\($0)" } + [own].compactMap { $0 }
+        return CatalogueError(
+            "\(share.text) has no \(folders[0]) any more: is the right file system exported there? (mkdir -p \(folders.joined(separator: " ")) in it begins a new catalogue)"
         )
     }
 

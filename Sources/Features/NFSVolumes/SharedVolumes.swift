@@ -23,10 +23,29 @@ extension NFSVolumes {
         do throws(MountOptionError) {
             return ShareCatalogue(
                 share: share, mounter: mounter, options: try settings.catalogueOptions(), versions: settings.versions, host: hostName,
-                deadline: deadline, cancellation: cancellation, held: heldShares)
+                deadline: deadline, cancellation: cancellation, held: heldShares, identity: identity(of: share))
         } catch {
             throw PluginError("the mount options of the share cannot be used: \(error)")
         }
+    }
+
+    /// The catalogue of a share that this host knows volumes of; one that knows none takes any.
+    func identity(of share: Share) -> String? {
+        state.withLock { state in
+            state.records.values.contains { $0.definition.share == share } ? state.catalogue.identities[share] : nil
+        }
+    }
+
+    /// On disk first.
+    func keep(_ identity: String, of share: Share) throws(SystemError) {
+        let identities: [Share: String]? = state.withLock { state in
+            if state.catalogue.identities[share] == identity { return nil }
+            let known = Set(state.records.values.compactMap(\.definition.share))
+            return state.catalogue.identities.filter { known.contains($0.key) }.merging([share: identity]) { $1 }
+        }
+        guard let identities else { return }
+        try files.write(identities)
+        state.withLock { state in state.catalogue.identities = identities }
     }
 
     /// This host in the catalogue. machine-id(5).
@@ -52,8 +71,15 @@ extension NFSVolumes {
         let found: VolumeDefinition
         do throws(CatalogueError) {
             let begins = !knowsSharedVolumes
+            let known = if let identity = catalogue.identity { identity } else { try catalogue.identities().first }
+            let new = known == nil ? [UInt64.random(in: 0 ... .max), .random(in: 0 ... .max)].map { String($0, radix: 16) }.joined() : nil
             try catalogue.checkForRemoval(of: name, begins: begins)
-            found = try catalogue.create(wanted, begins: begins)
+            found = try catalogue.create(wanted, begins: begins, identity: new)
+            if let identity = known ?? new {
+                do throws(SystemError) { try keep(identity, of: share) } catch {
+                    throw CatalogueError("the identity of the share's catalogue cannot be stored: \(error)")
+                }
+            }
         } catch {
             throw PluginError("cannot create volume \(name): \(error)")
         }

@@ -8,6 +8,7 @@ public import SystemPackage
 /// The daemon's own files: definitions, which survive everything, and references, which end with the boot.
 ///
 ///     <state>/volumes/NAME.json         a definition; written atomically and synced
+///     <state>/shares.json               what the catalogues of shares are known by
 ///     <state>/damaged/NAME.json         what could not be read at a start
 ///     <run>/references/NAME.json        who has it mounted
 ///     <run>/engines.json                how often engines have introduced themselves
@@ -16,6 +17,7 @@ public struct VolumeFiles: Sendable {
     private let damaged: FilePath
     private let references: FilePath
     private let engines: FilePath
+    private let shares: FilePath
     private let boot: String
     /// Whether this is the daemon, or one who only looks.
     private let isOwner: Bool
@@ -32,6 +34,7 @@ public struct VolumeFiles: Sendable {
     public init(state: FilePath, runtime: FilePath, isOwner: Bool = true) throws(SystemError) {
         self.isOwner = isOwner
         definitions = state.appending("volumes")
+        shares = state.appending("shares.json")
         damaged = state.appending("damaged")
         references = runtime.appending("references")
         engines = runtime.appending("engines.json")
@@ -65,6 +68,27 @@ public struct VolumeFiles: Sendable {
     }
 
     public func removeDefinition(of name: VolumeName) throws(SystemError) { try removeFile(file(name)) }
+
+    /// Without it, each catalogue is known by what it has now.
+    func readIdentities(logger: Logger) throws(SystemError) -> [Share: String] {
+        let bytes: [UInt8]
+        do throws(SystemError) { bytes = try readWholeFile(shares, limit: Self.longestFile) } catch {
+            if error.errno == .noSuchFileOrDirectory { return [:] }
+            throw error
+        }
+        var found: [Share: String] = [:]
+        for member in (try? JSONValue(parsing: bytes))?.objectValue?.members ?? [] {
+            guard let share = try? Share(member.key), let identity = member.value.stringValue, !identity.isEmpty else { continue }
+            found[share] = identity
+        }
+        if found.isEmpty { logger.error("\(shares) is damaged; catalogues of shares are taken as they are now") }
+        return found
+    }
+
+    func write(_ identities: [Share: String]) throws(SystemError) {
+        let texts = Dictionary(uniqueKeysWithValues: identities.map { ($0.key.text, $0.value) })
+        try replaceFile(shares, with: JSONValue.object(JSONObject(texts)).encoded(.pretty))
+    }
 
     func readReferences(logger: Logger) throws(SystemError) -> [String: References] {
         var found: [String: References] = [:]

@@ -60,11 +60,7 @@ struct MountExplanation {
         switch failure.stage {
         case .option(let key): return option(key, failure)
         case .subdirectory: return subdirectory(failure)
-        case .requirement:
-            return (
-                .subdirectory,
-                "it has no \(failure.error.operand) (\(failure.error.errno.explained)): is the right file system exported there, and its disk mounted on the server?"
-            )
+        case .requirement: return requirement(failure)
         case .server, .local: return server(failure)
         }
     }
@@ -118,6 +114,14 @@ struct MountExplanation {
             )
         default: return (.subdirectory, "subdirectory \(path): \(call) \(at): \(code.explained)\(kernelSaid(failure))")
         }
+    }
+
+    private func requirement(_ failure: AttemptFailure) -> (NFSMountError.Kind, String) {
+        let (folder, code) = (failure.error.operand, failure.error.errno)
+        guard code == .noSuchFileOrDirectory else { return (.subdirectory, "\(folder) in it cannot be opened: \(code.explained)") }
+        return (
+            .subdirectory, "it has no \(folder): is the right file system exported there, and its disk mounted on the server?"
+        )
     }
 
     private func server(_ failure: AttemptFailure) -> (NFSMountError.Kind, String) {
