@@ -13,7 +13,7 @@ import Testing
 @Suite(.timeLimit(.minutes(5))) struct EngineLookupTests {
     /// Looks up until the body returns.
     private func withLookup(
-        at socket: FilePath, log: LogBook, engines: @escaping @Sendable () -> Set<ProcessIdentity>, _ body: () async throws -> Void
+        at socket: FilePath, log: LogBook, engines: @escaping @Sendable () -> [ProcessIdentity], _ body: () async throws -> Void
     ) async throws {
         var lookup = EngineLookup(socket: socket, drivers: ["nfsd", "docker-nfsd"], logger: log.logger)
         lookup.engines = engines
@@ -25,7 +25,7 @@ import Testing
         try await running.value
     }
 
-    private static func engine(_ process: Int) -> Set<ProcessIdentity> { [ProcessIdentity(process: Int32(process), startTime: 1)] }
+    private static func engine(_ process: Int) -> [ProcessIdentity] { [ProcessIdentity(process: Int32(process), startTime: 1)] }
 
     @Test func eachEngineThatComesIsAskedOnce() async throws {
         try await withFixture { fixture in

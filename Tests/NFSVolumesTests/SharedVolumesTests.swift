@@ -279,12 +279,12 @@ import Testing
             for file in ["garbage", "other", "huge", "folder", "link", "fifo"] {
                 #expect(b.fixture.log.contains("error", ".docker-nfsd/volumes/\(file).json cannot be used"), "\(file)")
             }
+            let message = try await refusal { try await b.driver.create("garbage", options: [:]) }
+            #expect(message.contains("garbage.json is damaged"), "\(message)")
             // Each is in the log once, and none is a reason to read all others again.
             for _ in 1...3 { b.read() }
             #expect(b.fixture.log.all.filter { $0.contains("cannot be used") }.count == 6)
             #expect(b.volumes.state.withLock { $0.catalogue.isConfirmed })
-            let message = try await refusal { try await b.driver.create("garbage", options: [:]) }
-            #expect(message.contains("garbage.json is damaged"), "\(message)")
             // One that is corrected in place, which the folder does not show.
             let corrected = try await command(
                 [

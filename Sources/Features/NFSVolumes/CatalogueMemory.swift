@@ -15,16 +15,16 @@ struct CatalogueMemory: Sendable {
     /// Whether its stamp was seen twice: in between, file systems can make two changes at one time stamp.
     var isConfirmed = false
     var isSettled = true
-    /// What each share's catalogue is known by.
-    var identities: [Share: String] = [:]
-    /// Volumes that this host has marked as used, and whether it is known that the mark stands.
-    var marked: [Share: [VolumeName: Bool]] = [:]
-    /// The shares of which the marks that an earlier run left are among them.
-    var knowsOldMarks: Set<Share> = []
+    /// What each share's catalogue is known by, by the share's text.
+    var identities: [String: String] = [:]
+    /// What this host has marked as used.
+    var marks: [UseMark] = []
+    /// The texts of shares of which the marks that an earlier run left are among them.
+    var knowsOldMarks: Set<String> = []
     /// Whether there was a look that succeeded.
     var isRead = false
-    /// Why the last access failed.
-    var trouble: [Share: String] = [:]
+    /// Why the last access failed, by the share's text.
+    var trouble: [String: String] = [:]
     /// Not before this are shares tried again that are not the setting's.
     var nextTryOfOthers: ContinuousClock.Instant?
 
@@ -33,5 +33,20 @@ struct CatalogueMemory: Sendable {
         changedAt[name] = changes
     }
 
-    func isMarked(_ name: VolumeName) -> Bool { marked.values.contains { $0[name] != nil } }
+    mutating func mark(_ name: VolumeName, of share: Share, stands: Bool) {
+        unmark(name, of: share)
+        marks.append(UseMark(name: name, share: share, stands: stands))
+    }
+
+    mutating func unmark(_ name: VolumeName, of share: Share) { marks.removeAll { $0.name == name && $0.share == share } }
+
+    func mark(_ name: VolumeName, of share: Share) -> UseMark? { marks.first { $0.name == name && $0.share == share } }
+}
+
+/// That this host has told the others that it uses a volume.
+struct UseMark: Sendable {
+    let name: VolumeName
+    let share: Share
+    /// Whether it is known that the mark is there, and not only that it may be.
+    let stands: Bool
 }

@@ -55,12 +55,16 @@ extension NFSVolumes {
 
     /// Volumes of a share that was set before, or whose name was spelled otherwise, are mounted and marked as ever.
     private func releaseMarksElsewhere() {
-        let shares = state.withLock { state -> Set<Share> in
+        let shares: [Share] = state.withLock { state in
             if let next = state.catalogue.nextTryOfOthers, .now < next { return [] }
-            let known = Set(state.records.values.compactMap(\.definition.share)).subtracting(state.catalogue.knowsOldMarks)
-            return known.union(state.catalogue.marked.filter { !$0.value.isEmpty }.keys).subtracting([settings.share].compactMap { $0 })
+            var shares: [Share] = []
+            let known = state.records.values.compactMap(\.definition.share).filter { !state.catalogue.knowsOldMarks.contains($0.text) }
+            for share in known + state.catalogue.marks.map(\.share) where share != settings.share && !shares.contains(share) {
+                shares.append(share)
+            }
+            return shares
         }
-        for share in shares.sorted(by: { $0.text < $1.text }) where !access(share, releaseMarks) {
+        for share in shares where !access(share, releaseMarks) {
             state.withLock { state in state.catalogue.nextTryOfOthers = .now + Self.longestPause }
         }
     }
@@ -69,12 +73,12 @@ extension NFSVolumes {
     private func access(_ share: Share, _ body: (ShareCatalogue) throws -> Void) -> Bool {
         do {
             try body(try catalogue(share, until: Deadline(after: Self.readingLimit), cancellation: ending))
-            let trouble = state.withLock { state in state.catalogue.trouble.removeValue(forKey: share) }
+            let trouble = state.withLock { state in state.catalogue.trouble.removeValue(forKey: share.text) }
             if trouble != nil { logger.notice("the catalogue of \(share.text) can be read again") }
             return true
         } catch {
             if ending.isCancelled { return false }
-            let isNew = state.withLock { state in state.catalogue.trouble.updateValue("\(error)", forKey: share) != "\(error)" }
+            let isNew = state.withLock { state in state.catalogue.trouble.updateValue("\(error)", forKey: share.text) != "\(error)" }
             if isNew { logger.warning("the share's catalogue cannot be read: \(error); volumes stay as they were last known") }
             return false
         }
@@ -169,7 +173,9 @@ extension NFSVolumes {
     /// A volume that was mounted here when its removal touched nothing, and that was defined anew since, has no mark yet.
     private func announceUse(of definition: VolumeDefinition, _ catalogue: ShareCatalogue, isFresh: Bool) {
         let name = definition.name
-        guard definition.options.removal != .retain, state.withLock({ $0.catalogue.marked[catalogue.share]?[name] }) != true else { return }
+        guard definition.options.removal != .retain, state.withLock({ $0.catalogue.mark(name, of: catalogue.share)?.stands }) != true else {
+            return
+        }
         do throws(CatalogueError) {
             try markUse(of: name, catalogue)
             logger.notice("volume \(name) was defined anew on another host while this one uses it; the others are told of that")
@@ -192,24 +198,23 @@ extension NFSVolumes {
     /// Takes back the marks of volumes that are not mounted here any more, also those that an earlier run left.
     private func releaseMarks(_ catalogue: ShareCatalogue) throws(CatalogueError) {
         let share = catalogue.share
-        if !state.withLock({ $0.catalogue.knowsOldMarks.contains(share) }) {
+        if !state.withLock({ $0.catalogue.knowsOldMarks.contains(share.text) }) {
             let own = try catalogue.ownMarks()
             state.withLock { state in
-                for name in own.uses where state.catalogue.marked[share]?[name] == nil {
-                    state.catalogue.marked[share, default: [:]][name] = false
+                for name in own.uses where state.catalogue.mark(name, of: share) == nil {
+                    state.catalogue.mark(name, of: share, stands: false)
                 }
             }
             var isKnown = true
             for name in own.removals { isKnown = try dropRemoval(of: name, catalogue) && isKnown }
-            if isKnown { state.withLock { state in _ = state.catalogue.knowsOldMarks.insert(share) } }
+            if isKnown { state.withLock { state in _ = state.catalogue.knowsOldMarks.insert(share.text) } }
         }
-        let marked = state.withLock { $0.catalogue.marked[share] ?? [:] }.keys
-        for name in marked.sorted(by: { $0.fileName < $1.fileName }) where record(name)?.isFree ?? true {
+        for name in state.withLock({ $0.catalogue.marks }).filter({ $0.share == share }).map(\.name) where record(name)?.isFree ?? true {
             guard locks.acquireIfFree(name) else { continue }
             defer { locks.release(name) }
             guard record(name)?.isFree ?? true else { continue }
             try catalogue.releaseUse(of: name)
-            state.withLock { state in state.catalogue.marked[share]?[name] = nil }
+            state.withLock { state in state.catalogue.unmark(name, of: share) }
         }
     }
 

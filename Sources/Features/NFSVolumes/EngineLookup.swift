@@ -22,9 +22,7 @@ struct EngineLookup: Sendable {
     let drivers: [String]
     let logger: Logger
     /// The engines that run.
-    var engines: @Sendable () -> Set<ProcessIdentity> = {
-        Set(MountNamespace.processes(named: "dockerd").compactMap(ProcessIdentity.init(of:)))
-    }
+    var engines: @Sendable () -> [ProcessIdentity] = { MountNamespace.processes(named: "dockerd").compactMap(ProcessIdentity.init(of:)) }
     var firstPause = Duration.seconds(1)
 
     /// For the request. An engine answers late while it starts and waits for other drivers; there is no limit for that.
@@ -39,13 +37,14 @@ struct EngineLookup: Sendable {
     func run(_ cancellation: Cancellation) {
         var pause = firstPause
         var reported: String?
-        var asked: Set<ProcessIdentity> = []
+        var asked: [ProcessIdentity] = []
         while !cancellation.isCancelled {
             let began = ContinuousClock.now
             let present = engines()
-            asked.formIntersection(present)
+            asked.removeAll { !present.contains($0) }
             // What is there for a moment only is a process that an engine is about to start.
-            if !present.isSubset(of: asked), cancellation.sleep(for: Self.settling), !engines().intersection(present).isSubset(of: asked) {
+            let new = present.filter { !asked.contains($0) }
+            if !new.isEmpty, cancellation.sleep(for: Self.settling), engines().contains(where: new.contains) {
                 do throws(SystemError) {
                     let stream = try LocalStream(connectingTo: socket)
                     let before = asked

@@ -30,7 +30,7 @@ extension NFSVolumes {
             }
         }.value
         referencesChanged()
-        if state.withLock({ $0.catalogue.isMarked(name) }) { catalogueMayHaveChanged() }
+        if state.withLock({ state in state.catalogue.marks.contains { $0.name == name } }) { catalogueMayHaveChanged() }
         try result.get()
     }
 

@@ -3,7 +3,7 @@
 public import NFSMount
 
 /// The default share: an export, the same on every node, in which each volume without a server of its own is a directory.
-public struct Share: Sendable, Hashable {
+public struct Share: Sendable, Equatable {
     public let server: ServerName
     /// The export's path, absolute.
     public let path: String

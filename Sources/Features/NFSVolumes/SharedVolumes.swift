@@ -32,16 +32,19 @@ extension NFSVolumes {
     /// The catalogue of a share that this host knows volumes of; one that knows none takes any.
     func identity(of share: Share) -> String? {
         state.withLock { state in
-            state.records.values.contains { $0.definition.share == share } ? state.catalogue.identities[share] : nil
+            state.records.values.contains { $0.definition.share == share } ? state.catalogue.identities[share.text] : nil
         }
     }
 
     /// On disk first.
     func keep(_ identity: String, of share: Share) throws(SystemError) {
-        let identities: [Share: String]? = state.withLock { state in
-            if state.catalogue.identities[share] == identity { return nil }
-            let known = Set(state.records.values.compactMap(\.definition.share))
-            return state.catalogue.identities.filter { known.contains($0.key) }.merging([share: identity]) { $1 }
+        let identities: [String: String]? = state.withLock { state in
+            if state.catalogue.identities[share.text] == identity { return nil }
+            var identities = [share.text: identity]
+            for record in state.records.values {
+                if let other = record.definition.share?.text, other != share.text { identities[other] = state.catalogue.identities[other] }
+            }
+            return identities
         }
         guard let identities else { return }
         try files.write(identities)
@@ -143,7 +146,7 @@ extension NFSVolumes {
             if isTouched { try catalogue.forgetMarks(of: name) }
         } catch {
             // A mark that stays where it should not is found by the next look.
-            state.withLock { state in _ = state.catalogue.knowsOldMarks.remove(share) }
+            state.withLock { state in _ = state.catalogue.knowsOldMarks.remove(share.text) }
             if let error = error as? DisposalError {
                 throw PluginError(error.description + (error.hasBegun ? "; until then no host mounts the volume" : ""))
             }
@@ -155,7 +158,7 @@ extension NFSVolumes {
     private func forgetMark(of name: VolumeName, _ share: Share) {
         state.withLock { state in
             state.catalogue.changed(name)
-            state.catalogue.marked[share]?[name] = nil
+            state.catalogue.unmark(name, of: share)
         }
     }
 
@@ -172,8 +175,8 @@ extension NFSVolumes {
 
     func markUse(of name: VolumeName, _ catalogue: ShareCatalogue) throws(CatalogueError) {
         // Noted first: a mark whose making failed may stand all the same, and the next look takes it back.
-        state.withLock { state in state.catalogue.marked[catalogue.share, default: [:]][name] = false }
+        state.withLock { state in state.catalogue.mark(name, of: catalogue.share, stands: false) }
         try catalogue.markUse(name)
-        state.withLock { state in state.catalogue.marked[catalogue.share, default: [:]][name] = true }
+        state.withLock { state in state.catalogue.mark(name, of: catalogue.share, stands: true) }
     }
 }

@@ -69,25 +69,23 @@ public struct VolumeFiles: Sendable {
 
     public func removeDefinition(of name: VolumeName) throws(SystemError) { try removeFile(file(name)) }
 
-    /// Without it, each catalogue is known by what it has now.
-    func readIdentities(logger: Logger) throws(SystemError) -> [Share: String] {
+    /// By the share's text. Without it, each catalogue is known by what it has now.
+    func readIdentities(logger: Logger) throws(SystemError) -> [String: String] {
         let bytes: [UInt8]
         do throws(SystemError) { bytes = try readWholeFile(shares, limit: Self.longestFile) } catch {
             if error.errno == .noSuchFileOrDirectory { return [:] }
             throw error
         }
-        var found: [Share: String] = [:]
+        var found: [String: String] = [:]
         for member in (try? JSONValue(parsing: bytes))?.objectValue?.members ?? [] {
-            guard let share = try? Share(member.key), let identity = member.value.stringValue, !identity.isEmpty else { continue }
-            found[share] = identity
+            found[member.key] = member.value.stringValue
         }
         if found.isEmpty { logger.error("\(shares) is damaged; catalogues of shares are taken as they are now") }
         return found
     }
 
-    func write(_ identities: [Share: String]) throws(SystemError) {
-        let texts = Dictionary(uniqueKeysWithValues: identities.map { ($0.key.text, $0.value) })
-        try replaceFile(shares, with: JSONValue.object(JSONObject(texts)).encoded(.pretty))
+    func write(_ identities: [String: String]) throws(SystemError) {
+        try replaceFile(shares, with: JSONValue.object(JSONObject(identities)).encoded(.pretty))
     }
 
     func readReferences(logger: Logger) throws(SystemError) -> [String: References] {

@@ -3,7 +3,7 @@
 import Glibc
 
 /// What a user calls the server: a host name, an IPv4 or an IPv6 address (with or without brackets, with or without scope).
-public struct ServerName: Sendable, Hashable {
+public struct ServerName: Sendable, Equatable {
     /// Without brackets.
     public let text: String
 
