@@ -142,8 +142,10 @@ import Testing
             try makeFolder(FilePath(place), mode: 0o755)
             for index in 0..<1500 { try #require(close(creat("\(place)/\(index)", 0o600)) == 0) }
             let error = #expect(throws: ExportTreeError.self) { try tree(folder, within: .zero).delete(Subdirectory("victim")) }
-            #expect(error?.isUnfinished == true && error?.hasBegun == false)
+            #expect(error?.isUnfinished == true)
             #expect(try namesInFolder(folder) == ["victim"])
+            // How far it came is not known, but what it changed it must own up to.
+            #expect(try error?.hasBegun == true || namesInFolder(FilePath(place)).count == 1500)
             var limit = Duration.microseconds(200)
             while true {
                 do {

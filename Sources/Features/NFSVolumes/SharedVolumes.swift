@@ -138,7 +138,8 @@ extension NFSVolumes {
             } catch {
                 guard isMarkNew, (error as? DisposalError)?.hasBegun != true else { throw error }
                 do throws(CatalogueError) { try catalogue.giveUpRemoval(name) } catch let second {
-                    throw DisposalError(description: "\(error); and then: \(second)")
+                    if error is DisposalError { throw DisposalError(description: "\(error); and then: \(second)") }
+                    throw CatalogueError("\(error); and then: \(second)")
                 }
                 throw error
             }
