@@ -235,7 +235,7 @@ extension SharedEngineTests {
             try await withBundle(
                 // A runtime makes the outer terminal raw, and gives the inner one its size, while the process runs already.
                 script:
-                    "for i in $(seq 50); do [ \"$(stty size)\" = \"33 77\" ] && break; sleep 0.1; done; tty; stty size; cat /a/who; exit 6"
+                    "for i in $(seq 50); do [ \"$(stty size 2>/dev/null)\" = \"33 77\" ] && break; sleep 0.1; done; tty; stty size; cat /a/who; exit 6"
             ) { bundle in
                 try bundle.edit { $0.set(true, at: "process", "terminal") }
                 func run(_ words: [String]) async throws -> CommandResult {

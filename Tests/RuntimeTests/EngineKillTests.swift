@@ -56,6 +56,8 @@ extension OwnEngineTests {
             where process.name.hasPrefix("containerd-shim") && process.commandLine.contains(container) {
                 try await scenario.host.signal(SIGKILL, process.id)
             }
+            // It has the container deleted then, for which it needs the folder.
+            try? await eventually("containerd has seen the shim's end", within: .seconds(20)) { scenario.log.imbalance.isEmpty }
             let tasks = PrivateHost.folder + "/exec/containerd/daemon/io.containerd.runtime.v2.task"
             _ = try await scenario.host.run(["sh", "-c", "umount \(tasks)/moby/\(container)/rootfs; rm -rf \(tasks)/moby/\(container)"])
         }

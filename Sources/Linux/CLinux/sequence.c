@@ -50,13 +50,16 @@ __attribute__((no_stack_protector)) static int run(void *argument) {
   // A daemon that dies takes its unfinished calls with it: what they were for is gone.
   if (!s->outlives) kernel(__NR_prctl, PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0, 0);
   // The descriptor table is a copy. A stuck call must not hold the daemon's sockets open. (ENOSYS before Linux 5.9: they
-  // stay open until the call ends.)
-  unsigned first = 3;
-  if (s->kept >= 3) {
-    if (s->kept > 3) kernel(__NR_close_range, 3, s->kept - 1, 0, 0, 0, 0);
-    first = s->kept + 1;
+  // stay open until the call ends.) What goes on without its caller holds what that held, its locks above all: whoever comes
+  // next must not begin before this has ended.
+  if (!s->outlives) {
+    unsigned first = 3;
+    if (s->kept >= 3) {
+      if (s->kept > 3) kernel(__NR_close_range, 3, s->kept - 1, 0, 0, 0, 0);
+      first = s->kept + 1;
+    }
+    kernel(__NR_close_range, first, ~0U, 0, 0, 0, 0);
   }
-  kernel(__NR_close_range, first, ~0U, 0, 0, 0, 0);
   for (int i = 0; i < s->count; i++) {
     struct CLinux_call *c = &s->calls[i];
     if (s->failed >= 0 && !(c->flags & (CLINUX_CALL_FINAL | CLINUX_CALL_ON_FAILURE))) continue;

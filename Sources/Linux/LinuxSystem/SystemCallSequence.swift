@@ -66,7 +66,8 @@ public final class SystemCallSequence: @unchecked Sendable {
 
     /// A descriptor of the caller that the calls may use; all others are closed in the process.
     public var keptDescriptor: CInt = -1
-    /// The calls go on if this process is killed while they are made; otherwise they end with it.
+    /// The calls go on if this process is killed while they are made, and all of its descriptors stay open meanwhile; otherwise they end
+    /// with it.
     public var outlivesCaller = false
 
     private var calls: [CLinux_call] = []

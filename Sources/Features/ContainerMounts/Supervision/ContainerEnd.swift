@@ -16,6 +16,8 @@ struct ContainerEnd {
 
     /// For a command of the runtime below that only has to send signals.
     private static let runtimeLimit = Duration.seconds(20)
+    /// For a request that is being sent: a few system calls that do not block.
+    private static let lastRequestLimit = Duration.seconds(10)
     /// How often a process that undoes is made anew if it is killed. It never asks a plugin twice, so each one gets further.
     private static let attempts = 16
 
@@ -82,12 +84,16 @@ struct ContainerEnd {
     func tearDownApart(after status: Int32) -> Int32 {
         for _ in 0..<Self.attempts {
             do throws(SystemError) {
+                var all = try LastProcess()
                 let child = try ChildProcess.fork()
                 if child == 0 {
                     setsid()
                     _exit(tearDown(after: status))
                 }
+                all.watch()
                 if case .exited(let status) = try ChildProcess.wait(for: child) { return status }
+                // It may have been about to send a request, which then is sent without it.
+                _ = all.wait(until: Deadline(after: Self.lastRequestLimit))
             } catch {
                 log.warning("container \(record.id): no process can be made to undo its mounts in: \(error)")
                 return tearDown(after: status)

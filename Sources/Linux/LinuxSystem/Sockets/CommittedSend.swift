@@ -35,7 +35,6 @@ extension StreamSocket {
         let replaces = lstat(path, &status) == 0
         let flags = replaces ? renameExchange : renameNoReplace
         let sequence = SystemCallSequence()
-        sequence.keptDescriptor = descriptor
         sequence.outlivesCaller = true
         let rename = sequence.rename(draft, to: path, flags: flags)
         let content = sequence.buffer(1)
