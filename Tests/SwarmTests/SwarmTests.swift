@@ -8,7 +8,7 @@ import Testing
 private let isWanted = ProcessInfo.processInfo.environment["DOCKER_NFSD_TEST_SWARM"] == "1"
 
 /// Two real nodes. `DOCKER_NFSD_TEST_ROUNDS` repeats each case of failure.
-@Suite(.serialized, .needs(.machine), .enabled(if: isWanted, "runs two machines for a quarter of an hour: make test, make test-swarm"), .swarm)
+@Suite(.serialized, .needs(.machine), .enabled(if: isWanted, "runs two machines for a quarter of an hour: make test-swarm"), .swarm)
 struct SwarmTests {
     static let rounds = 1...max(1, Int(ProcessInfo.processInfo.environment["DOCKER_NFSD_TEST_ROUNDS"] ?? "") ?? 1)
 
