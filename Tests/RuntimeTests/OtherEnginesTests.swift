@@ -86,6 +86,15 @@ extension SharedEngineTests {
                 #expect(mount["Destination"] == "/work" && mount["Type"] == "volume" && mount["Volume"]?["Name"] == "work", "\(mount)")
                 #expect(try await podman.succeed("exec", "box", "sh", "-c", "echo kept > /work/file; cat /work/file") == "kept")
                 #expect(try await podman.succeed("ps", "--format", "{{.Names}} {{.State}}").hasPrefix("box"))
+                let file = scenario.host.scratch + "/to-copy"
+                try scenario.host.write("copied", to: file)
+                try await podman.succeed("cp", file, "box:/copied-by-podman")
+                #expect(try await podman.succeed("exec", "box", "cat", "/copied-by-podman") == "copied")
+                #expect(scenario.host.contents(of: "/copied-by-podman") == nil, "podman finds the container's files by its process")
+                let there = try await podman.succeed("exec", "box", "readlink", "/proc/self/ns/pid")
+                let here = try await podman.succeed(
+                    "run", "--rm", "--network", "none", "--pid", "container:box", "localhost/busybox", "readlink", "/proc/self/ns/pid")
+                #expect(here == there)
                 try await podman.succeed("stop", "--time", "10", "box")
                 #expect(try await podman.succeed("inspect", "--format", "{{.State.ExitCode}}", "box") == "3")
                 try await podman.succeed("start", "box")
