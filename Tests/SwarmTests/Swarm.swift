@@ -63,6 +63,8 @@ final class Swarm: Sendable {
           alpine sh -c 'n=0; while true; do n=$((n + 1)); echo $n >> /data/$NODE; sleep 1; done' > /dev/null; }
         # lines FILE: how many it has by now.
         lines() { if [ -e /srv/swarm/$1 ]; then wc -l < /srv/swarm/$1; else echo 0; fi; }
+        # whole FILE: not a line of what was written is lost; a task that Swarm has started anew begins with 1 behind them.
+        whole() { awk '$1 != last + 1 && $1 != 1 { print FILENAME ": " $1 " after " last; exit 1 } { last = $1 }' /srv/swarm/$1; }
         # grows FILE: waits until it has got more lines.
         grows() { local now=$(lines $1); until_true ${2:-120} "[ \\$(lines $1) -gt $((now + 1)) ]"; }
         # only_on NODE: lets tasks run there alone, for new ones.

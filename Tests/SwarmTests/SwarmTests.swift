@@ -95,8 +95,7 @@ struct SwarmTests {
             """
             rm -rf /srv/swarm/moved; only_on worker; service moved --replicas 1; grows moved/worker
             only_on manager; grows moved/manager
-            # Not a line of what was written before is lost.
-            awk '$1 != NR { exit 1 }' /srv/swarm/moved/worker
+            whole moved/worker
             """)
         try await swarm.expect(on: .worker, "until_true 60 '[ \"$(mounts)\" = 0 ]'; docker volume ls -q | grep -qx moved")
         try await swarm.clear("moved")
@@ -111,7 +110,7 @@ struct SwarmTests {
             rm -rf /srv/swarm/kept; service kept --mode global; grows kept/manager; grows kept/worker
             systemctl restart nfs-server
             grows kept/manager; grows kept/worker
-            for node in manager worker; do awk '$1 != NR { exit 1 }' /srv/swarm/kept/$node; done
+            whole kept/manager; whole kept/worker
             """, limit: 400)
         try await swarm.clear("kept")
     }
@@ -133,7 +132,7 @@ struct SwarmTests {
         try await swarm.expect(
             on: .manager,
             """
-            for node in manager worker; do awk '$1 != NR { exit 1 }' /srv/swarm/up/$node; done
+            whole up/manager; whole up/worker
             docker service update --quiet --force --detach --update-delay 1s up > /dev/null
             until_true 180 '[ "$(docker service inspect --format "{{.UpdateStatus.State}}" up)" = completed ]'
             grows up/manager; grows up/worker
@@ -166,7 +165,7 @@ struct SwarmTests {
             """
             grows pair/worker 200; grows lone/manager
             until_true 120 '[ "$(docker service ps -q --filter desired-state=running lone | wc -l)" = 1 ]'
-            awk '$1 != NR { exit 1 }' /srv/swarm/lone/manager
+            whole lone/manager
             """, limit: 400)
         try await swarm.clear("lone", "pair")
     }
@@ -189,7 +188,7 @@ struct SwarmTests {
             """
             grows pair/worker 200
             # What was written before the cut is there, and the node's new task has begun anew behind it.
-            head -n \(count) /srv/swarm/pair/worker | awk '$1 != NR { exit 1 }'; tail -n +$((\(count) + 1)) /srv/swarm/pair/worker | grep -qx 1
+            whole pair/worker; [ $(lines pair/worker) -gt \(count) ]; tail -n +$((\(count) + 1)) /srv/swarm/pair/worker | grep -qx 1
             """, limit: 400)
         try await swarm.clear("lone", "pair")
     }
