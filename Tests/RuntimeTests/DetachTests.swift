@@ -71,6 +71,13 @@ extension SharedEngineTests {
                         default: try await scenario.runDocker(["attach", "box"])
                         }
                     }
+                    if command == "attached" {
+                        let filters = ["container=\(try await scenario.docker("inspect", "--format", "{{.Id}}", "box"))", "event=attach"]
+                        try await eventually("somebody is attached") {
+                            try await scenario.docker(
+                                ["events", "--since", "1h", "--until", "0s"] + filters.flatMap { ["--filter", $0] }) != ""
+                        }
+                    }
                     if command != "stop" { try await scenario.docker("kill", "--signal", "TERM", "box") }
                 }
                 try await detached.isReached()
