@@ -57,7 +57,7 @@ TEST := DOCKER_NFSD_TEST_REQUIRE=root,docker,runtime,machine DOCKER_NFSD_TEST_BI
 	DOCKER_NFSD_TEST_RUNTIME=$(CURDIR)/$(RUNTIME) Scripts/run-tests --skip-build
 
 .PHONY: test
-test: build ## Run all tests: plain, with real engines and runtimes, and in virtual machines
+test: build ## Run all tests but those of a Swarm: plain, with real engines and runtimes, and in a virtual machine
 	Scripts/test-needs
 	Scripts/machine build
 	$(MAKE) check
@@ -67,7 +67,6 @@ test: build ## Run all tests: plain, with real engines and runtimes, and in virt
 	$(TEST) --skip 'PluginServerTests|DockerTests|MachineTests|SwarmTests|^RuntimeTests\.'
 	$(TEST) --filter 'DockerTests|MachineTests'
 	$(TEST) --filter '^RuntimeTests\.'
-	DOCKER_NFSD_TEST_SWARM=1 $(TEST) --filter SwarmTests
 
 .PHONY: test-runtime
 test-runtime: build ## Run the tests of mountpoint-runc with real engines and runtimes
