@@ -64,7 +64,8 @@ test: build ## Run all tests but those of a Swarm: plain, with real engines and 
 	swift build --build-tests
 	@# The server's time limits are tested by themselves: among hundreds of tests on two cores a second is no measure.
 	$(TEST) --filter PluginServerTests
-	$(TEST) --skip 'PluginServerTests|DockerTests|MachineTests|SwarmTests|^RuntimeTests\.'
+	$(TEST) --skip 'PluginServerTests|NFSVolumesTests|NFSMountTests|DockerTests|MachineTests|SwarmTests|^RuntimeTests\.'
+	$(TEST) --filter 'NFSVolumesTests|NFSMountTests'
 	$(TEST) --filter 'DockerTests|MachineTests'
 	$(TEST) --filter '^RuntimeTests\.'
 
