@@ -56,16 +56,17 @@ check: ## Check format, imports, names and linkage
 TEST := DOCKER_NFSD_TEST_REQUIRE=root,docker,runtime,machine DOCKER_NFSD_TEST_BINARY=$(CURDIR)/$(BINARY) \
 	DOCKER_NFSD_TEST_RUNTIME=$(CURDIR)/$(RUNTIME) Scripts/run-tests --skip-build
 
+# What works with engines and machines of its own, and so has a run of its own.
+MACHINES := DockerTests|MachineTests|SwarmTests|^RuntimeTests\.
+
 .PHONY: test
 test: build ## Run all tests but those of a Swarm: plain, with real engines and runtimes, and in a virtual machine
 	Scripts/test-needs
 	Scripts/machine build
 	$(MAKE) check
 	swift build --build-tests
-	@# The server's time limits are tested by themselves: among hundreds of tests on two cores a second is no measure.
-	$(TEST) --filter PluginServerTests
-	$(TEST) --skip 'PluginServerTests|NFSVolumesTests|NFSMountTests|DockerTests|MachineTests|SwarmTests|^RuntimeTests\.'
-	$(TEST) --filter 'NFSVolumesTests|NFSMountTests'
+	@# One after another, for among hundreds of tests that run at once on two cores no time limit is a measure. It takes no longer.
+	$(TEST) --no-parallel --skip '$(MACHINES)'
 	$(TEST) --filter 'DockerTests|MachineTests'
 	$(TEST) --filter '^RuntimeTests\.'
 
@@ -84,7 +85,7 @@ test-swarm: build ## Run the tests of a Swarm of two virtual machines
 
 .PHONY: test-plain
 test-plain: ## Run the tests that need nothing
-	swift test
+	swift test --no-parallel
 
 .PHONY: demo
 demo: build ## Show it at work: the README's example in a virtual machine

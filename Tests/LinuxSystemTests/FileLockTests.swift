@@ -55,7 +55,7 @@ struct FileLockTests {
             #expect(try !DoorbellSocket.ring(path, until: Deadline(after: .milliseconds(20))))
             let progress = Progress()
             try BlockingThread.start(named: "rings") {
-                let answered = try? DoorbellSocket.ring(path, until: Deadline(after: .seconds(20)))
+                let answered = try? DoorbellSocket.ring(path, until: Deadline(after: .seconds(200)))
                 progress.wasDoneBefore.store(answered == true && progress.isDone.load(ordering: .acquiring), ordering: .releasing)
                 progress.hasReturned.store(true, ordering: .releasing)
             }

@@ -128,6 +128,8 @@ import Testing
             try #require(mkfifo(gate, 0o600) == 0)
             await #expect(processExitsWith: .signal(SIGKILL)) {
                 [draft = draft as String, path = path as String, mark = mark as String, gate = gate as String] in
+                // What outlives this process keeps its descriptors: among them is the one whose end tells the test that this process is gone.
+                closefrom(3)
                 let sequence = SystemCallSequence()
                 sequence.outlivesCaller = true
                 sequence.add("renameat", Numbers.renameat, on: draft, [.value(-100), .string(draft), .value(-100), .string(path)])
