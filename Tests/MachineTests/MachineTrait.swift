@@ -9,14 +9,10 @@ struct MachineTrait: SuiteTrait, TestScoping {
 
     func provideScope(for test: Test, testCase: Test.Case?, performing function: @Sendable () async throws -> Void) async throws {
         let machine = VirtualMachine(name: name)
-        do {
+        try await VirtualMachine.stopping([machine]) {
             try await machine.start()
             try await Guest.$machine.withValue(machine) { try await function() }
-        } catch {
-            await machine.stop()
-            throw error
         }
-        await machine.stop()
     }
 }
 

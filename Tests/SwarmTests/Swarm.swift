@@ -13,7 +13,7 @@ final class Swarm: Sendable {
 
     @TaskLocal static var current: Swarm?
 
-    private let machines: [Node: VirtualMachine]
+    let machines: [Node: VirtualMachine]
     private let token = Mutex("")
 
     init() {
@@ -44,8 +44,6 @@ final class Swarm: Sendable {
         // So that a power cut finds what an operator's machine has written long ago.
         for node in Node.allCases { try await expect(on: node, "sync") }
     }
-
-    func stop() async { for machine in machines.values { await machine.stop() } }
 
     func keep(token text: String) { token.withLock { $0 = text } }
 
@@ -91,15 +89,17 @@ final class Swarm: Sendable {
     /// Cuts the power and boots again.
     func reset(_ node: Node) async throws { try await machines[node]?.reset() }
 
-    /// Removes services and the volumes of the share, and waits until nothing is mounted any more on either node.
-    func clear(_ names: String...) async throws {
-        let list = names.joined(separator: " ")
-        try await expect(on: .manager, "all_active; docker service rm \(list) > /dev/null")
+    /// Removes all services and volumes, and waits until neither node has one, or anything mounted, any more.
+    func clear() async throws {
+        // A case that failed may have left its node cut off.
+        try await expect(
+            on: .worker, "while iptables -D INPUT -i eth0 -j DROP || iptables -D OUTPUT -o eth0 -j DROP; do :; done 2> /dev/null")
+        for node in Node.allCases { try await expect(on: node, "docker rm -f holder user > /dev/null 2>&1 || true") }
+        try await expect(on: .manager, "all_active; docker service ls -q | xargs -r docker service rm > /dev/null")
         for node in Node.allCases { try await expect(on: node, "until_true 90 '[ \"$(mounts)\" = 0 ]'") }
-        try await expect(on: .manager, "for v in \(list); do until_true 60 \"docker volume rm $v > /dev/null\"; done")
-        for node in Node.allCases {
-            try await expect(on: node, "for v in \(list); do until_true 90 \"! docker volume ls -q | grep -qx $v\"; done")
-        }
+        try await expect(
+            on: .manager, "for v in $(docker volume ls -q -f driver=nfsd); do until_true 60 \"docker volume rm $v > /dev/null\"; done")
+        for node in Node.allCases { try await expect(on: node, "until_true 90 '[ -z \"$(docker volume ls -q -f driver=nfsd)\" ]'") }
     }
 
     private func evidence() async -> String {
@@ -116,14 +116,10 @@ final class Swarm: Sendable {
 struct SwarmTrait: SuiteTrait, TestScoping {
     func provideScope(for test: Test, testCase: Test.Case?, performing function: @Sendable () async throws -> Void) async throws {
         let swarm = Swarm()
-        do {
+        try await VirtualMachine.stopping(Array(swarm.machines.values)) {
             try await swarm.start()
             try await Swarm.$current.withValue(swarm) { try await function() }
-        } catch {
-            await swarm.stop()
-            throw error
         }
-        await swarm.stop()
     }
 }
 

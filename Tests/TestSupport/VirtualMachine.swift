@@ -72,6 +72,14 @@ public actor VirtualMachine {
         _ = try? await command([Repository.root + "/Scripts/machine", "stop", folder])
     }
 
+    /// Does something, and stops the machines however that ends.
+    public static func stopping(_ machines: [VirtualMachine], after body: () async throws -> Void) async throws {
+        let result: Result<Void, any Error>
+        do { result = .success(try await body()) } catch { result = .failure(error) }
+        for machine in machines { await machine.stop() }
+        try result.get()
+    }
+
     private func expect(_ result: CommandResult, _ what: String) async throws {
         if result.status != 0 { throw MachineFailure(description: "\(what): \(result)") }
     }
