@@ -84,7 +84,7 @@ test-swarm: build ## Run the tests of a Swarm of two virtual machines
 	DOCKER_NFSD_TEST_SWARM=1 $(TEST) --filter SwarmTests
 
 .PHONY: test-plain
-test-plain: ## Run the tests that need nothing
+test-plain: ## Run the tests whose needs this machine has, and skip the rest
 	swift test --no-parallel
 
 .PHONY: demo
@@ -133,7 +133,7 @@ uninstall: ## Take everything away again; the state too with PURGE=1
 		if [ -z "$(DESTDIR)" ]; then \
 			for place in $$(awk '$$5 ~ "^/run/docker-nfsd/" { print $$5 }' /proc/self/mountinfo); do umount -l "$$place" || exit 1; done; fi; \
 		rm -rf --one-file-system $(DESTDIR)/var/lib/docker-nfsd $(DESTDIR)/run/docker-nfsd $(DESTDIR)/etc/docker/docker-nfsd.json; \
-		rm -rf $(DESTDIR)/run/mountpoint-runc/plugins $(DESTDIR)/etc/docker/mountpoint-runc.json; \
+		rm -rf $(DESTDIR)/run/mountpoint-runc/plugins $(DESTDIR)/run/mountpoint-runc/volume-drivers $(DESTDIR)/etc/docker/mountpoint-runc.json; \
 		rmdir $(DESTDIR)/run/mountpoint-runc/containers/* $(DESTDIR)/run/mountpoint-runc/containers $(DESTDIR)/run/mountpoint-runc 2>/dev/null || true; \
 		rmdir $(DESTDIR)/var/lib/docker-volumes-nfsd/* $(DESTDIR)/var/lib/docker-volumes-nfsd 2>/dev/null || true; fi
 

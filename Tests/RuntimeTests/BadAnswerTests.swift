@@ -9,45 +9,38 @@ import Testing
 extension SharedEngineTests {
     @Suite("A plugin answers badly, late or never")
     struct BadAnswers {
-        struct Case: Sendable, CustomTestStringConvertible {
-            var testDescription: String
-            var reply: TestPlugin.Reply
-            /// In the error beside the plugin's name.
-            var message = ""
-        }
-
         private static func moving(to source: String) -> TestPlugin.Reply {
             .attachments(["Attach": true, "Changes": ["EffectiveSource": .string(source)]])
         }
 
-        static let cases: [Case] = [
-            Case(testDescription: "garbage in the place of HTTP", reply: .bytes("SSH-2.0-OpenSSH_9.2\r\n\r\n\r\n")),
-            Case(testDescription: "nothing", reply: .bytes("")),
-            Case(testDescription: "half of the header", reply: .bytes("HTTP/1.1 200 OK\r\nContent-Le")),
-            Case(
+        static let cases: [ReplyCase] = [
+            ReplyCase(testDescription: "garbage in the place of HTTP", reply: .bytes("SSH-2.0-OpenSSH_9.2\r\n\r\n\r\n")),
+            ReplyCase(testDescription: "nothing", reply: .bytes("")),
+            ReplyCase(testDescription: "half of the header", reply: .bytes("HTTP/1.1 200 OK\r\nContent-Le")),
+            ReplyCase(
                 testDescription: "half of the body",
                 reply: .bytes("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 90\r\n\r\n{\"Success\": true, \"Att")),
-            Case(testDescription: "a negative length", reply: .bytes("HTTP/1.1 200 OK\r\nContent-Length: -5\r\n\r\n{}")),
-            Case(
+            ReplyCase(testDescription: "a negative length", reply: .bytes("HTTP/1.1 200 OK\r\nContent-Length: -5\r\n\r\n{}")),
+            ReplyCase(
                 testDescription: "a length beyond all bounds",
                 reply: .bytes("HTTP/1.1 200 OK\r\nContent-Length: 99999999999999999999\r\n\r\n{}")),
-            Case(testDescription: "no JSON", reply: .bytes("HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nyes ok")),
-            Case(testDescription: "a list", reply: .answer([["Attach": true]])),
-            Case(testDescription: "attachments that are no list", reply: .answer(["Success": true, "Attachments": "all"])),
-            Case(testDescription: "an attachment that is no object", reply: .attachments(true)),
-            Case(testDescription: "Attach that is no boolean", reply: .attachments(["Attach": "yes"])),
-            Case(testDescription: "no Success", reply: .answer(["Attachments": [["Attach": true]]])),
-            Case(
+            ReplyCase(testDescription: "no JSON", reply: .bytes("HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nyes ok")),
+            ReplyCase(testDescription: "a list", reply: .answer([["Attach": true]])),
+            ReplyCase(testDescription: "attachments that are no list", reply: .answer(["Success": true, "Attachments": "all"])),
+            ReplyCase(testDescription: "an attachment that is no object", reply: .attachments(true)),
+            ReplyCase(testDescription: "Attach that is no boolean", reply: .attachments(["Attach": "yes"])),
+            ReplyCase(testDescription: "no Success", reply: .answer(["Attachments": [["Attach": true]]])),
+            ReplyCase(
                 testDescription: "an unknown emergency action",
                 reply: .attachments(["Attach": true, "EmergencyDetach": [["Explode": "now"]]])),
-            Case(testDescription: "a relative source", reply: moving(to: "etc/passwd"), message: "etc/passwd"),
-            Case(testDescription: "a relative source with dots", reply: moving(to: "../etc"), message: "../etc"),
-            Case(testDescription: "a source that does not exist", reply: moving(to: "/no/such/place"), message: "/no/such/place"),
-            Case(testDescription: "a source with a zero byte", reply: moving(to: "/etc\0/passwd")),
+            ReplyCase(testDescription: "a relative source", reply: moving(to: "etc/passwd"), message: "etc/passwd"),
+            ReplyCase(testDescription: "a relative source with dots", reply: moving(to: "../etc"), message: "../etc"),
+            ReplyCase(testDescription: "a source that does not exist", reply: moving(to: "/no/such/place"), message: "/no/such/place"),
+            ReplyCase(testDescription: "a source with a zero byte", reply: moving(to: "/etc\0/passwd")),
         ]
 
         @Test("The container does not start, the error names the plugin, and all is undone", arguments: cases)
-        func refused(_ bad: Case) async throws {
+        func refused(_ bad: ReplyCase) async throws {
             // Whether the plugin itself is to be told of the end cannot be known from a bad answer, so it may be told.
             try await Scenario.run("first", "second", isBalanced: false) { scenario in
                 scenario["second"].when(.attach, bad.reply)

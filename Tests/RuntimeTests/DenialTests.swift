@@ -8,36 +8,30 @@ import Testing
 extension SharedEngineTests {
     @Suite("A plugin says no")
     struct Denial {
-        struct Case: Sendable, CustomTestStringConvertible {
-            var testDescription: String
-            var reply: TestPlugin.Reply
-            /// After `middleware plugin:second failed with error: `.
-            var message: String
-        }
-
-        static let cases: [Case] = [
-            Case(testDescription: "Success false", reply: .failure("not in this house"), message: "not in this house"),
-            Case(
+        /// Their messages come after `middleware plugin:second failed with error: `.
+        static let cases: [ReplyCase] = [
+            ReplyCase(testDescription: "Success false", reply: .failure("not in this house"), message: "not in this house"),
+            ReplyCase(
                 testDescription: "status 500 with Err", reply: .refusal("not in this house"),
                 message: "MountPointPlugin.MountPointAttach: not in this house"),
-            Case(
+            ReplyCase(
                 testDescription: "status 500 with plain text",
                 reply: .error(status: 500, type: "text/plain; charset=utf-8", body: "not in this house\n"),
                 message: "MountPointPlugin.MountPointAttach: not in this house"),
-            Case(
+            ReplyCase(
                 testDescription: "status 403 with Err",
                 reply: .error(status: 403, type: "application/json", body: #"{"Err":"not in this house"}"#),
                 message: "MountPointPlugin.MountPointAttach: not in this house"),
-            Case(
+            ReplyCase(
                 testDescription: "quotes and other letters", reply: .failure(#"„no“ says "dad" to \ and é"#),
                 message: #"„no“ says "dad" to \ and é"#),
-            Case(
+            ReplyCase(
                 testDescription: "Success false with attachments",
                 reply: .answer(["Success": false, "Err": "no", "Attachments": [["Attach": true]]]), message: "no"),
         ]
 
         @Test("docker run says so in the plugin's words; what was attached is undone; nothing starts", arguments: cases)
-        func denial(_ denial: Case) async throws {
+        func denial(_ denial: ReplyCase) async throws {
             try await Scenario.run("first", "second", "third") { scenario in
                 scenario["second"].when(.attach, denial.reply)
                 let result = try await scenario.run(["--name", "box"] + scenario.binds("a"), script: "echo started; touch /a/started")

@@ -46,20 +46,14 @@ extension SharedEngineTests {
             }
         }
 
-        struct Failure: Sendable, CustomTestStringConvertible {
-            var testDescription: String
-            var reply: TestPlugin.Reply
-            var message: String
-        }
-
-        static let failures: [Failure] = [
-            Failure(testDescription: "Success false", reply: .failure("cannot mark"), message: "cannot mark"),
-            Failure(
+        static let failures: [ReplyCase] = [
+            ReplyCase(testDescription: "Success false", reply: .failure("cannot mark"), message: "cannot mark"),
+            ReplyCase(
                 testDescription: "status 500", reply: .refusal("cannot mark"), message: "MountPointPlugin.MountPointMounted: cannot mark"),
         ]
 
         @Test("A failure there means that the container does not start, and all is undone", arguments: failures)
-        func fails(_ failure: Failure) async throws {
+        func fails(_ failure: ReplyCase) async throws {
             try await Scenario.run("first", "second") { scenario in
                 try await scenario.serve("first", mounted: true)
                 scenario["first"].when(.mounted, failure.reply)

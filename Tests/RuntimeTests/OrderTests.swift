@@ -120,18 +120,19 @@ extension SharedEngineTests {
             }
         }
 
+        /// Everything that plugins are asked of whom nothing is known yet, for a container with one mount.
+        private static func calls(of plugins: String..., about source: String) -> [String] {
+            plugins.flatMap { ["\($0) Activate", "\($0) Properties"] } + plugins.map { "\($0) Attach \(source)" }
+                + plugins.reversed().map { "\($0) Detach" }
+        }
+
         @Test("The chain can be given by flags; a plugin that is named twice counts once, where it is named first")
         func flags() async throws {
             try await Scenario.run("first", "second", "third") { scenario in
                 try scenario.setChain(["third"])
                 let result = try await scenario.run(scenario.binds("a"), script: "cat /a/who", runtime: "mountpoint-flags")
                 #expect(result.status == 0 && result.output == "a\n", "\(result)")
-                let source = try scenario.folder("a")
-                #expect(
-                    scenario.log.lines == [
-                        "first Activate", "first Properties", "second Activate", "second Properties",
-                        "first Attach \(source)", "second Attach \(source)", "second Detach", "first Detach",
-                    ])
+                #expect(scenario.log.lines == Self.calls(of: "first", "second", about: try scenario.folder("a")))
             }
         }
 
@@ -141,12 +142,7 @@ extension SharedEngineTests {
                 try scenario.setChain(["second", "first", "second"])
                 let result = try await scenario.run(scenario.binds("a"), script: "true")
                 #expect(result.status == 0, "\(result)")
-                let source = try scenario.folder("a")
-                #expect(
-                    scenario.log.lines == [
-                        "second Activate", "second Properties", "first Activate", "first Properties",
-                        "second Attach \(source)", "first Attach \(source)", "first Detach", "second Detach",
-                    ])
+                #expect(scenario.log.lines == Self.calls(of: "second", "first", about: try scenario.folder("a")))
             }
         }
 

@@ -14,16 +14,7 @@ enum BundleFile {
         if named == "config.json" && bundle != nil {
             throw RuntimeError("--config config.json with --bundle is one file to runc and another to crun; give its absolute path")
         }
-        return absolute(named ?? (bundle.map { $0 + "/config.json" } ?? "config.json"))
-    }
-
-    /// A path from the working directory.
-    static func absolute(_ path: String) -> String {
-        if path.hasPrefix("/") { return LexicalPath.absolute(path) }
-        var buffer = [CChar](repeating: 0, count: Int(PATH_MAX))
-        guard getcwd(&buffer, buffer.count) != nil else { return path }
-        let folder = String(decoding: buffer.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
-        return LexicalPath.absolute(folder + "/" + path)
+        return LexicalPath.fromWorkingDirectory(named ?? (bundle.map { $0 + "/config.json" } ?? "config.json"))
     }
 
     /// - Returns: nil if it is not there, which the runtime below says best.

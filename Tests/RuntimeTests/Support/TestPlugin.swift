@@ -53,15 +53,13 @@ final class TestPlugin: Sendable {
     private struct State {
         var handlers: [PluginMethod: Handler] = [:]
         var holds: [PluginMethod: Hold] = [:]
-        var connections: Set<Int32> = []
         var isListening = false
-        var hasEnded = false
+        var server: ConnectionServer?
     }
 
     let name: String
     private let host: PrivateHost
     private let log: CallLog
-    private let listener: Int32
     private let specification: String?
     /// Where plugin-relay calls.
     private let innerSocket: String?
@@ -89,21 +87,21 @@ final class TestPlugin: Sendable {
             // Not a name that an earlier plugin of this name may still use.
             let inner = "/tmp/plugin-\(UUID().uuidString.prefix(13))"
             innerSocket = inner
-            listener = try Self.listen(at: inner)
+            let server = try ConnectionServer(at: inner) { [self] in serve($0) }
+            state.withLock { $0.server = server }
             let relay = try host.start([Self.relay, Self.socket(name), inner], log: "relay.log")
-            Thread.detachNewThread { [self] in accept() }
             try await eventually("plugin-relay listens, see \(host.scratch)/relay.log", within: .seconds(10)) {
                 if relay.hasEnded { throw Trouble("plugin-relay has ended: \(host.log("relay.log"))") }
                 return state.withLock { $0.isListening }
             }
         case .port(let scheme):
             innerSocket = nil
-            let port: Int
-            (listener, port) = try await host.insideNetwork { try Self.listenOnLoopback() }
+            let (listener, port) = try await host.insideNetwork { try Self.listenOnLoopback() }
             specification = "/etc/docker/plugins/\(name).spec"
             mkdir(host.path("/etc/docker/plugins"), 0o755)
             try host.write("\(scheme)://127.0.0.1:\(port)\n", to: specification!)
-            Thread.detachNewThread { [self] in accept() }
+            let server = ConnectionServer(on: listener) { [self] in serve($0) }
+            state.withLock { $0.server = server }
         }
     }
 
@@ -152,23 +150,13 @@ final class TestPlugin: Sendable {
         if let innerSocket { unlink(innerSocket) }
         if let specification { unlink(host.path(specification)) } else { unlink(host.path(Self.socket(name))) }
         state.withLock { state in
-            if state.hasEnded { return }
-            state.hasEnded = true
-            for connection in state.connections { shutdown(connection, Int32(SHUT_RDWR)) }
+            state.server?.end()
+            state.server = nil
             for hold in state.holds.values { hold.release() }
-            shutdown(listener, Int32(SHUT_RDWR))
         }
     }
 
     // MARK: Connections
-
-    private static func listen(at path: String) throws -> Int32 {
-        let listener = Glibc.socket(AF_UNIX, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
-        guard UnixSocket.withAddress(path, { bind(listener, $0, $1) }) == 0, Glibc.listen(listener, 64) == 0 else {
-            throw Trouble("no plugin at \(path): \(String(cString: strerror(errno)))")
-        }
-        return listener
-    }
 
     private static func listenOnLoopback() throws -> (Int32, Int) {
         let listener = Glibc.socket(AF_INET, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
@@ -185,42 +173,20 @@ final class TestPlugin: Sendable {
         return (listener, Int(UInt16(bigEndian: address.sin_port)))
     }
 
-    private func accept() {
-        defer { close(listener) }
-        while true {
-            let connection = Glibc.accept(listener, nil, nil)
-            if connection < 0 {
-                if errno == EINTR { continue }
-                return
-            }
-            let isWanted = state.withLock { state in
-                if state.hasEnded { return false }
-                state.connections.insert(connection)
-                return true
-            }
-            if isWanted { Thread.detachNewThread { [self] in serve(connection) } } else { close(connection) }
-        }
-    }
-
     private func serve(_ descriptor: Int32) {
-        var connection = PluginConnection(descriptor)
+        var connection = HTTPConnection(descriptor)
         let greeting = specification == nil ? connection.line() : nil
         if greeting == "listening" { state.withLock { $0.isListening = true } }
         while let request = connection.next(), answer(request, from: greeting.flatMap { pid_t($0) }, on: connection) {}
-        state.withLock { state in
-            state.connections.remove(descriptor)
-            close(descriptor)
-        }
     }
 
     /// - Returns: whether the connection can take another request.
-    private func answer(_ request: PluginConnection.Request, from caller: pid_t?, on connection: PluginConnection) -> Bool {
+    private func answer(_ request: HTTPConnection.Message, from caller: pid_t?, on connection: HTTPConnection) -> Bool {
         guard let method = PluginMethod(rawValue: request.method) else {
             return connection.write(Self.message(404, "text/plain", "no method \(request.method)\n"))
         }
         let call = PluginCall(
-            plugin: name, method: method, request: (try? JSONValue(parsing: request.body)) ?? .null, headers: request.headers,
-            caller: caller)
+            plugin: name, method: method, request: request.document, headers: request.headers, caller: caller)
         let index = log.begin(call)
         do {
             switch try reply(to: call) {

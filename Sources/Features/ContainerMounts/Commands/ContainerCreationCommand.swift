@@ -37,7 +37,7 @@ struct ContainerCreationCommand {
         guard let bytes = try BundleFile.read(file) else { throw try invocation.handOver(to: runtime) }
         var bundle = try Bundle(file: file, bytes: bytes, state: invocation.places.state)
         if hasPlugins {
-            let folder = BundleFile.absolute(creation.bundle ?? ".")
+            let folder = LexicalPath.fromWorkingDirectory(creation.bundle ?? ".")
             try bundle.findMounts(id: creation.id, folder: folder, invocation: invocation, settings: settings)
         }
         if bundle.mounts.isEmpty { return try handOver(bundle, to: runtime) }

@@ -20,7 +20,7 @@ struct ContainerFolder: Sendable {
     /// - Parameter root: the runtime's folder of states, which makes ids unique; nil for its default.
     /// - Throws: `RuntimeError` if no file can have that name.
     init(in state: String, root: String?, id: String) throws(RuntimeError) {
-        let folder = Self.escape(root.map { LexicalPath.absolute(Self.absolute($0)) } ?? "default")
+        let folder = Self.escape(root.map(LexicalPath.fromWorkingDirectory) ?? "default")
         guard folder.utf8.count <= 255 else { throw RuntimeError("the path given with --root is too long: \(root ?? "")") }
         above = FilePath(state).appending("containers").appending(folder)
         path = above.appending(id)
@@ -147,13 +147,6 @@ struct ContainerFolder: Sendable {
     }
 
     // MARK: Names
-
-    private static func absolute(_ path: String) -> String {
-        if path.hasPrefix("/") { return path }
-        var buffer = [CChar](repeating: 0, count: Int(PATH_MAX))
-        guard getcwd(&buffer, buffer.count) != nil else { return path }
-        return String(decoding: buffer.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self) + "/" + path
-    }
 
     /// A path as one file's name: `/run/runc` becomes `-run-runc`, and what is neither a letter, a digit, `.` nor `_`, `%2D`.
     static func escape(_ path: String) -> String {

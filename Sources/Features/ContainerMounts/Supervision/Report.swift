@@ -10,15 +10,13 @@ struct Report: Sendable {
     let writing: FileDescriptor
 
     init() throws(RuntimeError) {
-        var ends: [CInt] = [0, 0]
         do throws(SystemError) {
-            try systemCall("pipe", on: "for the supervisor's report") { pipe(&ends) }
-            for end in ends { try systemCall("fcntl", on: "a pipe") { fcntl(end, F_SETFD, FD_CLOEXEC) } }
+            let ends = try makePipe()
+            reading = FileDescriptor(rawValue: ends.reading)
+            writing = FileDescriptor(rawValue: ends.writing)
         } catch {
             throw RuntimeError("\(error)")
         }
-        reading = FileDescriptor(rawValue: ends[0])
-        writing = FileDescriptor(rawValue: ends[1])
     }
 
     func keepReading() { close(writing.rawValue) }

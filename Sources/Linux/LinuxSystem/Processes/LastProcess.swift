@@ -11,12 +11,7 @@ public struct LastProcess: ~Copyable {
     private var writing: CInt
 
     /// - Throws: `SystemError` of pipe(2).
-    public init() throws(SystemError) {
-        var ends: [CInt] = [-1, -1]
-        try systemCall("pipe", on: "a pipe") { pipe(&ends) }
-        for end in ends { try systemCall("fcntl", on: "a pipe") { fcntl(end, F_SETFD, FD_CLOEXEC) } }
-        (reading, writing) = (ends[0], ends[1])
-    }
+    public init() throws(SystemError) { (reading, writing) = try makePipe() }
 
     deinit {
         close(reading)
