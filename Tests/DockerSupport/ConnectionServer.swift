@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 
 import Foundation
-public import Glibc
+import Glibc
 import Synchronization
 import TestSupport
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 
-public import Glibc
+import Glibc
 public import JSON
 
 /// HTTP/1.1 messages on a connected socket, as far as engines and plugins use HTTP: with a length, or without a body.
@@ -39,7 +39,8 @@ public struct HTTPConnection {
                 let total = header.upperBound + (headers["content-length"].flatMap { Int($0) } ?? 0)
                 while rest.count < total { guard readMore() else { return nil } }
                 let message = Message(
-                    bytes: Array(rest[..<total]), firstLine: lines.first ?? "", headers: headers, body: Array(rest[header.upperBound..<total]))
+                    bytes: Array(rest[..<total]), firstLine: lines.first ?? "", headers: headers,
+                    body: Array(rest[header.upperBound..<total]))
                 rest.removeFirst(total)
                 return message
             }

@@ -17,6 +17,9 @@ struct Host {
     /// Looks at the catalogue as it does now and then.
     func read() { #expect(volumes.readCatalogue(), "\(fixture.log.all)") }
 
+    /// The share's catalogue as this host comes to it for a request.
+    func catalogue() throws -> ShareCatalogue { try volumes.catalogue(try Share("nas:/export"), until: Deadline(after: .seconds(60))) }
+
     /// The same host after its daemon was killed.
     func restarted() throws -> Host { Host(fixture: fixture, volumes: try fixture.start()) }
 

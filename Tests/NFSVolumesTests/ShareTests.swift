@@ -17,6 +17,7 @@ import Testing
     @Test(arguments: [
         ([:], true), (["o": "hard"], true), (["subdir": "a/b", "onremove": "delete"], true), (["server": "nas"], false),
         (["path": "/x"], false), (["device": ":/x"], false), (["o": "addr=nas"], false),
+        (["o": "nfsvers=3,mounthost=nas"], false), (["o": "nfsvers=3,mountaddr=192.0.2.1"], false),
     ])
     func holdsWhatNamesNoServer(options: [String: String], held: Bool) { #expect(Share.holds(options) == held) }
 
@@ -64,6 +65,10 @@ import Testing
     @Test(arguments: [
         (#"{"format":1,"name":"web","driver":"nfsd","createdAt":"2026-03-01T12:00:00Z","options":{"server":"evil"}}"#, "names no server"),
         (#"{"format":1,"name":"web","driver":"nfsd","createdAt":"2026-03-01T12:00:00Z","options":{"o":"addr=evil"}}"#, "names no server"),
+        (
+            #"{"format":1,"name":"web","driver":"nfsd","createdAt":"2026-03-01T12:00:00Z","options":{"o":"nfsvers=3,mounthost=evil"}}"#,
+            "names no server"
+        ),
         (#"{"format":1,"name":"web","driver":"local","createdAt":"2026-03-01T12:00:00Z","options":{}}"#, "driver"),
         (#"{"format":1,"name":"web","driver":"nfsd","createdAt":"yesterday","options":{}}"#, "createdAt"),
         (#"{"format":1,"name":"web","driver":"nfsd","createdAt":"2026-03-01T12:00:00+1","options":{}}"#, "createdAt"),

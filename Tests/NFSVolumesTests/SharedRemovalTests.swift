@@ -4,6 +4,7 @@ import DockerPluginAPI
 import Glibc
 import JSON
 import LinuxSystem
+import NFSMount
 import Synchronization
 import SystemPackage
 import TestSupport
@@ -77,7 +78,9 @@ import Testing
             try await a.fill("web")
             a.read()
             b.read()
-            #expect(try a.volumes.catalogue(try Share("nas:/export")).beginRemoval(try #require(VolumeName("web"))))
+            #expect(try a.catalogue().beginRemoval(try #require(VolumeName("web"))))
+            let a = try a.restarted()
+            a.read()
             let message = try await refusal { _ = try await b.driver.mount("web", id: "1") }
             #expect(message.contains("its data are being removed by host host-a"), "\(message)")
             #expect(try !b.fixture.isMounted("web"))
@@ -87,7 +90,7 @@ import Testing
             #expect(try namesInFolder(export.appending(".docker-nfsd/uses")) == ["removing.web.host-a"])
             let early = try await refusal { try await b.driver.create("web", options: [:]) }
             #expect(early.contains("an earlier volume of this name are being removed by host host-a"), "\(early)")
-            try a.restarted().read()
+            a.read()
             #expect(try namesInFolder(export.appending(".docker-nfsd/uses")) == [])
             try await b.driver.create("web", options: [:])
         }
@@ -97,7 +100,7 @@ import Testing
     @Test func anUnfinishedRemovalStaysOneAfterARestart() async throws {
         try await withHosts { a, b, export in
             try await a.driver.create("web", options: ["onremove": "delete"])
-            #expect(try a.volumes.catalogue(try Share("nas:/export")).beginRemoval(try #require(VolumeName("web"))))
+            #expect(try a.catalogue().beginRemoval(try #require(VolumeName("web"))))
             let again = try a.restarted()
             again.read()
             #expect(try namesInFolder(export.appending(".docker-nfsd/uses")) == ["removing.web.host-a"])
@@ -110,7 +113,7 @@ import Testing
         try await withHosts { a, b, export in
             try await a.driver.create("web", options: ["onremove": "delete"])
             b.read()
-            try b.volumes.catalogue(try Share("nas:/export")).markUse(try #require(VolumeName("web")))
+            try b.catalogue().markUse(try #require(VolumeName("web")))
             #expect(try namesInFolder(export.appending(".docker-nfsd/uses")) == ["use.web.host-b"])
             let again = Host(fixture: b.fixture, volumes: try b.fixture.start())
             again.read()
@@ -186,6 +189,80 @@ import Testing
             ]
             #expect(refusals.allSatisfy { $0.contains("holds too many files to read") }, "\(refusals)")
             #expect(try namesInFolder(uses).allSatisfy { $0.hasPrefix("filler") })
+        }
+    }
+
+    /// An append-only folder takes marks, and gives none back.
+    @Test func aMarkThatCouldNotBeTakenBackIsByTheNextLook() async throws {
+        try await withHosts { a, b, export in
+            let uses = export.appending(".docker-nfsd/uses")
+            try await a.driver.create("web", options: ["onremove": "delete"])
+            try await a.fill("web")
+            a.read()
+            try replaceFile(uses.appending("use.web.host-b"), with: [])
+            try #require(try await command(["chattr", "+a", uses.string]).status == 0)
+            let message = try await refusal { try await a.driver.remove("web") }
+            #expect(message.contains("host host-b has it mounted") && message.contains("; and then: "), "\(message)")
+            try #require(try await command(["chattr", "-a", uses.string]).status == 0)
+            #expect(try namesInFolder(uses).sorted() == ["removing.web.host-a", "use.web.host-b"])
+            a.read()
+            #expect(try namesInFolder(uses) == ["use.web.host-b"])
+            b.read()
+            _ = try await b.driver.mount("web", id: "1")
+            try await b.driver.unmount("web", id: "1")
+        }
+    }
+
+    @Test func theMarkOfAContainerThatRunsStaysWhereAnotherCannotStart() async throws {
+        try await withHosts { a, b, export in
+            try await a.driver.create("web", options: ["onremove": "delete"])
+            b.read()
+            _ = try await b.driver.mount("web", id: "1")
+            let name = try #require(VolumeName("web"))
+            try replaceFile(export.appending(".docker-nfsd/uses/removing.web.host-a"), with: [])
+            let error = #expect(throws: CatalogueError.self) { try b.catalogue().markUse(name) }
+            #expect(error?.description.contains("being removed by host host-a") == true)
+            #expect(try namesInFolder(export.appending(".docker-nfsd/uses")).contains("use.web.host-b"))
+            try await b.driver.unmount("web", id: "1")
+        }
+    }
+
+    @Test func aHostThatOthersCannotTellFromAnotherMarksNothing() async throws {
+        try await withHosts { a, _, export in
+            try await a.driver.create("web", options: ["onremove": "delete"])
+            var catalogue = try a.catalogue()
+            catalogue.host = nil
+            let name = try #require(VolumeName("web"))
+            let errors = [
+                #expect(throws: CatalogueError.self) { try catalogue.markUse(name) },
+                #expect(throws: CatalogueError.self) { _ = try catalogue.beginRemoval(name) },
+            ]
+            #expect(errors.allSatisfy { $0?.description.contains("no valid /etc/machine-id") == true }, "\(errors)")
+            #expect(try namesInFolder(export.appending(".docker-nfsd/uses")) == [])
+            #expect(try catalogue.ownMarks().uses.isEmpty)
+        }
+    }
+
+    /// What is deleted is on the share that this host knows, whatever the server exports by then.
+    @Test(arguments: MountMethod.allCases) func nothingIsDeletedInAnExportWithoutTheCatalogue(method: MountMethod) async throws {
+        try await withHosts { a, _, export in
+            try await a.driver.create("web", options: ["onremove": "delete"])
+            try await a.fill("web")
+            var fixture = a.fixture
+            fixture.settings.mountMethod = method
+            let volumes = try fixture.start()
+            let name = try #require(VolumeName("web"))
+            let definition = try #require(volumes.definition(of: name))
+            try renameFile(export.appending(".docker-nfsd"), to: export.appending("elsewhere"))
+            let error = #expect(throws: DisposalError.self) { try volumes.disposeOfData(definition) }
+            #expect(
+                error?.description.contains("is the right file system exported there") == true && error?.hasBegun == false,
+                "\(error as Any)")
+            #expect(export.hasFile("web/file"))
+            #expect(try MountTable().mounts(below: fixture.folder.string).isEmpty)
+            try renameFile(export.appending("elsewhere"), to: export.appending(".docker-nfsd"))
+            try volumes.disposeOfData(definition)
+            #expect(!export.hasFile("web/file"))
         }
     }
 

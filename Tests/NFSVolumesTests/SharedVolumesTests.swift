@@ -151,7 +151,10 @@ import Testing
             a.read()
             #expect(a.names == ["web"] && a.fixture.log.contains("notice the catalogue of nas:/export can be read again"))
             // A host that knows of none may begin.
-            #expect(b.volumes.readCatalogue())
+            try renameFile(export.appending(".docker-nfsd"), to: export.appending("elsewhere"))
+            b.read()
+            try await b.driver.create("first", options: [:])
+            #expect(try namesInFolder(export.appending(".docker-nfsd/volumes")) == ["first.json"])
         }
     }
 
@@ -254,12 +257,44 @@ import Testing
         }
     }
 
-    @Test func allThatIsDoneForOneRequestHasOneLimit() async throws {
+    @Test func afterTheLimitOfARequestNothingIsTried() async throws {
         try await withHosts { a, _, _ in
             try await a.driver.create("web", options: [:])
             let late = try a.volumes.catalogue(try Share("nas:/export"), until: Deadline(after: .zero))
             let error = #expect(throws: CatalogueError.self) { try late.definition(of: try #require(VolumeName("web"))) }
             #expect(error?.description.contains("no time was left") == true)
+        }
+    }
+
+    /// As when a compose project with several volumes starts on a host that has none yet.
+    @Test func manyFirstVolumesAtOnce() async throws {
+        try await withHosts { a, b, export in
+            try await withThrowingTaskGroup { group in
+                for index in 1...12 { group.addTask { try await a.driver.create("v\(index)", options: [:]) } }
+                try await group.waitForAll()
+            }
+            #expect(a.names.count == 12)
+            #expect(try namesInFolder(export.appending(".docker-nfsd/volumes")).count == 12)
+            let restarted = try a.restarted()
+            restarted.read()
+            b.read()
+            #expect(restarted.names == a.names && b.names == a.names)
+        }
+    }
+
+    @Test func whatACreationLeftThatWasCutShortIsRemoved() async throws {
+        try await withHosts { a, b, export in
+            try await a.driver.create("web", options: [:])
+            let folder = export.appending(".docker-nfsd/volumes")
+            for draft in [".host-a.17.new", ".host-b.18.new"] { try replaceFile(folder.appending(draft), with: [1]) }
+            a.read()
+            #expect(try namesInFolder(folder).sorted() == [".host-b.18.new", "web.json"])
+            // One that is under way.
+            b.volumes.state.withLock { $0.catalogue.creations = (begun: 1, running: 1) }
+            b.read()
+            #expect(try namesInFolder(folder).sorted() == [".host-b.18.new", "web.json"])
+            try b.restarted().read()
+            #expect(try namesInFolder(folder) == ["web.json"])
         }
     }
 
@@ -354,7 +389,9 @@ import Testing
             fixture.settings.shareRefresh = .seconds(3600)
             let following = try fixture.start()
             let running = Task { await following.run() }
-            try await eventually("the first look is done") { following.state.withLock { $0.catalogue.isRead } }
+            try await eventually("the first look is done") {
+                following.state.withLock { $0.catalogue.hasReadMarks.contains("nas:/export") }
+            }
             try await a.driver.create("web", options: [:])
             try await eventually("it is found") { (try? following.nfsd.get("web")) != nil }
             following.shutDown()

@@ -40,19 +40,20 @@ extension ShareCatalogue {
         let removing: [String]
         do throws(CatalogueError) { removing = try hosts(.removing, name) } catch { throw isNew ? givingUp(.use, name, error) : error }
         guard let other = removing.sorted().first else { return }
-        throw givingUp(
-            .use, name,
-            CatalogueError(
-                "its data are being removed by host \(other); finish that with docker volume rm, or take the mark away: \(place(.removing, name, other))"
-            ))
+        let error = CatalogueError(
+            "its data are being removed by host \(other); finish that with docker volume rm, or take the mark away: \(place(.removing, name, other))"
+        )
+        // An older mark may be that of a container that runs.
+        throw isNew ? givingUp(.use, name, error) : error
     }
 
     /// Says that this host does not have a volume mounted any more.
-    func releaseUse(of name: VolumeName) throws(CatalogueError) { try removeMarks([Kind.use.file(name, host)]) }
+    func releaseUse(of name: VolumeName) throws(CatalogueError) { try removeMarks(name, [.use]) }
 
     /// The volumes that this host has marked as used, and those that it began to remove.
     func ownMarks() throws(CatalogueError) -> (uses: [VolumeName], removals: [VolumeName]) {
         var own: (uses: [VolumeName], removals: [VolumeName]) = ([], [])
+        guard let host else { return own }
         for mark in try names(in: Self.folder, isExpected: false).names {
             if let name = Kind.use.volume(of: mark, host) { own.uses.append(name) }
             if let name = Kind.removing.volume(of: mark, host) { own.removals.append(name) }
@@ -77,11 +78,11 @@ extension ShareCatalogue {
     }
 
     /// Only for a removal that has touched nothing.
-    func giveUpRemoval(_ name: VolumeName) throws(CatalogueError) { try removeMarks([Kind.removing.file(name, host)]) }
+    func giveUpRemoval(_ name: VolumeName) throws(CatalogueError) { try removeMarks(name, [.removing]) }
 
     /// Removes this host's marks of a volume that is gone. Another host may still be at work, and takes back its own.
     func forgetMarks(of name: VolumeName) throws(CatalogueError) {
-        try removeMarks([Kind.use.file(name, host), Kind.removing.file(name, host)])
+        try removeMarks(name, [.use, .removing])
     }
 
     /// To be asked before a volume is defined: data that are still being removed are not for a new volume of that name.
@@ -101,6 +102,11 @@ extension ShareCatalogue {
 
     /// - Returns: whether it was not there before.
     private func mark(_ kind: Kind, _ name: VolumeName) throws(CatalogueError) -> Bool {
+        guard let host else {
+            throw CatalogueError(
+                "this host has no valid /etc/machine-id, by which other hosts would know it; make one (systemd-machine-id-setup), then restart docker-nfsd"
+            )
+        }
         let file = kind.file(name, host)
         let content: JSONValue = ["host": .string(host), "since": .string(timestamp())]
         let (calls, made) = try run { sequence, root in
@@ -108,6 +114,7 @@ extension ShareCatalogue {
             // Kept open by nobody; that it is there already is as good.
             let made = sequence.createFile(file, in: folder, mode: 0o600)
             _ = sequence.write(content.encoded(.compact), to: made, operand: file)
+            sequence.removeFile(file, in: folder, options: .onFailure, if: made)
             return made
         }
         guard let failed = calls.failedCall, let error = calls.error(of: failed) else { return true }
@@ -119,21 +126,20 @@ extension ShareCatalogue {
     ///
     /// - Returns: the error, with why the mark stays if it does.
     private func givingUp(_ kind: Kind, _ name: VolumeName, _ error: CatalogueError) -> CatalogueError {
-        do throws(CatalogueError) { try removeMarks([kind.file(name, host)]) } catch let second {
+        do throws(CatalogueError) { try removeMarks(name, [kind]) } catch let second {
             return CatalogueError("\(error); and then: \(second)")
         }
         return error
     }
 
-    private func removeMarks(_ files: [String]) throws(CatalogueError) {
-        if files.isEmpty { return }
+    private func removeMarks(_ name: VolumeName, _ kinds: [Kind]) throws(CatalogueError) {
+        guard let host else { return }
+        let files = kinds.map { $0.file(name, host) }
         let (calls, removals) = try run { sequence, root in
             let folder = openMarks(root, sequence)
             return files.map { sequence.removeFile(Array($0.utf8), in: folder, operand: $0) }
         }
-        if let failed = calls.failedCall, let error = calls.error(of: failed) {
-            throw lost(error)
-        }
+        try check(calls)
         for call in removals {
             if let error = calls.error(of: call), error.errno != .noSuchFileOrDirectory { throw explained(error) }
         }

@@ -21,8 +21,13 @@ struct CatalogueMemory: Sendable {
     var marks: [UseMark] = []
     /// The texts of shares of which the marks that an earlier run left are among them.
     var knowsOldMarks: Set<String> = []
-    /// Whether there was a look that succeeded.
-    var isRead = false
+    /// The texts of shares of which the marks were read once in this run.
+    var hasReadMarks: Set<String> = []
+    /// Removals by this host whose marks must stand as long as the volume is defined: some of its data may be gone. All others of
+    /// this run have touched nothing.
+    var begunRemovals: Set<RemovalOnShare> = []
+    /// Definitions that are being written: how many were begun in this run, and how many are under way.
+    var creations = (begun: 0, running: 0)
     /// Why the last access failed, by the share's text.
     var trouble: [String: String] = [:]
     /// Not before this are shares tried again that are not the setting's.
@@ -41,6 +46,12 @@ struct CatalogueMemory: Sendable {
     mutating func unmark(_ name: VolumeName, of share: Share) { marks.removeAll { $0.name == name && $0.share == share } }
 
     func mark(_ name: VolumeName, of share: Share) -> UseMark? { marks.first { $0.name == name && $0.share == share } }
+}
+
+struct RemovalOnShare: Hashable {
+    let name: VolumeName
+    /// The share's text.
+    let share: String
 }
 
 /// That this host has told the others that it uses a volume.

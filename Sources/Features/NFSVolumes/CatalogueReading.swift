@@ -14,6 +14,8 @@ extension NFSVolumes {
     private static let longestPause = Duration.seconds(60)
     /// A look that takes longer is given up.
     private static let readingLimit = Duration.seconds(60)
+    /// The same for what is done while Docker may wait for a volume, and for shares that are not the setting's.
+    private static let briefLimit = Duration.seconds(10)
 
     /// Reads the catalogue at the start, every now and then, and when a volume is asked for that is not known. Ends with the daemon.
     func followCatalogue() async {
@@ -41,16 +43,14 @@ extension NFSVolumes {
     ///
     /// - Returns: false if the share could not be read.
     func readCatalogue() -> Bool {
-        var isRead = true
-        if let share = settings.share {
-            isRead = access(share) { catalogue in
+        let isRead = settings.share.map { share in
+            access(share, Self.readingLimit) { catalogue in
                 try look(into: catalogue)
                 try releaseMarks(catalogue)
             }
-            if isRead { state.withLock { state in state.catalogue.isRead = true } }
         }
         releaseMarksElsewhere()
-        return isRead
+        return isRead ?? true
     }
 
     /// Volumes of a share that was set before, or whose name was spelled otherwise, are mounted and marked as ever.
@@ -64,15 +64,16 @@ extension NFSVolumes {
             }
             return shares
         }
-        for share in shares where !access(share, releaseMarks) {
-            state.withLock { state in state.catalogue.nextTryOfOthers = .now + Self.longestPause }
+        // One that does not answer keeps the others waiting, and is not always the first.
+        for share in shares.shuffled() where !access(share, Self.briefLimit, releaseMarks) {
+            return state.withLock { state in state.catalogue.nextTryOfOthers = .now + Self.longestPause }
         }
     }
 
     /// - Returns: false if that failed, which is in the log.
-    private func access(_ share: Share, _ body: (ShareCatalogue) throws -> Void) -> Bool {
+    private func access(_ share: Share, _ limit: Duration, _ body: (ShareCatalogue) throws -> Void) -> Bool {
         do {
-            try body(try catalogue(share, until: Deadline(after: Self.readingLimit), cancellation: ending))
+            try body(try catalogue(share, until: Deadline(after: limit), cancellation: ending))
             let trouble = state.withLock { state in state.catalogue.trouble.removeValue(forKey: share.text) }
             if trouble != nil { logger.notice("the catalogue of \(share.text) can be read again") }
             return true
@@ -86,14 +87,12 @@ extension NFSVolumes {
 
     private func look(into catalogue: ShareCatalogue) throws(CatalogueError) {
         let memory = state.withLock { $0.catalogue }
-        let knowsVolumes = state.withLock { state in state.records.values.contains { $0.definition.share == catalogue.share } }
-        switch try catalogue.look(unless: memory.isConfirmed ? memory.reading?.stamp : nil, expected: knowsVolumes) {
+        switch try catalogue.look(unless: memory.isConfirmed ? memory.reading?.stamp : nil, expected: knowsVolumes(of: catalogue.share)) {
         case .nothing: state.withLock { state in state.catalogue.reading = nil }
         case .read(let reading):
-            if catalogue.identity == nil, let identity = try catalogue.identities().first {
-                do throws(SystemError) { try keep(identity, of: catalogue.share) } catch {
-                    throw CatalogueError("the identity of the share's catalogue cannot be stored: \(error)")
-                }
+            if catalogue.identity == nil, let identity = try catalogue.identities().first { try keep(identity, of: catalogue.share) }
+            if memory.creations.running == 0, memory.creations.begun == state.withLock({ $0.catalogue.creations.begun }) {
+                try catalogue.remove(drafts: reading.drafts)
             }
             let isConfirmed = !reading.stamp.isEmpty && reading.stamp == memory.reading?.stamp
             take(reading, catalogue, since: memory.changes, isFresh: true)
@@ -177,7 +176,7 @@ extension NFSVolumes {
             return
         }
         do throws(CatalogueError) {
-            try markUse(of: name, catalogue)
+            try markUse(of: name, brief(catalogue))
             logger.notice("volume \(name) was defined anew on another host while this one uses it; the others are told of that")
         } catch {
             if isFresh { logger.error("volume \(name) was defined anew on another host while this one uses it: \(error)") }
@@ -204,6 +203,9 @@ extension NFSVolumes {
                 for name in own.uses where state.catalogue.mark(name, of: share) == nil {
                     state.catalogue.mark(name, of: share, stands: false)
                 }
+                if state.catalogue.hasReadMarks.insert(share.text).inserted {
+                    state.catalogue.begunRemovals.formUnion(own.removals.map { RemovalOnShare(name: $0, share: share.text) })
+                }
             }
             var isKnown = true
             for name in own.removals { isKnown = try dropRemoval(of: name, catalogue) && isKnown }
@@ -213,19 +215,30 @@ extension NFSVolumes {
             guard locks.acquireIfFree(name) else { continue }
             defer { locks.release(name) }
             guard record(name)?.isFree ?? true else { continue }
-            try catalogue.releaseUse(of: name)
+            try brief(catalogue).releaseUse(of: name)
             state.withLock { state in state.catalogue.unmark(name, of: share) }
         }
     }
 
-    /// Takes back the mark of a removal that was cut short after the volume had gone. Where the volume is still defined, its data
-    /// may be half gone, and the mark stays.
+    /// Takes back the mark of a removal that was cut short, if the volume has gone or nothing was touched. Otherwise its data may be
+    /// half gone, and the mark stays until somebody has finished the removal.
     ///
     /// - Returns: false if it must be tried again.
     private func dropRemoval(of name: VolumeName, _ catalogue: ShareCatalogue) throws(CatalogueError) -> Bool {
         guard locks.acquireIfFree(name) else { return false }
         defer { locks.release(name) }
-        if try catalogue.definition(of: name) == nil { try catalogue.giveUpRemoval(name) }
+        let removal = RemovalOnShare(name: name, share: catalogue.share.text)
+        let catalogue = brief(catalogue)
+        if state.withLock({ $0.catalogue.begunRemovals.contains(removal) }), try catalogue.definition(of: name) != nil { return false }
+        try catalogue.giveUpRemoval(name)
+        state.withLock { state in _ = state.catalogue.begunRemovals.remove(removal) }
         return true
+    }
+
+    /// For as long as a volume's lock is held.
+    private func brief(_ catalogue: ShareCatalogue) -> ShareCatalogue {
+        var brief = catalogue
+        brief.deadline = catalogue.deadline.earlier(Deadline(after: Self.briefLimit))
+        return brief
     }
 }

@@ -16,7 +16,11 @@ extension NFSVolumes {
     func mount(_ text: String, id: String, driver: String) async throws(PluginError) -> String {
         let name = try volume(text, driver: driver)
         defer { referencesChanged() }
-        return try await exclusively(name) { [self] cancellation in try mount(name, id: id, driver: driver, cancellation) }
+        // Docker's own limit runs while this waits in line, too.
+        let deadline = Deadline(after: settings.limits.mount)
+        return try await exclusively(name) { [self] cancellation in
+            try mount(name, id: id, driver: driver, until: deadline, cancellation)
+        }
     }
 
     func unmount(_ text: String, id: String, driver: String) async throws(PluginError) {
@@ -35,7 +39,9 @@ extension NFSVolumes {
     }
 
     /// Blocks; the caller holds the volume's lock.
-    private func mount(_ name: VolumeName, id: String, driver: String, _ cancellation: Cancellation) throws(PluginError) -> String {
+    private func mount(
+        _ name: VolumeName, id: String, driver: String, until deadline: Deadline, _ cancellation: Cancellation
+    ) throws(PluginError) -> String {
         guard let record = record(name) else { throw PluginError("no such volume: \(name)") }
         if let busy = record.busy { throw PluginError("volume \(name) cannot be mounted now: \(busy)") }
         let place = settings.place(of: name)
@@ -51,7 +57,6 @@ extension NFSVolumes {
             if record.isMounted, standing == nil {
                 logger.warning("volume \(name) was unmounted by somebody else at \(place); mounting it again")
             }
-            let deadline = Deadline(after: settings.limits.mount)
             try markUse(of: record.definition, until: deadline, cancellation)
             try mountInKernel(record.definition, until: deadline, cancellation)
         }
@@ -109,9 +114,7 @@ extension NFSVolumes {
         let place = settings.place(of: name)
         do {
             try prepareFolder(place)
-            var request = try settings.request(for: definition)
-            if let identity = definition.share.flatMap(identity) { request.requiredFolder = Share.folder(of: identity) }
-            let mounted = try mounter.mount(request, until: deadline, cancellation: cancellation)
+            let mounted = try mounter.mount(try request(for: definition), until: deadline, cancellation: cancellation)
             change(name) {
                 $0.mount = mounted.entry
                 $0.lastFailure = nil
@@ -125,6 +128,13 @@ extension NFSVolumes {
         } catch {
             throw PluginError("cannot mount volume \(name): \(error)")
         }
+    }
+
+    /// What the kernel is to mount for a volume; of a share only what this host knows it by.
+    func request(for definition: VolumeDefinition) throws(MountOptionError) -> NFSMountRequest {
+        var request = try settings.request(for: definition)
+        if let identity = definition.share.flatMap(identity) { request.requiredFolder = Share.folder(of: identity) }
+        return request
     }
 
     /// An empty folder that nobody can write to while nothing is mounted on it.

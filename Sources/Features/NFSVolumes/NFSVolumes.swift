@@ -41,6 +41,10 @@ public final class NFSVolumes: Sendable {
     /// Ends what waits outside of a request.
     let ending: Cancellation
     let heldShares: HeldShares
+    /// What other hosts of a share know this one by; nil if they could not tell it from another.
+    let hostName: String?
+    /// Held while what shares' catalogues are known by is stored.
+    let keepingIdentities = Mutex(())
 
     /// Makes the folders, reads what is on disk and compares it with the kernel's mount table. Blocks on local files.
     ///
@@ -57,6 +61,7 @@ public final class NFSVolumes: Sendable {
         (readings, readingSource) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
         ending = try Cancellation()
         heldShares = HeldShares(logger: logger)
+        hostName = settings.node ?? Self.machineID()
         try makeFolders(settings.mountDirectory, mode: 0o711)
         try reconcile()
     }
@@ -136,17 +141,9 @@ public final class NFSVolumes: Sendable {
                 return try createInShare(definition, share, takesAny: options.isEmpty, until: deadline, cancellation)
             }
             if let existing {
-                if existing.driver != driver {
-                    throw PluginError(
-                        "volume \(text) exists under the driver name \(existing.driver); use that name, or remove it there first")
-                }
-                let differing = wanted.differences(from: existing.options)
-                if differing.isEmpty { return }
-                let list = differing.map {
-                    "\($0)=\(existing.options.canonical[$0] ?? "(not set)") instead of \(wanted.canonical[$0] ?? "(not set)")"
-                }
+                guard let difference = try existing.difference(from: definition) else { return }
                 throw PluginError(
-                    "volume \(text) exists with other options: \(list.joined(separator: ", ")); remove it first (docker volume rm \(text)), its data stay on the server"
+                    "volume \(text) exists with other options: \(difference); remove it first (docker volume rm \(text)), its data stay on the server"
                 )
             }
             do throws(SystemError) { try learn(definition) } catch {

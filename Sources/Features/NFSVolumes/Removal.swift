@@ -89,7 +89,7 @@ extension NFSVolumes {
         let place = settings.runtimeDirectory.appending("staging").appending("remove-\(UInt64.random(in: 0 ... .max))")
         do {
             try makeFolders(place, mode: 0o700)
-            var request = try settings.request(for: definition)
+            var request = try request(for: definition)
             request.options = try MountOptions(
                 definition.options.mountOptions.isEmpty ? "rw" : definition.options.mountOptions,
                 defaults: [settings.mountOptions, VolumeSettings.builtInOptions])
@@ -111,7 +111,7 @@ extension NFSVolumes {
             case .delete:
                 try tree.delete(subdirectory)
                 // Somebody may have taken the export away meanwhile, and an empty folder looks like a finished deletion.
-                guard try MountTable.topmost(at: place.string) != nil else {
+                guard let entry = try? MountTable.topmost(at: place.string), isOurs(entry) else {
                     throw ExportTreeError(description: "the export was unmounted meanwhile", isUnfinished: true, hasBegun: true)
                 }
                 logger.notice("volume \(name): its directory \(subdirectory.path) is deleted")
@@ -129,6 +129,9 @@ extension NFSVolumes {
                 description: "cannot remove volume \(name): onremove=\(policy.rawValue) of \(subdirectory.path): \(error); \(next)",
                 hasBegun: error.hasBegun)
         } catch {
+            if let hold = (error as? NFSMountError)?.stuck, let share = definition.share {
+                heldShares.hold(share, because: hold.reason, until: hold.waitUntilGone)
+            }
             try? removeEmptyFolder(place)
             throw DisposalError(description: "cannot remove volume \(name): onremove=\(policy.rawValue) needs its export: \(error)")
         }

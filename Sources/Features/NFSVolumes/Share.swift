@@ -29,12 +29,13 @@ public struct Share: Sendable, Equatable {
 
     public var text: String { "\(server.sourceLabel):\(path)" }
 
-    /// Whether a volume with these options lies in the share: they name no server.
+    /// Whether a volume with these options lies in the share: they name no server, also none for the MOUNT protocol, which says where
+    /// the export is.
     static func holds(_ options: [String: String]) -> Bool {
         guard options["server"] == nil, options["path"] == nil, options["device"] == nil else { return false }
         // What cannot be read is refused where options are read.
         guard let words = try? MountOptions(options["o"] ?? "") else { return true }
-        return words.server == nil
+        return words.server == nil && words.mountHost == nil && !words.kernel.contains { $0.key == "mountaddr" }
     }
 
     /// The options of a volume in the share: its directory has the volume's encoded name unless `subdir` says otherwise, and is

@@ -26,10 +26,10 @@ struct ShareCatalogue: Sendable {
     let mounter: NFSMounter
     let options: MountOptions
     let versions: VersionPolicy
-    /// This host, as others see it: letters, digits and `-`.
-    let host: String
+    /// This host, as others see it: letters, digits and `-`. nil: they could not tell it from another.
+    var host: String?
     /// For all accesses together.
-    let deadline: Deadline
+    var deadline: Deadline
     /// Ends what is under way.
     let cancellation: Cancellation?
     let held: HeldShares
@@ -38,6 +38,7 @@ struct ShareCatalogue: Sendable {
 
     static let longestDefinition = 16 << 10
     private static let suffix = ".json"
+    private static let draftSuffix = ".new"
     /// Calls of getdents64(2), and how much each may give: some 10,000 names.
     private static let listings = 12
     private static let listingSize = 64 << 10
@@ -53,31 +54,37 @@ struct ShareCatalogue: Sendable {
     ///   - begins: false if there must be a catalogue already; one that is gone means another file system is exported.
     ///   - identity: to be given to a catalogue that has none.
     /// - Returns: the definition that holds.
-    func create(
-        _ definition: VolumeDefinition, begins: Bool, identity new: String? = nil
-    ) throws(CatalogueError) -> VolumeDefinition {
+    func create(_ definition: VolumeDefinition, begins: Bool, identity new: String?) throws(CatalogueError) -> VolumeDefinition {
         let name = definition.name.fileName + Self.suffix
-        let draft = ".\(host).\(UInt64.random(in: 0 ... .max)).new"
+        let draft = "\(ownDrafts)\(UInt64.random(in: 0 ... .max))\(Self.draftSuffix)"
         let content = definition.catalogueJSON.encoded(.pretty)
         guard content.count < Self.longestDefinition else { throw CatalogueError("its options are longer than the catalogue takes") }
         let (calls, work) = try run { sequence, root in
             if begins { _ = sequence.makeDirectory(Share.catalogueFolder, in: root, mode: 0o700, operand: Share.catalogueFolder) }
             let folder = open(root, sequence)
-            let named = new.map { sequence.makeDirectory(Share.identityPrefix + $0, in: folder, mode: 0o700, operand: "its identity") }
+            // Must be there before a definition is.
+            let named = new.map { new in
+                let made = sequence.makeDirectory(Share.identityPrefix + new, in: folder, mode: 0o700, operand: "its identity")
+                let opened = sequence.openDirectory(Share.identityPrefix + new, in: folder, operand: "its identity")
+                return (made: made, opened: opened)
+            }
             if begins { for name in ["volumes", "uses"] { _ = sequence.makeDirectory(name, in: folder, mode: 0o700, operand: name) } }
-            let volumes = sequence.openDirectory("volumes", in: folder, operand: "\(Share.catalogueFolder)/volumes")
+            let volumes = openVolumes(in: folder, sequence)
             let file = sequence.createFile(draft, in: volumes, mode: 0o600)
             let (written, _) = sequence.write(content, to: file, operand: draft)
             sequence.close(file)
             // Only the content decides who was first: over NFS, a repeated link(2) can find its own work and say EEXIST.
             let linked = sequence.link(draft, in: volumes, to: name)
             let found = read(name, in: volumes, sequence)
-            sequence.removeFinally(draft, in: volumes, if: file)
+            sequence.removeFile(draft, in: volumes, options: .final, if: file)
             return (folder: folder, named: named, file: file, written: written, linked: linked, found: found)
         }
         if let error = calls.error(of: work.folder), error.errno == .noSuchFileOrDirectory { throw lost(error) }
-        if let failed = calls.failedCall, let error = calls.error(of: failed) { throw explained(error) }
-        if let error = work.named.flatMap(calls.error) { throw explained(error) }
+        if let failed = calls.failedCall, let error = calls.error(of: failed) {
+            // Why it could not be made is the better answer than that it is not there.
+            let cause = work.named.flatMap { $0.opened == failed ? calls.error(of: $0.made) : nil }
+            throw explained(cause ?? error)
+        }
         guard case .success(content.count) = calls.result(of: work.written) else {
             throw CatalogueError("\(share.text) took only a part of the definition: is it full?")
         }
@@ -91,13 +98,9 @@ struct ShareCatalogue: Sendable {
     func definition(of name: VolumeName) throws(CatalogueError) -> VolumeDefinition? {
         let file = name.fileName + Self.suffix
         let (calls, found) = try run { sequence, root in
-            let folder = open(root, sequence)
-            let volumes = sequence.openDirectory("volumes", in: folder, operand: "\(Share.catalogueFolder)/volumes")
-            return read(file, in: volumes, sequence)
+            read(file, in: openVolumes(in: open(root, sequence), sequence), sequence)
         }
-        if let failed = calls.failedCall, let error = calls.error(of: failed) {
-            throw lost(error)
-        }
+        try check(calls)
         guard let bytes = try content(of: found, calls) else { return nil }
         return try usable(bytes, as: file)
     }
@@ -106,13 +109,9 @@ struct ShareCatalogue: Sendable {
     func remove(_ name: VolumeName) throws(CatalogueError) {
         let file = name.fileName + Self.suffix
         let (calls, removed) = try run { sequence, root in
-            let folder = open(root, sequence)
-            let volumes = sequence.openDirectory("volumes", in: folder, operand: "\(Share.catalogueFolder)/volumes")
-            return sequence.removeFile(Array(file.utf8), in: volumes, operand: file)
+            sequence.removeFile(Array(file.utf8), in: openVolumes(in: open(root, sequence), sequence), operand: file)
         }
-        if let failed = calls.failedCall, let error = calls.error(of: failed) {
-            throw lost(error)
-        }
+        try check(calls)
         if let error = calls.error(of: removed), error.errno != .noSuchFileOrDirectory { throw explained(error) }
     }
 
@@ -125,6 +124,8 @@ struct ShareCatalogue: Sendable {
         var fileNames: Set<String> = []
         /// What is wrong, by file.
         var damaged: [String: String] = [:]
+        /// What this host's creations have left, and those that are under way.
+        var drafts: [String] = []
         /// False if there are more than can be read.
         var isComplete = true
     }
@@ -141,8 +142,7 @@ struct ShareCatalogue: Sendable {
     /// - Parameter expected: there must be a catalogue.
     func look(unless stamp: [UInt8]?, expected: Bool) throws(CatalogueError) -> Look {
         let (calls, work) = try run { sequence, root in
-            let folder = open(root, sequence)
-            let volumes = sequence.openDirectory("volumes", in: folder, operand: "\(Share.catalogueFolder)/volumes")
+            let volumes = openVolumes(in: open(root, sequence), sequence)
             let status = sequence.buffer(SystemCallSequence.statusSize)
             sequence.status(of: volumes, into: status, operand: "\(Share.catalogueFolder)/volumes")
             return status
@@ -157,10 +157,24 @@ struct ShareCatalogue: Sendable {
         if reading.stamp == stamp { return .unchanged }
         let (names, isComplete) = try names(in: "volumes")
         reading.isComplete = isComplete
+        reading.drafts = names.filter { $0.hasPrefix(ownDrafts) && $0.hasSuffix(Self.draftSuffix) }
         let files = names.filter { $0.hasSuffix(Self.suffix) && !$0.hasPrefix(".") }
         reading.fileNames = Set(files.map { String($0.dropLast(Self.suffix.count)) })
         try read(files, into: &reading)
         return .read(reading)
+    }
+
+    /// Removes what creations have left that were cut short.
+    func remove(drafts: [String]) throws(CatalogueError) {
+        for start in stride(from: 0, to: drafts.count, by: Self.batch) {
+            let (calls, _) = try run { sequence, root in
+                let volumes = openVolumes(in: open(root, sequence), sequence)
+                for draft in drafts[start..<min(start + Self.batch, drafts.count)] {
+                    _ = sequence.removeFile(Array(draft.utf8), in: volumes, operand: draft)
+                }
+            }
+            try check(calls)
+        }
     }
 
     /// Reads those files again that could not be used.
@@ -178,8 +192,7 @@ struct ShareCatalogue: Sendable {
 
     private func readBatch(_ files: [String], into reading: inout Reading) throws(CatalogueError) {
         let (calls, found) = try run { sequence, root in
-            let folder = open(root, sequence)
-            let volumes = sequence.openDirectory("volumes", in: folder, operand: "\(Share.catalogueFolder)/volumes")
+            let volumes = openVolumes(in: open(root, sequence), sequence)
             return files.map { read($0, in: volumes, sequence) }
         }
         if let failed = calls.failedCall, let error = calls.error(of: failed) { throw explained(error) }
@@ -302,6 +315,18 @@ struct ShareCatalogue: Sendable {
             throw CatalogueError("\(error)")
         }
     }
+
+    /// - Throws: why a call failed that must not.
+    func check(_ calls: SystemCallSequence) throws(CatalogueError) {
+        if let failed = calls.failedCall, let error = calls.error(of: failed) { throw lost(error) }
+    }
+
+    private func openVolumes(in folder: SystemCallSequence.Call, _ sequence: SystemCallSequence) -> SystemCallSequence.Call {
+        sequence.openDirectory("volumes", in: folder, operand: "\(Share.catalogueFolder)/volumes")
+    }
+
+    /// What the names of this host's drafts of definitions begin with.
+    private var ownDrafts: String { ".\(host ?? "unnamed-host")." }
 
     /// The catalogue's folder, if it is the catalogue that this host knows.
     func open(_ root: SystemCallSequence.Call, _ sequence: SystemCallSequence) -> SystemCallSequence.Call {

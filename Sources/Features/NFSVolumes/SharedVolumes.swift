@@ -18,7 +18,7 @@ extension NFSVolumes {
 
     /// - Parameter deadline: for all that is done with it.
     func catalogue(
-        _ share: Share, until deadline: Deadline = Deadline(after: .seconds(120)), cancellation: Cancellation? = nil
+        _ share: Share, until deadline: Deadline, cancellation: Cancellation? = nil
     ) throws(PluginError) -> ShareCatalogue {
         do throws(MountOptionError) {
             return ShareCatalogue(
@@ -31,36 +31,39 @@ extension NFSVolumes {
 
     /// The catalogue of a share that this host knows volumes of; one that knows none takes any.
     func identity(of share: Share) -> String? {
-        state.withLock { state in
-            state.records.values.contains { $0.definition.share == share } ? state.catalogue.identities[share.text] : nil
-        }
+        knowsVolumes(of: share) ? state.withLock { $0.catalogue.identities[share.text] } : nil
     }
 
-    /// On disk first.
-    func keep(_ identity: String, of share: Share) throws(SystemError) {
-        let identities: [String: String]? = state.withLock { state in
-            if state.catalogue.identities[share.text] == identity { return nil }
-            var identities = [share.text: identity]
-            for record in state.records.values {
-                if let other = record.definition.share?.text, other != share.text { identities[other] = state.catalogue.identities[other] }
+    /// On disk first. The file is one for all, so it is written by one at a time.
+    func keep(_ identity: String, of share: Share) throws(CatalogueError) {
+        let failure: SystemError? = keepingIdentities.withLock { _ in
+            let identities: [String: String]? = state.withLock { state in
+                if state.catalogue.identities[share.text] == identity { return nil }
+                var identities = [share.text: identity]
+                for record in state.records.values {
+                    if let other = record.definition.share?.text, other != share.text {
+                        identities[other] = state.catalogue.identities[other]
+                    }
+                }
+                return identities
             }
-            return identities
+            guard let identities else { return nil }
+            do throws(SystemError) { try files.write(identities) } catch { return error }
+            state.withLock { state in state.catalogue.identities = identities }
+            return nil
         }
-        guard let identities else { return }
-        try files.write(identities)
-        state.withLock { state in state.catalogue.identities = identities }
+        if let failure { throw CatalogueError("the identity of the share's catalogue cannot be stored: \(failure)") }
     }
 
-    /// This host in the catalogue. machine-id(5).
-    private var hostName: String {
-        if let node = settings.node { return node }
+    /// What other hosts know this one by. machine-id(5)
+    static func machineID() -> String? {
         let bytes = (try? readWholeFile("/etc/machine-id", limit: 4096)) ?? []
         let id = bytes.prefix { (0x30...0x39).contains($0) || (0x61...0x66).contains($0) }
-        return id.count == 32 ? String(decoding: id, as: UTF8.self) : "unnamed-host"
+        return id.count == 32 ? String(decoding: id, as: UTF8.self) : nil
     }
 
-    private var knowsSharedVolumes: Bool {
-        state.withLock { state in state.records.values.contains { $0.definition.share == settings.share } }
+    func knowsVolumes(of share: Share) -> Bool {
+        state.withLock { state in state.records.values.contains { $0.definition.share == share } }
     }
 
     /// Blocks; the caller holds the volume's lock.
@@ -72,30 +75,24 @@ extension NFSVolumes {
         let name = wanted.name
         let catalogue = try catalogue(share, until: deadline, cancellation: cancellation)
         let found: VolumeDefinition
+        state.withLock { state in
+            state.catalogue.creations.begun += 1
+            state.catalogue.creations.running += 1
+        }
+        defer { state.withLock { state in state.catalogue.creations.running -= 1 } }
         do throws(CatalogueError) {
-            let begins = !knowsSharedVolumes
+            let begins = !knowsVolumes(of: share)
             let known = if let identity = catalogue.identity { identity } else { try catalogue.identities().first }
             let new = known == nil ? [UInt64.random(in: 0 ... .max), .random(in: 0 ... .max)].map { String($0, radix: 16) }.joined() : nil
             try catalogue.checkForRemoval(of: name, begins: begins)
             found = try catalogue.create(wanted, begins: begins, identity: new)
-            if let identity = known ?? new {
-                do throws(SystemError) { try keep(identity, of: share) } catch {
-                    throw CatalogueError("the identity of the share's catalogue cannot be stored: \(error)")
-                }
-            }
+            if let identity = known ?? new { try keep(identity, of: share) }
         } catch {
             throw PluginError("cannot create volume \(name): \(error)")
         }
-        guard found.driver == wanted.driver else {
-            throw PluginError("volume \(name) exists under the driver name \(found.driver); use that name, or remove it there first")
-        }
-        let differing = wanted.options.differences(from: found.options)
-        if !takesAny, !differing.isEmpty {
-            let list = differing.map {
-                "\($0)=\(found.options.canonical[$0] ?? "(not set)") instead of \(wanted.options.canonical[$0] ?? "(not set)")"
-            }
+        if let difference = try found.difference(from: wanted), !takesAny {
             throw PluginError(
-                "volume \(name) exists on the share \(share.text) with other options: \(list.joined(separator: ", ")); take it as it is (give no options), or remove it first (docker volume rm \(name))"
+                "volume \(name) exists on the share \(share.text) with other options: \(difference); take it as it is (give no options), or remove it first (docker volume rm \(name))"
             )
         }
         if let record = record(name), record.definition != found, !record.isFree {
@@ -120,6 +117,7 @@ extension NFSVolumes {
         let catalogue = try catalogue(share, until: deadline)
         do {
             let isMarkNew = try isTouched && catalogue.beginRemoval(name)
+            if isTouched, !isMarkNew { removalHasBegun(of: name, share) }
             do {
                 guard let current = try catalogue.definition(of: name) else {
                     // Another host has removed it: nothing on the share is this volume's any more.
@@ -136,6 +134,7 @@ extension NFSVolumes {
                 }
                 try disposeOfData(definition, until: Deadline(deadline.instant - Self.removalReserve))
             } catch {
+                if isTouched, (error as? DisposalError)?.hasBegun == true { removalHasBegun(of: name, share) }
                 guard isMarkNew, (error as? DisposalError)?.hasBegun != true else { throw error }
                 do throws(CatalogueError) { try catalogue.giveUpRemoval(name) } catch let second {
                     if error is DisposalError { throw DisposalError(description: "\(error); and then: \(second)") }
@@ -143,6 +142,7 @@ extension NFSVolumes {
                 }
                 throw error
             }
+            if isTouched { removalHasBegun(of: name, share) }
             try catalogue.remove(name)
             if isTouched { try catalogue.forgetMarks(of: name) }
         } catch {
@@ -156,9 +156,14 @@ extension NFSVolumes {
         forgetMark(of: name, share)
     }
 
+    private func removalHasBegun(of name: VolumeName, _ share: Share) {
+        state.withLock { state in _ = state.catalogue.begunRemovals.insert(RemovalOnShare(name: name, share: share.text)) }
+    }
+
     private func forgetMark(of name: VolumeName, _ share: Share) {
         state.withLock { state in
             state.catalogue.changed(name)
+            state.catalogue.begunRemovals.remove(RemovalOnShare(name: name, share: share.text))
             state.catalogue.unmark(name, of: share)
         }
     }

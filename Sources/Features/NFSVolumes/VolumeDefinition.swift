@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 
+import DockerPluginAPI
 public import JSON
 
 /// A volume as it was created; what the state directory keeps, one file a volume.
@@ -23,6 +24,20 @@ public struct VolumeDefinition: Sendable, Equatable {
         self.driver = driver
         self.createdAt = createdAt
         self.options = options
+    }
+
+    /// In what this differs from another definition of the volume, in words; nil if both mean the same.
+    ///
+    /// - Throws: `PluginError` if they are of different drivers.
+    func difference(from wanted: VolumeDefinition) throws(PluginError) -> String? {
+        guard driver == wanted.driver else {
+            throw PluginError("volume \(name) exists under the driver name \(driver); use that name, or remove it there first")
+        }
+        let differing = wanted.options.differences(from: options)
+        if differing.isEmpty { return nil }
+        return differing.map {
+            "\($0)=\(options.canonical[$0] ?? "(not set)") instead of \(wanted.options.canonical[$0] ?? "(not set)")"
+        }.joined(separator: ", ")
     }
 
     /// Reads a definition file.

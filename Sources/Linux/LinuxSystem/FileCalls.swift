@@ -43,10 +43,11 @@ extension SystemCallSequence {
             [.result(directory), .string(name), .result(directory), .string(other), .value(0)], options: .mayFail)
     }
 
-    /// unlinkat(2) of a file, also after a failure, if the condition succeeded.
-    public func removeFinally(_ name: String, in directory: Call, if condition: Call) {
-        add(
-            "unlinkat", Int(__NR_unlinkat), on: name, [.result(directory), .string(name), .value(0)], options: .final, if: condition)
+    /// unlinkat(2) of a file, if the condition succeeded.
+    ///
+    /// - Parameter options: `.final` does it in any case, `.onFailure` only after a failure.
+    public func removeFile(_ name: String, in directory: Call, options: Options, if condition: Call) {
+        add("unlinkat", Int(__NR_unlinkat), on: name, [.result(directory), .string(name), .value(0)], options: options, if: condition)
     }
 
     /// statx(2) of an open directory: its change and modification times are the result's ``changeStamp(in:)``.

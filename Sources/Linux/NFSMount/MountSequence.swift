@@ -29,22 +29,21 @@ struct MountSequence {
 
     /// By the new mount API: nothing is visible on this host before the server has answered.
     ///
-    /// - Parameter requiredFolder: must be in the export before anything is made there for a subdirectory.
+    /// - Parameter requiredFolder: must be in the export, before anything is made there for a subdirectory.
     static func fsopen(
         _ parameters: KernelParameters, _ subdirectory: Subdirectory?, requiring requiredFolder: String? = nil, at target: String
     ) -> MountSequence {
         var result = MountSequence()
         let (context, mount) = result.open(parameters)
         let sequence = result.sequence
+        result.requirement = requiredFolder.map { sequence.openDirectory($0, in: mount, operand: $0) }
         let attached = sequence.moveMount(mount, to: target)
         if let subdirectory {
             // Before Linux 6.15 open_tree(2) clones only what is attached, so the export lies at the target for a moment;
             // nobody has been told of the target yet.
-            result.requirement = requiredFolder.map { sequence.openDirectory($0, in: mount, operand: $0) }
-            let first = (result.requirement ?? attached).position + 1
             let directory = subdirectory.open(below: mount, in: sequence)
             let tree = sequence.openTree(directory, on: subdirectory.path)
-            result.subdirectoryCalls = first...tree.position
+            result.subdirectoryCalls = attached.position + 1...tree.position
             sequence.unmount(target, [.detach, .noFollow])
             sequence.moveMount(tree, to: target)
             sequence.unmount(target, [.detach, .noFollow], options: .onFailure, if: attached)
@@ -91,10 +90,12 @@ struct MountSequence {
         let sequence = result.sequence
         sequence.nameProcess("nfsd-mount")
         let place = subdirectory == nil ? target : staging
-        result.serverCall = sequence.mount(parameters.source, on: place, type: parameters.fileSystem, parameters.flags, data: data)
+        let mounted = sequence.mount(parameters.source, on: place, type: parameters.fileSystem, parameters.flags, data: data)
+        result.serverCall = mounted
+        if subdirectory == nil && requiredFolder == nil { return result }
+        let export = sequence.openDirectory(place, operand: place)
+        result.requirement = requiredFolder.map { sequence.openDirectory($0, in: export, operand: $0) }
         if let subdirectory {
-            let export = sequence.openDirectory(staging, operand: staging)
-            result.requirement = requiredFolder.map { sequence.openDirectory($0, in: export, operand: $0) }
             let first = result.requirement.map { $0.position + 1 } ?? export.position
             let directory = subdirectory.open(below: export, in: sequence)
             result.subdirectoryCalls = first...directory.position
@@ -102,6 +103,8 @@ struct MountSequence {
             sequence.changeDirectory(directory, operand: subdirectory.path)
             sequence.mount(".", on: target, type: "none", .bind, data: nil)
             sequence.unmount(staging, [.detach, .noFollow], options: .final)
+        } else {
+            sequence.unmount(target, [.detach, .noFollow], options: .onFailure, if: mounted)
         }
         return result
     }
