@@ -96,8 +96,21 @@ extension PrivateHost {
         (FileManager.default.enumerator(atPath: path(folder))?.compactMap { $0 as? String }) ?? []
     }
 
+    /// Removes control groups in which no process is.
+    ///
+    /// - Parameter name: the last of their path's components.
+    /// - Returns: those removed, with their hierarchies.
+    public func removeEmptyControlGroups(named name: String) -> [String] {
+        controlGroups().filter { $0.hasSuffix("/" + name) }.filter { group in
+            let parts = group.split(separator: "/", maxSplits: 1)
+            return rmdir("\(Self.controlGroupRoot)/\(parts[0])/\(self.name)/\(parts[1])") == 0
+        }
+    }
+
+    private static let controlGroupRoot = "/sys/fs/cgroup"
+
     private func controlGroups() -> [String] {
-        let root = "/sys/fs/cgroup"
+        let root = Self.controlGroupRoot
         return ((try? FileManager.default.contentsOfDirectory(atPath: root)) ?? []).flatMap { hierarchy in
             let place = "\(root)/\(hierarchy)/\(name)"
             return (FileManager.default.enumerator(atPath: place)?.compactMap { $0 as? String } ?? [])
