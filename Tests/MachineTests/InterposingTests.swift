@@ -83,6 +83,23 @@ extension MachineTests {
             #expect(output == "calls Attach\ncalls Attach Detach Attach\ncalls Attach Detach Attach Detach\n", "\(output)")
         }
 
+        @Test("with containerd as the store of images, a plugin is told an image's labels")
+        func containerdStore() async throws {
+            let output = try await Guest.expect(
+                """
+                docker save -o /root/alpine.tar alpine
+                \(Self.settings(#""features": { "containerd-snapshotter": true },"#))
+                docker info --format '{{.DriverStatus}}' | grep -o 'io.containerd.snapshotter.v1'
+                docker load --quiet --input /root/alpine.tar >/dev/null
+                docker create --name made alpine true >/dev/null; docker commit --change 'LABEL made=here' made labelled >/dev/null; docker rm made >/dev/null
+                docker run --rm --runtime mountpoint -v /srv/data:/mnt labelled touch /mnt/seen; ls /srv/data/seen; echo "calls $(calls)"
+                python3 -c 'import json; print(json.load(open("/root/mounts"))[0]["Image"])'
+                docker rmi --force labelled alpine >/dev/null; rm /srv/data/seen /root/alpine.tar; find /run/mountpoint-runc/containers -type f
+                """, limit: 300)
+            #expect(
+                output == "io.containerd.snapshotter.v1\n/srv/data/seen\ncalls Attach Detach\n{'Labels': {'made': 'here'}}\n", "\(output)")
+        }
+
         @Test("memory, process ids and network are those of the container, with version 2 of control groups")
         func controlGroups() async throws {
             let output = try await Guest.expect(
@@ -128,6 +145,7 @@ extension MachineTests {
                     mounts = json.loads(self.rfile.read(int(self.headers["Content-Length"])) or "{}").get("Mounts", [])
                     if call in ("MountPointAttach", "MountPointDetach"):
                         open("/root/calls", "a").write(call.removeprefix("MountPoint") + "\\n")
+                    if call == "MountPointAttach": open("/root/mounts", "w").write(json.dumps(mounts))
                     answer = {"Success": True, "Implements": ["mountpoint"], "Patterns": [{}], "Attachments": [{"Attach": True}] * len(mounts)}
                     self.send_response_only(200), self.end_headers(), self.wfile.write(json.dumps(answer).encode())
             socketserver.UnixStreamServer("/run/docker/plugins/recorder.sock", Recorder).serve_forever()
