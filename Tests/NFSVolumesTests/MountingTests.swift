@@ -3,6 +3,7 @@
 import DockerPluginAPI
 import JSON
 import LinuxSystem
+import NFSMount
 import SystemPackage
 import TestSupport
 import Testing
@@ -10,13 +11,6 @@ import Testing
 @testable import NFSVolumes
 
 @Suite(.needs(.root), .timeLimit(.minutes(5))) struct MountingTests {
-    private func refusal(_ body: () async throws -> Void) async throws -> String {
-        let error = await #expect(throws: PluginError.self) { try await body() }
-        let message = try #require(error).message
-        #expect(!message.contains("\n"))
-        return message
-    }
-
     @Test func theFirstReferenceMountsAndTheLastUnmounts() async throws {
         try await withFixture { fixture in
             let driver = try fixture.start().nfsd
@@ -40,6 +34,25 @@ import Testing
             #expect(try driver.get("web").status?["references"] == 0)
             #expect(fixture.names("mnt").isEmpty)
             #expect(fixture.names("run/references").isEmpty)
+        }
+    }
+
+    /// Docker has given up by then, and would not unmount what is mounted after that.
+    @Test func theTimeInLineCountsForTheLimitOfAMount() async throws {
+        try await withFixture { plain in
+            var fixture = plain
+            fixture.settings.limits.mount = .milliseconds(100)
+            let volumes = try fixture.start()
+            try await volumes.nfsd.create("web")
+            let name = try #require(VolumeName("web"))
+            try #require(volumes.locks.acquireIfFree(name))
+            async let message = refusal { _ = try await volumes.nfsd.mount("web", id: "a") }
+            try await Task.sleep(for: .milliseconds(300))
+            volumes.locks.release(name)
+            let said = try await message
+            #expect(said.contains("volume web: what was done for it before took all the time"), "\(said)")
+            #expect(try fixture.mounts("web").isEmpty)
+            #expect(try volumes.nfsd.get("web").status?["references"] == 0)
         }
     }
 
