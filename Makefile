@@ -60,7 +60,7 @@ TEST := DOCKER_NFSD_TEST_REQUIRE=root,docker,runtime,machine DOCKER_NFSD_TEST_BI
 MACHINES := DockerTests|MachineTests|SwarmTests|^RuntimeTests\.
 
 .PHONY: test
-test: build ## Run all tests but those of a Swarm: plain, with real engines and runtimes, and in a virtual machine
+test: build ## Run all tests: plain, with real engines and runtimes, in a virtual machine, and on a Swarm of two
 	Scripts/test-needs
 	Scripts/machine build
 	$(MAKE) check
@@ -69,6 +69,7 @@ test: build ## Run all tests but those of a Swarm: plain, with real engines and 
 	$(TEST) --no-parallel --skip '$(MACHINES)'
 	$(TEST) --filter 'DockerTests|MachineTests'
 	$(TEST) --filter '^RuntimeTests\.'
+	DOCKER_NFSD_TEST_SWARM=1 $(TEST) --filter SwarmTests
 
 .PHONY: test-runtime
 test-runtime: build ## Run the tests of mountpoint-runc with real engines and runtimes
