@@ -57,11 +57,6 @@ extension NFSVolumes {
             if record.isMounted, standing == nil {
                 logger.warning("volume \(name) was unmounted by somebody else at \(place); mounting it again")
             }
-            if deadline.hasPassed {
-                throw PluginError(
-                    "cannot mount volume \(name): what was done for it before took all the time that there is; try again, and look at docker-nfsd status"
-                )
-            }
             try markUse(of: record.definition, until: deadline, cancellation)
             try mountInKernel(record.definition, until: deadline, cancellation)
         }

@@ -303,9 +303,6 @@ struct ShareCatalogue: Sendable {
         _ prepare: (SystemCallSequence, SystemCallSequence.Call) -> Work
     ) throws(CatalogueError) -> (calls: SystemCallSequence, work: Work) {
         if let reason = held.reason(share) { throw CatalogueError("\(share.text) cannot be used now: \(reason)") }
-        if deadline.hasPassed {
-            throw CatalogueError("\(share.text) answers too slowly: no time was left for all that was to be done there")
-        }
         do throws(NFSMountError) {
             return try mounter.inExport(
                 NFSMountRequest(server: share.server, path: share.path, versions: versions, options: options, target: ""),

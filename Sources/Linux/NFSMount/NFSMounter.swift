@@ -138,6 +138,13 @@ public struct NFSMounter: Sendable {
         _ request: NFSMountRequest, began: ContinuousClock.Instant, deadline: Deadline, cancellation: Cancellation?,
         _ attempt: (KernelParameters) -> AttemptFailure?
     ) throws(NFSMountError) -> (address: ServerAddress?, attempts: [Negotiation.Attempt]) {
+        // Nobody has been asked yet, so nobody is to blame.
+        if deadline.hasPassed {
+            throw NFSMountError(
+                .timedOut,
+                "cannot mount \(request.source): no time was left for it, for what was done before took too long; try again, and look at docker-nfsd status"
+            )
+        }
         if let standIn {
             let parameters = KernelParameters(fileSystem: standIn.fileSystem, source: standIn.source, options: request.options)
             guard let failure = attempt(parameters) else { return (nil, []) }
