@@ -38,7 +38,7 @@ public struct VolumeFiles: Sendable {
         damaged = state.appending("damaged")
         references = runtime.appending("references")
         engines = runtime.appending("engines.json")
-        boot = String(decoding: try readWholeFile("/proc/sys/kernel/random/boot_id", limit: 256).prefix { $0 > 0x20 }, as: UTF8.self)
+        boot = try Boot.current().text
         if isOwner { for folder in [definitions, damaged, references] { try makeFolders(folder, mode: 0o700) } }
     }
 

@@ -56,9 +56,7 @@ public final class DoorbellSocket: Sendable {
         try with(path) { (address, length) throws(SystemError) in
             try systemCall("connect", on: path.string) { connect(raw, address, length) }
         }
-        var request = pollfd(fd: raw, events: Int16(POLLIN), revents: 0)
-        while poll(&request, 1, deadline.pollTimeout) <= 0 { if deadline.hasPassed { return false } }
-        return true
+        return Poll.wait(for: raw, until: deadline)
     }
 
     private static func socket() throws(SystemError) -> CInt {

@@ -44,7 +44,7 @@ public final class LocalStream: Sendable {
     public func send(_ bytes: [UInt8], until deadline: Deadline, cancellation: Cancellation) throws(SystemError) {
         var sent = 0
         while sent < bytes.count {
-            try wait(for: POLLOUT, until: deadline, cancellation)
+            try wait(for: .writable, until: deadline, cancellation)
             do throws(SystemError) {
                 sent += try systemCall("send", on: path) {
                     bytes.withUnsafeBytes {
@@ -65,7 +65,7 @@ public final class LocalStream: Sendable {
     public func receive(until deadline: Deadline?, cancellation: Cancellation) throws(SystemError) -> [UInt8] {
         var buffer = [UInt8](repeating: 0, count: 4 << 10)
         while true {
-            try wait(for: POLLIN, until: deadline, cancellation)
+            try wait(for: .readable, until: deadline, cancellation)
             do throws(SystemError) {
                 let count = try systemCall("recv", on: path) { recv(descriptor, &buffer, buffer.count, 0) }
                 return Array(buffer[..<count])
@@ -75,17 +75,12 @@ public final class LocalStream: Sendable {
         }
     }
 
-    private func wait(for events: CInt, until deadline: Deadline?, _ cancellation: Cancellation) throws(SystemError) {
-        while true {
-            var requests = [
-                pollfd(fd: descriptor, events: Int16(events), revents: 0),
-                pollfd(fd: cancellation.descriptor.rawValue, events: Int16(POLLIN), revents: 0),
-            ]
-            _ = poll(&requests, nfds_t(requests.count), deadline?.pollTimeout ?? -1)
-            if requests[1].revents != 0 { throw SystemError("poll", .canceled, on: path) }
-            if requests[0].revents != 0 { return }
-            if deadline?.hasPassed == true { throw SystemError("poll", .timedOut, on: path) }
-        }
+    private func wait(for events: Poll.Events, until deadline: Deadline?, _ cancellation: Cancellation) throws(SystemError) {
+        var poll = Poll()
+        poll.add(descriptor, for: events)
+        let cancelled = poll.add(cancellation.descriptor.rawValue)
+        if !poll.wait(until: deadline) { throw SystemError("poll", .timedOut, on: path) }
+        if poll.hasCome(at: cancelled) { throw SystemError("poll", .canceled, on: path) }
     }
 }
 
@@ -94,12 +89,6 @@ extension Cancellation {
     ///
     /// - Returns: false if it was cancelled.
     public func sleep(for duration: Duration) -> Bool {
-        let deadline = Deadline(after: duration)
-        while !isCancelled {
-            var request = pollfd(fd: descriptor.rawValue, events: Int16(POLLIN), revents: 0)
-            _ = poll(&request, 1, deadline.pollTimeout)
-            if deadline.hasPassed { break }
-        }
-        return !isCancelled
+        !Poll.wait(for: descriptor.rawValue, until: Deadline(after: duration)) && !isCancelled
     }
 }

@@ -60,8 +60,7 @@ public final class StuckSequence: Sendable {
     }
 
     private static func waitAndReap(_ descriptor: CInt) {
-        var request = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
-        while Glibc.poll(&request, 1, -1) < 0 {}
+        Poll.wait(for: descriptor, until: nil)
         reap(descriptor)
     }
 }
@@ -77,24 +76,20 @@ extension SystemCallSequence {
     public func run(until deadline: Deadline, cancellation: Cancellation? = nil) throws(SystemError) -> SequenceEnd {
         let (process, descriptor) = try start()
         var reason: SequenceKillReason?
-        wait: while true {
-            var requests = [pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)]
-            if let cancellation { requests.append(pollfd(fd: cancellation.descriptor.rawValue, events: Int16(POLLIN), revents: 0)) }
-            let count = Glibc.poll(&requests, nfds_t(requests.count), deadline.pollTimeout)
-            if requests[0].revents != 0 { break wait }
-            if count == 0 && deadline.hasPassed { reason = .deadline }
-            if requests.count > 1 && requests[1].revents != 0 { reason = .cancelled }
-            if reason != nil { break wait }
+        var poll = Poll()
+        let end = poll.add(descriptor)
+        let cancelled = poll.add(cancellation?.descriptor.rawValue)
+        if !poll.wait(until: deadline) {
+            reason = .deadline
+        } else if !poll.hasCome(at: end) && poll.hasCome(at: cancelled) {
+            reason = .cancelled
         }
         guard let reason else {
             reap(descriptor)
             return hasFinished ? .finished : .killed(.bySomebodyElse)
         }
         CLinux_pidfd_send_signal(descriptor, SIGKILL)
-        let grace = Deadline(after: Self.killGrace)
-        var request = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
-        while request.revents == 0 && !grace.hasPassed { _ = Glibc.poll(&request, 1, grace.pollTimeout) }
-        if request.revents == 0 {
+        if !Poll.wait(for: descriptor, until: Deadline(after: Self.killGrace)) {
             return .stuck(StuckSequence(self, descriptor: descriptor, process: process, reason: reason))
         }
         reap(descriptor)

@@ -51,10 +51,7 @@ public final class TerminalSocket: Sendable {
     }
 
     private func wait(_ descriptor: CInt, _ deadline: Deadline) throws(SystemError) {
-        var request = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
-        while poll(&request, 1, deadline.pollTimeout) <= 0 {
-            if deadline.hasPassed { throw SystemError("poll", .timedOut, on: path.string) }
-        }
+        if !Poll.wait(for: descriptor, until: deadline) { throw SystemError("poll", .timedOut, on: path.string) }
     }
 }
 
@@ -92,8 +89,7 @@ public final class Terminal {
 
     /// Copies what the container has written and not yet been read.
     public func drain() {
-        var request = pollfd(fd: other, events: Int16(POLLIN), revents: 0)
-        while isOpen && poll(&request, 1, 0) > 0 && move(from: other, to: 1) {}
+        while isOpen && Poll.wait(for: other, until: .now) && move(from: other, to: 1) {}
     }
 
     public func resize() { _ = CLinux_copy_window_size(0, other) }

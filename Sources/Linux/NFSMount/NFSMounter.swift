@@ -247,7 +247,6 @@ public struct NFSMounter: Sendable {
     }
 
     private func wait(_ duration: Duration, _ cancellation: Cancellation?) {
-        var request = pollfd(fd: cancellation?.descriptor.rawValue ?? -1, events: Int16(POLLIN), revents: 0)
-        _ = poll(&request, 1, Deadline(after: duration).pollTimeout)
+        Poll.wait(for: cancellation?.descriptor.rawValue ?? -1, until: Deadline(after: duration))
     }
 }

@@ -30,15 +30,11 @@ public func resolve(_ name: ServerName, by deadline: Deadline, cancellation: Can
         throw ResolutionFailure(reason: "\(error)", isTemporary: true)
     }
     guard let ready = answer.ready else { throw ResolutionFailure(reason: "out of descriptors", isTemporary: true) }
-    while !ready.isCancelled {
-        var requests = [pollfd(fd: ready.descriptor.rawValue, events: Int16(POLLIN), revents: 0)]
-        if let cancellation { requests.append(pollfd(fd: cancellation.descriptor.rawValue, events: Int16(POLLIN), revents: 0)) }
-        _ = poll(&requests, nfds_t(requests.count), deadline.pollTimeout)
-        if requests.count > 1 && requests[1].revents != 0 { throw ResolutionFailure(reason: "cancelled", isTemporary: true) }
-        if requests[0].revents == 0 && deadline.hasPassed {
-            throw ResolutionFailure(reason: "the resolver did not answer in time", isTemporary: true)
-        }
-    }
+    var poll = Poll()
+    let answered = poll.add(ready.descriptor.rawValue)
+    poll.add(cancellation?.descriptor.rawValue)
+    if !poll.wait(until: deadline) { throw ResolutionFailure(reason: "the resolver did not answer in time", isTemporary: true) }
+    if !poll.hasCome(at: answered) { throw ResolutionFailure(reason: "cancelled", isTemporary: true) }
     switch answer.result.withLock({ $0 }) {
     case .success(let addresses): return addresses
     case .failure(let failure): throw failure

@@ -38,10 +38,11 @@ public struct ServerProbe: Sendable {
         var contacts = addresses.map { Contact($0, port: port, program: program, version: version) }
         defer { for contact in contacts { contact.close() } }
         while contacts.first(where: { !$0.hasFailed })?.isDone == false, !deadline.hasPassed, cancellation?.isCancelled != true {
-            var requests = contacts.map { $0.request }
-            if let cancellation { requests.append(pollfd(fd: cancellation.descriptor.rawValue, events: Int16(POLLIN), revents: 0)) }
-            if poll(&requests, nfds_t(requests.count), deadline.pollTimeout) < 0 { continue }
-            for index in contacts.indices where requests[index].revents != 0 { contacts[index].advance() }
+            var poll = Poll()
+            for contact in contacts { contact.add(to: &poll) }
+            poll.add(cancellation?.descriptor.rawValue)
+            poll.wait(until: deadline)
+            for index in contacts.indices where poll.hasCome(at: index) { contacts[index].advance() }
         }
         let expired = deadline.hasPassed
         return contacts.map { $0.result(expired: expired) }
@@ -54,8 +55,9 @@ public struct ServerProbe: Sendable {
             arguments: [RemoteProcedureCall.statusProgram, 1, 6, 0])
         defer { contact.close() }
         while !contact.isDone, !contact.hasFailed, !deadline.hasPassed {
-            var request = contact.request
-            if poll(&request, 1, deadline.pollTimeout) > 0 { contact.advance() }
+            var poll = Poll()
+            contact.add(to: &poll)
+            if poll.wait(until: deadline) { contact.advance() }
         }
         return contact.isDone && (contact.resultWord ?? 0) != 0
     }
@@ -100,9 +102,9 @@ private struct Contact {
     var hasFailed: Bool { if case .failed = state { true } else { false } }
     var resultWord: UInt32? { RemoteProcedureCall.result(reply, to: id) }
 
-    var request: pollfd {
-        if isDone || hasFailed { return pollfd(fd: -1, events: 0, revents: 0) }
-        return pollfd(fd: descriptor, events: Int16(state == .connecting ? POLLOUT : POLLIN), revents: 0)
+    /// Takes one place, also if there is nothing to wait for any more.
+    func add(to poll: inout Poll) {
+        poll.add(isDone || hasFailed ? nil : descriptor, for: state == .connecting ? .writable : .readable)
     }
 
     /// Takes the next step after poll(2) said that there is one.

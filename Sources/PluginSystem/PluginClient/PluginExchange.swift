@@ -65,7 +65,7 @@ struct PluginExchange {
     }
 
     private func waitForRoom(_ socket: borrowing StreamSocket) throws(SystemError) {
-        if try !socket.wait(for: .sending, by: deadline) || deadline.hasPassed { throw SystemError("send", .timedOut, on: "a request") }
+        if !socket.wait(for: .sending, by: deadline) || deadline.hasPassed { throw SystemError("send", .timedOut, on: "a request") }
     }
 
     /// Receives the answer.
@@ -90,7 +90,7 @@ struct PluginExchange {
         var buffer = [UInt8](repeating: 0, count: 16 << 10)
         do throws(SystemError) {
             while !parser.isComplete {
-                if try !socket.wait(for: .receiving, by: deadline) || deadline.hasPassed {
+                if !socket.wait(for: .receiving, by: deadline) || deadline.hasPassed {
                     return parser.status == nil ? "no answer came within \(timeout)" : "the answer was not complete within \(timeout)"
                 }
                 guard let (count, process) = try socket.receiveWithSender(into: &buffer) else { continue }

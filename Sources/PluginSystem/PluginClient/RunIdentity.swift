@@ -24,7 +24,7 @@ public struct RunIdentity: Sendable, Equatable {
     ///   address is not of this host; the process has ended or is of another pid namespace; systemd holds the socket for whichever
     ///   process it starts; several sockets share the port.
     public init?(of endpoint: PluginEndpoint, known: String? = nil) {
-        guard let boot = Self.word(in: "/proc/sys/kernel/random/boot_id") else { return nil }
+        guard let boot = try? Boot.current().text else { return nil }
         switch endpoint.address {
         case .unix(let path):
             // Before and after, so that file and process belong together.

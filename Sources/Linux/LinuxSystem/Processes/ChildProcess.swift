@@ -86,9 +86,7 @@ public enum ChildProcess {
     public static func wait(for child: Int32, until deadline: Deadline) throws(SystemError) -> ProcessEnd? {
         let descriptor = try systemCall("pidfd_open", on: "process \(child)") { CLinux_pidfd_open(child) }
         defer { Glibc.close(descriptor) }
-        var request = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
-        while Glibc.poll(&request, 1, deadline.pollTimeout) <= 0 { if deadline.hasPassed { return nil } }
-        return try wait(for: child)
+        return Poll.wait(for: descriptor, until: deadline) ? try wait(for: child) : nil
     }
 
     /// Takes notice of a child that has ended; nil if none has, or if there are no children.

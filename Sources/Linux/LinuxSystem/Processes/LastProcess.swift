@@ -28,8 +28,6 @@ public struct LastProcess: ~Copyable {
     ///
     /// - Returns: whether they have ended.
     public func wait(until deadline: Deadline) -> Bool {
-        var request = pollfd(fd: reading, events: Int16(POLLIN), revents: 0)
-        while poll(&request, 1, deadline.pollTimeout) <= 0 { if deadline.hasPassed { return false } }
-        return true
+        Poll.wait(for: reading, until: deadline)
     }
 }

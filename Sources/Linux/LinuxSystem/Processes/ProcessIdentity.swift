@@ -45,13 +45,8 @@ public struct ProcessIdentity: Sendable, Hashable {
         let descriptor = CLinux_pidfd_open(process)
         guard descriptor >= 0 else { return !isAlive }
         defer { Glibc.close(descriptor) }
-        while isAlive {
-            var request = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
-            _ = Glibc.poll(&request, 1, deadline.pollTimeout)
-            if request.revents != 0 { return true }
-            if deadline.hasPassed { return !isAlive }
-        }
-        return true
+        // The number may have been another's by the time it was opened.
+        return !isAlive || Poll.wait(for: descriptor, until: deadline) || !isAlive
     }
 }
 

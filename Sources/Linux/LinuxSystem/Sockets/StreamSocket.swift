@@ -50,7 +50,7 @@ public struct StreamSocket: ~Copyable {
             try systemCall("connect", on: operand) { address.withSocketAddress(port: port) { Glibc.connect(socket.descriptor, $0, $1) } }
             return socket
         } catch  where error.errno == .nowInProgress {
-            guard try socket.wait(for: .sending, by: deadline) else { throw SystemError("connect", .timedOut, on: operand) }
+            guard socket.wait(for: .sending, by: deadline) else { throw SystemError("connect", .timedOut, on: operand) }
         }
         var code: CInt = 0
         var length = socklen_t(MemoryLayout<CInt>.size)
@@ -100,20 +100,11 @@ public struct StreamSocket: ~Copyable {
 
     public enum Direction: Sendable { case sending, receiving }
 
-    /// Waits until a call of that direction would not block, or has failed for good. poll(2).
+    /// Waits until a call of that direction would not block, or has failed for good.
     ///
     /// - Returns: false if the deadline passed first.
-    public borrowing func wait(for direction: Direction, by deadline: Deadline) throws(SystemError) -> Bool {
-        while true {
-            var request = pollfd(fd: descriptor, events: Int16(direction == .sending ? POLLOUT : POLLIN), revents: 0)
-            let count = Glibc.poll(&request, 1, deadline.pollTimeout)
-            if count > 0 { return true }
-            if count < 0 {
-                let code = Errno.current
-                if code != .interrupted { throw SystemError("poll", code, on: operand) }
-            }
-            if deadline.hasPassed { return false }
-        }
+    public borrowing func wait(for direction: Direction, by deadline: Deadline) -> Bool {
+        Poll.wait(for: descriptor, direction == .sending ? .writable : .readable, until: deadline)
     }
 
     /// Sends what there is room for. send(2) with MSG_NOSIGNAL.
