@@ -2,6 +2,7 @@
 
 import LinuxSystem
 import MountPointChain
+import OCIRuntime
 import SystemPackage
 import TestSupport
 import Testing
@@ -9,17 +10,23 @@ import Testing
 @testable import ContainerMounts
 
 struct ContainerStateTests {
-    private static let record = ContainerRecord(
-        boot: "b", id: "c1", phase: .created, runtime: "/usr/sbin/runc", arguments: ["--root", "/r"], configuration: "/b/config.json",
-        timeout: 0.5, ownsProcesses: true, supervisor: ProcessIdentity(process: 7, startTime: .max), process: nil,
-        writtenConfiguration: [.max, 3])
+    private let id: ContainerID
+    private let record: ContainerRecord
+
+    init() throws {
+        id = try ContainerID("c1")
+        record = ContainerRecord(
+            boot: "b", id: id, phase: .created, runtime: "/usr/sbin/runc", arguments: ["--root", "/r"], configuration: "/b/config.json",
+            timeout: 0.5, ownsProcesses: true, supervisor: ProcessIdentity(process: 7, startTime: .max), process: nil,
+            writtenConfiguration: [.max, 3])
+    }
 
     @Test func aRecordIsReadAsItWasWritten() throws {
-        #expect(try ContainerRecord(parsing: Self.record.encoded()) == Self.record)
+        #expect(try ContainerRecord(parsing: record.encoded()) == record)
     }
 
     @Test func everyTruncationOfARecordIsRefused() {
-        let bytes = Self.record.encoded()
+        let bytes = record.encoded()
         for count in 0..<bytes.count {
             #expect(throws: RuntimeError.self, "\(count) bytes") { try ContainerRecord(parsing: Array(bytes[..<count])) }
         }
@@ -29,23 +36,25 @@ struct ContainerStateTests {
         (nil, "default"), ("/run/runc", "-run-runc"), ("/run//runc/", "-run-runc"), ("/a/../b", "-b"), ("/ä b-c", "-%C3%A4%20b%2Dc"),
     ])
     func aRootBecomesOneName(root: String?, name: String) throws {
-        let folder = try ContainerFolder(in: "/state", root: root, id: "c1")
+        let folder = try ContainerFolder(in: "/state", root: root, id: id)
         #expect(folder.path.string == "/state/containers/\(name)/c1")
     }
 
     @Test func aRootThatIsTooLongIsRefused() {
-        #expect(throws: RuntimeError.self) { try ContainerFolder(in: "/state", root: "/" + String(repeating: "-", count: 100), id: "c1") }
+        #expect(throws: RuntimeError.self) {
+            try ContainerFolder(in: "/state", root: "/" + String(repeating: "-", count: 100), id: id)
+        }
     }
 
     @Test func keepsAndForgetsAContainer() async throws {
         try await withScratchFolder { state in
-            let folder = try ContainerFolder(in: state.string, root: nil, id: "c1")
+            let folder = try ContainerFolder(in: state.string, root: nil, id: id)
             #expect(!folder.isThere)
             try folder.make()
             let lock = try #require(try folder.attemptLock())
             #expect(try folder.record() == nil)
-            try folder.write(Self.record)
-            #expect(try folder.record() == Self.record)
+            try folder.write(record)
+            #expect(try folder.record() == record)
             #expect(try folder.stack().isEmpty)
 
             let stack = AppliedStack([AppliedPlugin(name: "p", state: .attached)])
@@ -56,7 +65,7 @@ struct ContainerStateTests {
             try folder.write(AppliedStack())
             #expect(try folder.stack().isEmpty)
 
-            #expect(ContainerFolder.all(in: state.string, root: nil).map(\.id) == ["c1"])
+            #expect(ContainerFolder.all(in: state.string, root: nil) == [id])
             #expect(ContainerFolder.all(in: state.string, root: "/other").isEmpty)
             try folder.remove()
             #expect(!folder.isThere)
@@ -67,7 +76,7 @@ struct ContainerStateTests {
 
     @Test func aDamagedRecordIsAnErrorThatNamesTheFile() async throws {
         try await withScratchFolder { state in
-            let folder = try ContainerFolder(in: state.string, root: nil, id: "c1")
+            let folder = try ContainerFolder(in: state.string, root: nil, id: id)
             try folder.make()
             try replaceFile(folder.path.appending("container.json"), with: Array("{}".utf8), durable: false)
             let error = #expect(throws: RuntimeError.self) { try folder.record() }

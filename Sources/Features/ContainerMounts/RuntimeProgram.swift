@@ -39,12 +39,12 @@ struct Invocation {
     func run() throws(RuntimeError) -> Int32 {
         switch line.command {
         case .create(let creation), .run(let creation), .restore(let creation):
-            return try ContainerCreationCommand(invocation: self, creation: creation).run()
-        case .start(let id): return try ContainerCommands(invocation: self).start(id.text)
-        case .delete(let selection, let force): return try ContainerCommands(invocation: self).delete(selection, force: force)
-        case .kill(let selection, _, _): return try ContainerCommands(invocation: self).kill(selection)
+            return try CreateCommand(invocation: self, creation: creation).run()
+        case .start(let id): try StartCommand(invocation: self, id: id).run()
+        case .delete(let selection, let force): return try DeleteCommand(invocation: self, selection: selection, isForced: force).run()
+        case .kill(let selection, _, _): return try KillCommand(invocation: self, selection: selection).run()
         case .doctor(let words): return Doctor(invocation: self).run(words)
-        case .handedOver: throw try handOver()
+        case .handedOver: handOver()
         }
     }
 
@@ -63,12 +63,15 @@ struct Invocation {
 
     func arguments(_ list: [RuntimeArgument]) -> OriginalArguments { OriginalArguments(list: list, given: given) }
 
-    /// Becomes the runtime below, with the arguments as they came.
-    ///
-    /// - Returns: only if that fails.
-    func handOver(to runtime: RuntimeBelow? = nil) throws(RuntimeError) -> RuntimeError {
-        let runtime = if let runtime { runtime } else { try self.runtime() }
-        return runtime.become(arguments(line.handedOn))
+    /// Becomes the runtime below, with the arguments as they came. If that fails, says why and ends with status 1.
+    func handOver(to known: RuntimeBelow? = nil) -> Never {
+        do throws(RuntimeError) {
+            let runtime = if let known { known } else { try self.runtime() }
+            throw runtime.become(arguments(line.handedOn))
+        } catch {
+            log.error(error.message)
+            _exit(1)
+        }
     }
 
     /// Runs the runtime below with the arguments as they came, to its end.

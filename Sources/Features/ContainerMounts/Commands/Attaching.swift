@@ -8,7 +8,7 @@ import PluginClient
 
 /// Asks the plugins about a container's mounts and changes its config.json as they say.
 struct Attaching {
-    let id: String
+    let id: ContainerID
     let bundle: Bundle
     let chain: PluginChain
     let loader: PluginLoader
@@ -47,13 +47,12 @@ struct Attaching {
             let changed = changedSources(attached)
             if !changed.isEmpty || bundle.isChanged { try change(changed, folder, &record) }
         } catch {
-            _ = ContainerEnd(folder: folder, record: record, loader: loader, log: invocation.log).tearDown(after: 1)
-            try? folder.remove()
+            Aftermath(folder: folder, record: record, lock: lock, loader: loader, log: invocation.log).abandon()
             throw error
         }
         return Supervisor(
-            folder: folder, record: record, runtime: runtime, arguments: arguments(folder), isRestore: isRestore,
-            mounts: bundle.configuration.mounts, sources: sources, loader: loader, lock: lock, pidFile: pidFile, log: invocation.log)
+            aftermath: Aftermath(folder: folder, record: record, lock: lock, loader: loader, log: invocation.log), runtime: runtime,
+            arguments: arguments(folder), isRestore: isRestore, mounts: bundle.configuration.mounts, sources: sources, pidFile: pidFile)
     }
 
     private var globalArguments: [String] {
@@ -67,10 +66,10 @@ struct Attaching {
         var sources = MountSources()
         for mount in bundle.mounts { sources.holdIfThere(mount.mountPoint.effectiveSource, of: mount.configurationIndex) }
         let given = HeldSources()
-        let actions = HostEmergencyActions(container: id, log: invocation.log, timeout: loader.timeout)
+        let actions = HostEmergencyActions(container: id.text, log: invocation.log, timeout: loader.timeout)
         let attached: AttachedMounts
         do throws(ChainError) {
-            attached = try chain.attach(bundle.mounts.map(\.mountPoint), of: id, record: folder, actions: actions) {
+            attached = try chain.attach(bundle.mounts.map(\.mountPoint), of: id.text, record: folder, actions: actions) {
                 (path) throws(SourceFailure) in try given.hold(path)
             }
         } catch {

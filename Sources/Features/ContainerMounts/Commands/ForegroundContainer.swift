@@ -9,7 +9,7 @@ import SystemPackage
 /// What `run` and `restore` do besides creating a container: start it, and unless it is detached, stay until it ends.
 struct ForegroundContainer {
     let invocation: Invocation
-    let id: String
+    let id: ContainerID
     let runtime: RuntimeBelow
     let record: ContainerRecord
     /// This process's child.
@@ -28,11 +28,11 @@ struct ForegroundContainer {
             throw RuntimeError("cannot wait for signals: \(error)")
         }
         if !isStarted {
-            if let managed = try ManagedContainer(id, invocation: invocation) { managed.releaseGroups(invocation.log) }
-            let status = try command(["start", id])
+            if let managed = try ManagedContainer(id, invocation: invocation) { managed.releaseGroups() }
+            let status = try command(["start", id.text])
             if status != 0 {
-                _ = try command(["delete", "--force", id])
-                try forget()
+                _ = try command(["delete", "--force", id.text])
+                try ManagedContainer(id, invocation: invocation)?.clear()
                 return status
             }
         }
@@ -40,24 +40,14 @@ struct ForegroundContainer {
         let status = try wait(signals)
         if isKept { return status }
         // First: if the supervisor was killed, the container may still run.
-        try forget()
-        _ = try command(["delete", "--force", id])
+        try ManagedContainer(id, invocation: invocation)?.clear()
+        _ = try command(["delete", "--force", id.text])
         return status
     }
 
     private func command(_ words: [String]) throws(RuntimeError) -> Int32 {
         let list = (record.arguments + words).map { RuntimeArgument.text($0) }
         return try runtime.run(invocation.arguments(list)).exitStatus
-    }
-
-    private func forget() throws(RuntimeError) {
-        guard let managed = try ManagedContainer(id, invocation: invocation), let lock = try managed.waitUntilNobodyIsResponsible() else {
-            return
-        }
-        // Only if the supervisor was killed is there anything left to undo.
-        try managed.undo(loader: PluginLoader(places: invocation.places, timeout: managed.record.timeout), log: invocation.log)
-        try managed.folder.remove()
-        withExtendedLifetime(lock) {}
     }
 
     /// Passes signals and the terminal's input on until the supervisor ends.

@@ -19,11 +19,15 @@ struct ContainerFolder: Sendable {
 
     /// - Parameter root: the runtime's folder of states, which makes ids unique; nil for its default.
     /// - Throws: `RuntimeError` if no file can have that name.
-    init(in state: String, root: String?, id: String) throws(RuntimeError) {
+    init(in state: String, root: String?, id: ContainerID) throws(RuntimeError) {
+        try self.init(in: state, root: root, name: id.text)
+    }
+
+    private init(in state: String, root: String?, name: String) throws(RuntimeError) {
         let folder = Self.escape(root.map(LexicalPath.fromWorkingDirectory) ?? "default")
         guard folder.utf8.count <= 255 else { throw RuntimeError("the path given with --root is too long: \(root ?? "")") }
         above = FilePath(state).appending("containers").appending(folder)
-        path = above.appending(id)
+        path = above.appending(name)
     }
 
     init(at path: FilePath) {
@@ -39,13 +43,15 @@ struct ContainerFolder: Sendable {
     private var savedConfiguration: FilePath { path.appending("config.json") }
     private static let sizeLimit = 16 << 20
 
-    /// The folders of all containers with that root.
-    static func all(in state: String, root: String?) -> [(id: String, folder: ContainerFolder)] {
-        guard let some = try? ContainerFolder(in: state, root: root, id: "x"), let names = try? namesInFolder(some.above) else { return [] }
-        return names.compactMap { name in (try? ContainerFolder(in: state, root: root, id: name)).map { (name, $0) } }
+    /// The ids of all containers with that root.
+    static func all(in state: String, root: String?) -> [ContainerID] {
+        guard let some = try? ContainerFolder(in: state, root: root, name: "x"), let names = try? namesInFolder(some.above) else {
+            return []
+        }
+        return names.compactMap { try? ContainerID($0) }
     }
 
-    /// Those of all roots. None if there are none, or if they cannot be read.
+    /// The folders of the containers of all roots. None if there are none, or if they cannot be read.
     static func all(in state: String) -> [ContainerFolder] {
         let containers = FilePath(state).appending("containers")
         return ((try? namesInFolder(containers)) ?? []).flatMap { root in

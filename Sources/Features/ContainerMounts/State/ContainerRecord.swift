@@ -2,6 +2,7 @@
 
 import JSON
 import LinuxSystem
+import OCIRuntime
 
 /// What whoever comes next has to know about a container that plugins take part in.
 struct ContainerRecord: Sendable, Equatable {
@@ -21,7 +22,7 @@ struct ContainerRecord: Sendable, Equatable {
 
     /// A record of another boot describes nothing that is still there.
     var boot: String
-    var id: String
+    var id: ContainerID
     var phase = Phase.attaching
     /// The path of the runtime below.
     var runtime: String
@@ -42,7 +43,7 @@ struct ContainerRecord: Sendable, Equatable {
 
     func encoded() -> [UInt8] {
         var object: JSONObject = [
-            "version": JSONValue(Self.version), "boot": .string(boot), "id": .string(id), "phase": .string(phase.rawValue),
+            "version": JSONValue(Self.version), "boot": .string(boot), "id": .string(id.text), "phase": .string(phase.rawValue),
             "runtime": .string(runtime), "arguments": .array(arguments.map { .string($0) }), "configuration": .string(configuration),
             "ownsProcesses": .bool(ownsProcesses),
         ]
@@ -68,7 +69,7 @@ extension ContainerRecord {
             throw RuntimeError("not valid JSON: \(error)")
         }
         guard document["version"]?.intValue == Self.version else { throw RuntimeError("not of version \(Self.version)") }
-        guard let boot = document["boot"]?.stringValue, let id = document["id"]?.stringValue,
+        guard let boot = document["boot"]?.stringValue, let id = document["id"]?.stringValue.flatMap({ try? ContainerID($0) }),
             let phase = document["phase"]?.stringValue.flatMap(Phase.init), let runtime = document["runtime"]?.stringValue,
             let arguments = document["arguments"]?.arrayValue, let configuration = document["configuration"]?.stringValue,
             let timeout = document["timeout"]?.doubleValue, timeout > 0, timeout <= 3600,

@@ -7,26 +7,30 @@ import OCIRuntime
 import PluginClient
 import SystemPackage
 
-/// A container that plugins take part in, as its folder says.
+/// A container that plugins take part in, as its folder says, for a command that is not responsible for it, or not yet.
 struct ManagedContainer {
     let folder: ContainerFolder
     let record: ContainerRecord
+    private let places: RuntimePlaces
+    private let log: RuntimeLog
 
-    /// For a process that has been killed to be gone.
-    private static let killLimit = Duration.seconds(20)
     /// Added to what the plugins may take.
     private static let patience = Duration.seconds(30)
+    /// For a supervisor to do what it is asked for.
+    private static let doorbellLimit = Duration.seconds(10)
 
     /// - Returns: nil if no plugin takes part in that container. What an earlier boot has left is removed.
-    init?(_ id: String, invocation: Invocation) throws(RuntimeError) {
-        folder = try ContainerFolder(in: invocation.places.state, root: invocation.line.root, id: id)
+    init?(_ id: ContainerID, invocation: Invocation) throws(RuntimeError) {
+        places = invocation.places
+        log = invocation.log
+        folder = try ContainerFolder(in: places.state, root: invocation.line.root, id: id)
         guard folder.isThere else { return nil }
         let found: ContainerRecord?
         do throws(RuntimeError) {
             found = try folder.record()
         } catch {
             // What it says is lost, but the container must be stoppable, and whoever is responsible for it has it in memory.
-            invocation.log.warning("container \(id): \(error.message)")
+            log.warning("container \(id): \(error.message)")
             record = ContainerRecord(
                 boot: bootIdentity(), id: id, phase: .created, runtime: try invocation.runtime().path,
                 arguments: invocation.line.root.map { ["--root", $0] } ?? [], configuration: "", timeout: RuntimeSettings().timeout,
@@ -51,37 +55,53 @@ struct ManagedContainer {
     /// Whether its process may be started: it has ended, or its mounts have been looked at, and its supervisor listens.
     var isSettled: Bool { record.process?.isAlive == false || access(folder.control, F_OK) == 0 }
 
-    /// Ends what is left of the container and has the plugins detach. For whoever holds the lock.
-    func undo(loader: PluginLoader, log: RuntimeLog) throws(RuntimeError) {
-        // Whoever held the lock before may have come further, or removed it all.
-        guard folder.isThere else { return }
-        let record = (try? folder.record()) ?? record
-        if record.phase == .ended { return }
-        let end = ContainerEnd(folder: folder, record: record, loader: loader, log: log)
-        if let process = record.process {
-            // The engine has seen the supervisor's end and takes it for the container's.
-            if process.isAlive {
-                try? process.signal(SIGKILL)
-                if !process.waitUntilEnded(Deadline(after: Self.killLimit)) {
-                    throw RuntimeError("process \(process.process) of container \(record.id) does not end; its mounts are still in use")
-                }
+    /// Has its supervisor, if there is one, leave the container's control groups.
+    func releaseGroups() {
+        do throws(SystemError) {
+            if try !DoorbellSocket.ring(FilePath(folder.control), until: Deadline(after: Self.doorbellLimit)) {
+                log.warning("the supervisor of container \(record.id) did not leave its control groups within \(Self.doorbellLimit)")
             }
-            if !record.ownsProcesses { end.killProcesses() }
-        } else if record.phase == .creating {
-            end.removeFromRuntime()
+        } catch {
+            // Nobody listens: there is no supervisor, so nothing of it is in the groups.
         }
-        _ = end.tearDownApart(after: 137)
     }
 
-    /// Waits for whoever is responsible to have undone everything, or to be gone, with the rest left to `undo`.
+    // MARK: Its aftermath
+
+    /// Becomes responsible for it, if nobody is.
+    func takeOver() throws(RuntimeError) -> Aftermath? { try folder.attemptLock().map(aftermath) }
+
+    /// Waits for whoever is responsible to have undone everything, or to be gone with something left, and becomes responsible.
     ///
     /// - Returns: nil if they have removed the folder, too.
-    func waitUntilNobodyIsResponsible() throws(RuntimeError) -> FileLock? {
+    func waitForAftermath() throws(RuntimeError) -> Aftermath? {
         let plugins = (try? folder.stack())?.plugins.count ?? 1
         let limit = Duration.seconds(record.timeout) * (2 * plugins) + Self.patience
-        if let lock = try folder.waitForLock(until: Deadline(after: limit)) { return lock }
+        if let lock = try folder.waitForLock(until: Deadline(after: limit)) { return aftermath(lock) }
         if !folder.isThere { return nil }
         throw RuntimeError(
             "container \(record.id) is still being undone after \(limit); mountpoint-runc doctor says which plugin does not answer")
+    }
+
+    /// Has everything undone, by whoever is responsible or else by this process, and forgets it.
+    ///
+    /// - Parameter removingFromRuntime: for a container whose creation has not been reported, so that no `delete` will come.
+    func clear(removingFromRuntime: Bool = false) throws(RuntimeError) {
+        guard let aftermath = try waitForAftermath() else { return }
+        try aftermath.finish()
+        if removingFromRuntime { aftermath.removeFromRuntime() }
+        try aftermath.forget()
+    }
+
+    /// Whoever held the lock before may have come further.
+    private func aftermath(_ lock: FileLock) -> Aftermath {
+        var record = record
+        if folder.isThere {
+            if let newer = try? folder.record() { record = newer }
+        } else {
+            record.phase = .ended
+        }
+        return Aftermath(
+            folder: folder, record: record, lock: lock, loader: PluginLoader(places: places, timeout: record.timeout), log: log)
     }
 }

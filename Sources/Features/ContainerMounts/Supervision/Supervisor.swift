@@ -15,19 +15,19 @@ import SystemPackage
 /// users, which a process cannot be in for a while. In its control groups it is only until the container starts. It enters the mount
 /// namespace as the last thing, since no path means the same there, and leaves it as the first, since its mounts would live on.
 struct Supervisor {
-    let folder: ContainerFolder
-    var record: ContainerRecord
+    var aftermath: Aftermath
     let runtime: RuntimeBelow
     /// Of the runtime's `create`, or of a `restore` that is detached.
     var arguments: OriginalArguments
     let isRestore: Bool
     let mounts: [OCIConfiguration.Mount]
     let sources: MountSources
-    let loader: PluginLoader
-    let lock: FileLock
     /// Where the caller wants this process's id.
     let pidFile: String?
-    let log: RuntimeLog
+
+    private var folder: ContainerFolder { aftermath.folder }
+    private var record: ContainerRecord { aftermath.record }
+    private var log: RuntimeLog { aftermath.log }
 
     /// Where the runtime below writes the id of the container's first process.
     static func pidFile(in folder: ContainerFolder) -> FilePath { folder.path.appending("pid") }
@@ -110,7 +110,7 @@ struct Supervisor {
             try? entered.goHome()
             leaveGroups(entered)
         }
-        abandon()
+        aftermath.abandon()
         report.send(status)
         return status
     }
@@ -120,8 +120,8 @@ struct Supervisor {
         do throws(SystemError) {
             try ChildProcess.becomeSubreaper()
             let signals = try SignalQueue()
-            record.supervisor = ProcessIdentity(of: getpid())
-            record.phase = .creating
+            aftermath.record.supervisor = ProcessIdentity(of: getpid())
+            aftermath.record.phase = .creating
             try folder.write(record, or: "supervise the container")
             return signals
         } catch {
@@ -147,7 +147,7 @@ struct Supervisor {
         let end = waitForRuntime(child, surroundings, report)
         guard end == .exited(0) else {
             // One that has ended by itself has undone what it did. What has this id now may be another's container.
-            if case .exited = end { record.phase = .attaching }
+            if case .exited = end { aftermath.record.phase = .attaching }
             return end.exitStatus == 0 ? 1 : end.exitStatus
         }
         let file = Self.pidFile(in: folder)
@@ -156,10 +156,10 @@ struct Supervisor {
             let identity = ProcessIdentity(of: process)
                 ?? surroundings.end(of: process).map({ _ in ProcessIdentity(process: process, startTime: 0) })
         else { throw RuntimeError("\(runtime.path) has not said in \(file) which process it has made") }
-        ContainerEnd(folder: folder, record: record, loader: loader, log: log).restoreConfiguration()
-        record.writtenConfiguration = nil
-        record.process = identity
-        record.phase = .created
+        aftermath.restoreConfiguration()
+        aftermath.record.writtenConfiguration = nil
+        aftermath.record.process = identity
+        aftermath.record.phase = .created
         try folder.write(record)
         return nil
     }
@@ -195,7 +195,7 @@ struct Supervisor {
             // Whoever reads the container's output waits for all who could still write.
             try ChildProcess.releaseDescriptors(
                 except: [
-                    report.writing, doorbell.descriptor, surroundings.signals.descriptor, lock.descriptor,
+                    report.writing, doorbell.descriptor, surroundings.signals.descriptor, aftermath.lock.descriptor,
                 ] + surroundings.home.descriptors)
             return doorbell
         } catch {
@@ -218,25 +218,11 @@ struct Supervisor {
         let stack = try folder.stack()
         guard stack.wantsMounted else { return }
         do throws(ChainError) {
-            try stack.reportMounted(container: record.id, pid: Int(process)) { (name) throws(PluginFailure) in loader.plugin(name) }
+            try stack.reportMounted(container: record.id.text, pid: Int(process)) { (name) throws(PluginFailure) in
+                aftermath.loader.plugin(name)
+            }
         } catch {
             throw RuntimeError("\(error)")
-        }
-    }
-
-    /// Undoes a creation that has failed.
-    private func abandon() {
-        if record.phase != .attaching { ContainerEnd(folder: folder, record: record, loader: loader, log: log).removeFromRuntime() }
-        giveUp()
-    }
-
-    /// Undoes what the plugins have done for a container that is not made.
-    func giveUp() {
-        _ = ContainerEnd(folder: folder, record: record, loader: loader, log: log).tearDown(after: 1)
-        do throws(RuntimeError) {
-            try folder.remove()
-        } catch {
-            log.warning(error.message)
         }
     }
 
@@ -296,9 +282,8 @@ struct Supervisor {
         // Nobody has to wait for anything here from now on.
         doorbell.close()
         unlink(folder.control)
-        let containersEnd = ContainerEnd(folder: folder, record: record, loader: loader, log: log)
-        if !record.ownsProcesses { containersEnd.killProcesses() }
-        return containersEnd.tearDownApart(after: end.exitStatus)
+        if !record.ownsProcesses { aftermath.killProcesses() }
+        return aftermath.undo(after: end.exitStatus)
     }
 }
 

@@ -9,12 +9,11 @@ import PluginClient
 import SystemPackage
 
 /// `create`, `run` and `restore`: asks the plugins, and has the container created under a ``Supervisor`` if one takes part.
-struct ContainerCreationCommand {
+struct CreateCommand {
     let invocation: Invocation
     let creation: ContainerCreation
 
-    private var id: String { creation.id.text }
-    private var log: RuntimeLog { invocation.log }
+    private var id: ContainerID { creation.id }
 
     private var isRestore: Bool {
         if case .restore = invocation.line.command { return true }
@@ -32,9 +31,9 @@ struct ContainerCreationCommand {
         let runtime = try RuntimeBelow(settings.runtimePath)
         try clearLeftovers()
         let hasPlugins = !settings.plugins.isEmpty
-        if !hasPlugins && ContainerFolder.all(in: invocation.places.state).isEmpty { throw try invocation.handOver(to: runtime) }
+        if !hasPlugins && ContainerFolder.all(in: invocation.places.state).isEmpty { invocation.handOver(to: runtime) }
         let file = try BundleFile.path(bundle: creation.bundle, named: creation.config)
-        guard let bytes = try BundleFile.read(file) else { throw try invocation.handOver(to: runtime) }
+        guard let bytes = try BundleFile.read(file) else { invocation.handOver(to: runtime) }
         var bundle = try Bundle(file: file, bytes: bytes, state: invocation.places.state)
         if hasPlugins {
             let folder = LexicalPath.fromWorkingDirectory(creation.bundle ?? ".")
@@ -65,7 +64,7 @@ struct ContainerCreationCommand {
             console = hasConsole ? try Console(in: invocation.places.state) : nil
             report = try Report()
         } catch {
-            supervisor.giveUp()
+            supervisor.aftermath.abandon()
             throw error
         }
         if let console { supervisor.arguments.addFlag("--console-socket", console.path, toCommand: isRestore ? "restore" : "create") }
@@ -76,7 +75,7 @@ struct ContainerCreationCommand {
     ///
     /// - Returns: if it was run instead, to put the file back after it.
     private func handOver(_ bundle: Bundle, to runtime: RuntimeBelow) throws(RuntimeError) -> Int32 {
-        if !bundle.isChanged { throw try invocation.handOver(to: runtime) }
+        if !bundle.isChanged { invocation.handOver(to: runtime) }
         guard case .create = invocation.line.command else {
             throw RuntimeError("\(bundle.file) names a namespace of the supervisor of a container; name it by the container's own process")
         }
@@ -103,21 +102,7 @@ struct ContainerCreationCommand {
         if managed.record.process?.isAlive == true && managed.record.supervisor?.isAlive == true {
             throw RuntimeError("container \(id) is there already, and runs")
         }
-        guard let lock = try managed.waitUntilNobodyIsResponsible() else { return }
-        try managed.undo(loader: PluginLoader(places: invocation.places, timeout: managed.record.timeout), log: log)
-        try managed.folder.remove()
-        withExtendedLifetime(lock) {}
-    }
-
-    /// Undoes what a supervisor has left that was killed.
-    private func recover(_ loader: PluginLoader) throws(RuntimeError) {
-        guard let managed = try ManagedContainer(id, invocation: invocation), let lock = try managed.waitUntilNobodyIsResponsible() else {
-            return
-        }
-        try managed.undo(loader: loader, log: log)
-        ContainerEnd(folder: managed.folder, record: managed.record, loader: loader, log: log).removeFromRuntime()
-        try managed.folder.remove()
-        withExtendedLifetime(lock) {}
+        try managed.clear()
     }
 
     private func supervise(_ supervisor: Supervisor, _ console: Console?, _ report: Report) throws(RuntimeError) -> Int32 {
@@ -126,7 +111,7 @@ struct ContainerCreationCommand {
         do throws(SystemError) {
             child = try ChildProcess.fork()
         } catch {
-            supervisor.giveUp()
+            supervisor.aftermath.abandon()
             throw RuntimeError("cannot supervise the container: \(error)")
         }
         if child == 0 {
@@ -134,15 +119,16 @@ struct ContainerCreationCommand {
             _exit(supervisor.run(report))
         }
         report.keepReading()
-        supervisor.lock.leaveToChildren()
+        supervisor.aftermath.lock.leaveToChildren()
         guard let status = report.receive() else {
-            try recover(supervisor.loader)
+            try ManagedContainer(id, invocation: invocation)?.clear(removingFromRuntime: true)
             throw RuntimeError("the supervisor of container \(id) was killed while it was being created")
         }
         if status != 0 { return status }
         if case .create = invocation.line.command { return 0 }
         return try ForegroundContainer(
-            invocation: invocation, id: id, runtime: supervisor.runtime, record: supervisor.record, supervisor: child, console: console,
+            invocation: invocation, id: id, runtime: supervisor.runtime, record: supervisor.aftermath.record, supervisor: child,
+            console: console,
             isStarted: isRestore, isForeground: isForeground, isKept: creation.isKept
         ).run()
     }

@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+import OCIRuntime
+
+/// `start`.
+struct StartCommand {
+    let invocation: Invocation
+    let id: ContainerID
+
+    /// The supervisor goes out of the container's control groups before anything can be counted or killed there.
+    func run() throws(RuntimeError) -> Never {
+        guard let managed = try ManagedContainer(id, invocation: invocation) else { invocation.handOver() }
+        if !managed.isSettled, try managed.folder.attemptLock() == nil {
+            throw RuntimeError("container \(id) is still being created; start it when create has returned")
+        }
+        managed.releaseGroups()
+        invocation.handOver(to: RuntimeBelow(recorded: managed.record.runtime))
+    }
+}
