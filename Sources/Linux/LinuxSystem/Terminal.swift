@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 
 internal import CLinux
-public import Glibc
+import Glibc
 public import SystemPackage
 
 /// A UNIX socket on which an OCI runtime sends the controlling end of a container's terminal. unix(7), SCM_RIGHTS.
@@ -62,6 +62,9 @@ public final class Terminal {
     private let isTerminal: Bool
     private var hasInput = true
     private var isOpen = true
+    /// Places in what is waited for.
+    private var fromContainer = 0
+    private var fromCaller = 0
 
     /// Puts the caller's terminal, if it is one, into raw mode.
     public init(of socket: TerminalSocket) throws(SystemError) {
@@ -72,19 +75,17 @@ public final class Terminal {
         resize()
     }
 
-    /// To poll for, in the order that ``copy(_:)`` takes.
-    public var requests: [pollfd] {
-        [
-            pollfd(fd: isOpen ? other : -1, events: Int16(POLLIN), revents: 0),
-            pollfd(fd: isOpen && hasInput ? 0 : -1, events: Int16(POLLIN), revents: 0),
-        ]
+    /// What a wait is for; ``copy(_:)`` then takes what has come.
+    public func add(to poll: inout Poll) {
+        fromContainer = poll.add(isOpen ? other : nil)
+        fromCaller = poll.add(isOpen && hasInput ? 0 : nil)
     }
 
-    public func copy(_ answered: ArraySlice<pollfd>) {
-        guard let fromContainer = answered.first, let fromCaller = answered.last, answered.count == 2 else { return }
+    /// - Parameter poll: what this was added to last.
+    public func copy(_ poll: Poll) {
         // A terminal whose other side is closed reads as an error.
-        if fromContainer.revents != 0, !move(from: other, to: 1) { isOpen = false }
-        if fromCaller.revents != 0, !move(from: 0, to: other) { hasInput = false }
+        if poll.hasCome(at: fromContainer), !move(from: other, to: 1) { isOpen = false }
+        if poll.hasCome(at: fromCaller), !move(from: 0, to: other) { hasInput = false }
     }
 
     /// Copies what the container has written and not yet been read.

@@ -33,9 +33,8 @@ final class Console {
         }
     }
 
-    var requests: [pollfd] { terminal?.requests ?? [] }
-
-    func copy(_ answered: ArraySlice<pollfd>) { terminal?.copy(answered) }
+    func add(to poll: inout Poll) { terminal?.add(to: &poll) }
+    func copy(_ poll: Poll) { terminal?.copy(poll) }
     func drain() { terminal?.drain() }
     func resize() { terminal?.resize() }
     func close() { terminal?.close() }

@@ -62,10 +62,11 @@ struct ForegroundContainer {
                     return ended.end.exitStatus
                 }
             }
-            var requests = [pollfd(fd: signals.descriptor.rawValue, events: Int16(POLLIN), revents: 0)]
-            requests += console?.requests ?? []
-            _ = poll(&requests, nfds_t(requests.count), -1)
-            console?.copy(requests.dropFirst())
+            var poll = Poll()
+            poll.add(signals.descriptor.rawValue)
+            console?.add(to: &poll)
+            poll.wait(until: nil)
+            console?.copy(poll)
             while let signal = signals.take() {
                 switch signal.number {
                 case SIGCHLD, SIGPIPE, SIGURG: break

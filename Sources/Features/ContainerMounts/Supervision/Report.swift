@@ -41,7 +41,6 @@ struct Report: Sendable {
 
     /// For the supervisor: whether whoever waits for the report has ended.
     var isAbandoned: Bool {
-        var request = pollfd(fd: writing.rawValue, events: 0, revents: 0)
-        return poll(&request, 1, 0) > 0 && request.revents & Int16(POLLERR) != 0
+        Poll.wait(for: writing.rawValue, [], until: .now)
     }
 }

@@ -169,11 +169,10 @@ struct Supervisor {
         while true {
             if let end = surroundings.end(of: child) { return end }
             if report.isAbandoned { kill(child, SIGKILL) }
-            var requests = [
-                pollfd(fd: surroundings.signals.descriptor.rawValue, events: Int16(POLLIN), revents: 0),
-                pollfd(fd: report.isAbandoned ? -1 : report.writing.rawValue, events: 0, revents: 0),
-            ]
-            _ = poll(&requests, 2, -1)
+            var poll = Poll()
+            poll.add(surroundings.signals.descriptor.rawValue)
+            poll.add(report.isAbandoned ? nil : report.writing.rawValue, for: [])
+            poll.wait(until: nil)
             while surroundings.signals.take() != nil {}
         }
     }
@@ -235,13 +234,12 @@ struct Supervisor {
         while true {
             if let end = surroundings.end(of: record.process?.process ?? 0) { return end }
             surroundings.forgetEnded()
-            var requests = [
-                pollfd(fd: surroundings.signals.descriptor.rawValue, events: Int16(POLLIN), revents: 0),
-                pollfd(fd: doorbell.descriptor.rawValue, events: Int16(POLLIN), revents: 0),
-            ]
+            var poll = Poll()
+            poll.add(surroundings.signals.descriptor.rawValue)
+            let rung = poll.add(doorbell.descriptor.rawValue)
             let waits = leaveAt != nil && surroundings.isInContainersGroups
-            _ = poll(&requests, 2, waits ? leaveAt?.pollTimeout ?? -1 : -1)
-            if requests[1].revents != 0 || (waits && leaveAt?.hasPassed == true) {
+            poll.wait(until: waits ? leaveAt : nil)
+            if poll.hasCome(at: rung) || (waits && leaveAt?.hasPassed == true) {
                 doorbell.answer { leaveGroups(surroundings) }
                 leaveGroups(surroundings)
                 // Where that fails, an engine finds the container's network all the same, and its groups.
