@@ -54,7 +54,15 @@ import Testing
         return pattern
     }
 
-    static let properties = MountPointProperties(patterns: [full, MountPointPattern()], mounted: true)
+    static let properties = MountPointProperties(
+        patterns: [full, MountPointPattern()], mounted: true, types: [.tmpfs], attachTimeout: 5, detachTimeout: 0.5, persistent: true)
+
+    static var readOnlyVolume: MountPointPattern {
+        var pattern = MountPointPattern()
+        pattern.readOnly = true
+        pattern.volume.name = [StringPattern(exactly: "v")]
+        return pattern
+    }
 
     static func named(_ text: String) -> String { #"[{"Name":[{"Exactly":""# + text + #""}]}]"# }
     static func labelled(_ text: String) -> String { #"[{"Exists":[{"Key":{"Exactly":""# + text + #""}}]}]"# }
@@ -77,7 +85,8 @@ import Testing
             + #"},"Source":[{"Exactly":"source"}],"Destination":[{"Exactly":"destination"}],"ReadOnly":false,"Type":"bind","#
             + #""Mode":[{"Exactly":"mode"}],"Propagation":"shared","CreateSourceIfMissing":true,"AppliedMiddleware":{"# + middleware
             + #"},"Consistency":""}"#
-        let text = #"{"Success":true,"Patterns":["# + pattern + #",{}],"Mounted":true}"#
+        let text = #"{"Success":true,"Patterns":["# + pattern
+            + #",{}],"Mounted":true,"Types":["tmpfs"],"AttachTimeout":5,"DetachTimeout":0.5,"Persistent":true}"#
         #expect(Self.written(MountPointPropertiesResponse(properties: Self.properties)) == text)
         #expect(try Self.read(text) == MountPointPropertiesResponse(properties: Self.properties))
     }
@@ -90,11 +99,40 @@ import Testing
             (
                 #"{"Success":true,"Patterns":[{"Source":null,"Type":null,"ReadOnly":null,"Volume":{"Labels":null},"Container":{},"#
                     + #""AppliedMiddleware":{"Exists":null},"Future":{}}]}"#,
-                MountPointPropertiesResponse(properties: .init(patterns: [MountPointPattern()]))
+                MountPointPropertiesResponse(properties: .init(patterns: [MountPointPattern()], unknownMembers: ["Patterns[0].Future"]))
+            ),
+            (
+                #"{"Success":true,"Types":null,"AttachTimeout":0,"DetachTimeout":null,"Persistent":false}"#,
+                MountPointPropertiesResponse(properties: .init(patterns: []))
+            ),
+            (
+                #"{"SUCCESS":true,"patterns":[{"readonly":true,"VOLUME":{"name":[{"exactly":"v"}]}}],"MOUNTED":true,"types":["tmpfs"]}"#,
+                MountPointPropertiesResponse(properties: .init(patterns: [readOnlyVolume], mounted: true, types: [.tmpfs]))
             ),
         ])
     func readsWhatGoSends(text: String, response: MountPointPropertiesResponse) throws {
         #expect(try Self.read(text) == response)
+    }
+
+    /// A misspelt pattern asks for more than was meant, and nothing else would tell.
+    @Test func namesMembersThatItDoesNotKnow() throws {
+        let properties = try Self.read(
+            #"{"Success":true,"Foo":1,"Patterns":[{"Soruce":[{"Prefix":"/srv"}]},{"Source":[{"Prefx":"/srv","Not":true}],"Type":"bind"},"#
+                + #"{"Volume":{"Label":[]},"AppliedMiddleware":{"Exist":[],"All":[{"Nam":[]}]}},{"destination":[{"PREFIX":"/x"}]}]}"#
+        ).properties
+        #expect(
+            properties.unknownMembers == [
+                "Foo", "Patterns[0].Soruce", "Patterns[1].Source[0].Prefx", "Patterns[2].AppliedMiddleware.Exist",
+                "Patterns[2].AppliedMiddleware.All[0].Nam", "Patterns[2].Volume.Label",
+            ])
+        #expect(properties.unknownMembers(ofPattern: 1) == ["Patterns[1].Source[0].Prefx"])
+        #expect(properties.unknownMembers(ofPattern: 3) == [])
+        #expect(properties.patterns.map(\.asksForEveryMount) == [true, false, false, false])
+        #expect(properties.patterns[1].text == #"{"Source":[{"Not":true}],"Type":"bind"}"#)
+        var empty = MountPointPattern()
+        empty.source = [StringPattern(not: true), StringPattern()]
+        empty.image.labels = [StringMapPattern(not: true)]
+        #expect(empty.asksForEveryMount && !Self.full.asksForEveryMount)
     }
 
     @Test func keepsWordsThatItDoesNotKnow() throws {
@@ -132,6 +170,10 @@ import Testing
             (#"{"Patterns":{}}"#, "Patterns must be an array, not an object"),
             (#"{"Patterns":[{},null]}"#, "Patterns[1] must be an object, not null"),
             (#"{"Mounted":"yes"}"#, "Mounted must be true or false, not a string"),
+            (#"{"Types":"tmpfs"}"#, "Types must be an array, not a string"),
+            (#"{"AttachTimeout":"5s"}"#, "AttachTimeout must be a number of seconds, not a string"),
+            (#"{"DetachTimeout":-1}"#, "DetachTimeout must be a number of seconds, not -1"),
+            (#"{"Persistent":1}"#, "Persistent must be true or false, not a number"),
             (
                 #"{"Patterns":[{},{},{"Volume":{"Name":[{"Prefix":1}]}}]}"#,
                 "Patterns[2].Volume.Name[0].Prefix must be a string, not a number"

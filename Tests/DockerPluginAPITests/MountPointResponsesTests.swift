@@ -16,13 +16,15 @@ import Testing
             (#"{"Success":false,"Err":"no\nway"}"#, MountPointAttachResponse(success: false, err: "no\nway")),
             (
                 #"{"Success":true,"Attachments":[{"Attach":true,"EmergencyDetach":[{"Warning":"w"},{"Error":"e"},{"Fatal":"f"},"#
-                    + #"{"Remove":"/r"},{"Unmount":"/u"}],"Changes":{"EffectiveSource":"/s","EffectiveConsistency":"cached"}},"#
-                    + #"{"Attach":false}]}"#,
+                    + #"{"Remove":"/r"},{"Unmount":"/u"}],"Changes":{"EffectiveSource":"/s","EffectiveConsistency":"cached","#
+                    + #""ReadOnly":true,"Options":["nosuid","foo"],"Propagation":"rprivate"}},{"Attach":false,"EmergencyDetach":[{}]}]}"#,
                 MountPointAttachResponse(attachments: [
                     Attachment(
                         attach: true, emergencyDetach: [.warning("w"), .error("e"), .fatal("f"), .remove("/r"), .unmount("/u")],
-                        changes: MountPointChanges(effectiveSource: "/s", effectiveConsistency: .cached)),
-                    Attachment(attach: false),
+                        changes: MountPointChanges(
+                            effectiveSource: "/s", effectiveConsistency: .cached, readOnly: true,
+                            options: [.nosuid, .init(rawValue: "foo")], propagation: .rprivate)),
+                    Attachment(attach: false, emergencyDetach: [.nothing]),
                 ])
             ),
         ])
@@ -42,6 +44,23 @@ import Testing
                     Attachment(attach: true, emergencyDetach: [.unmount("/u")]), Attachment(attach: false),
                 ])
             ),
+            (
+                #"{"Success":true,"Attachments":[{"EmergencyDetach":[{}]},{"EmergencyDetach":[{"Warning":"w"},{"Error":""}]}]}"#,
+                MountPointAttachResponse(attachments: [
+                    Attachment(attach: false, emergencyDetach: [.nothing]),
+                    Attachment(attach: false, emergencyDetach: [.warning("w"), .nothing]),
+                ])
+            ),
+            (
+                // Any letter case, also with the two letters beyond ASCII that fold to ASCII ones.
+                #"{"success":true,"ATTACHMENTS":[{"attach":true,"emergencydetach":[{"unmount":"/u"}],"#
+                    + "\"change\u{17F}\":{\"Effective\u{17F}ource\":\"/s\"}}]}",
+                MountPointAttachResponse(attachments: [
+                    Attachment(attach: true, emergencyDetach: [.unmount("/u")], changes: MountPointChanges(effectiveSource: "/s"))
+                ])
+            ),
+            (#"{"success":false,"Success":true,"SUCCESS":false}"#, MountPointAttachResponse()),
+            (#"{"success":false,"SUCCESS":true}"#, MountPointAttachResponse()),
             (
                 #"{"Success":true,"Attachments":[{"EmergencyDetach":[{"Fatal":"f","Error":"e","Remove":"/r","Unmount":"/u","Warning":"w"}]}]}"#,
                 MountPointAttachResponse(attachments: [
@@ -63,13 +82,11 @@ import Testing
             (#"{"Attachments":[{},[]]}"#, "Attachments[1] must be an object, not an array"),
             (#"{"Attachments":[{"Attach":1}]}"#, "Attachments[0].Attach must be true or false, not a number"),
             (#"{"Attachments":[{"Changes":"/s"}]}"#, "Attachments[0].Changes must be an object, not a string"),
+            (#"{"Attachments":[{"Changes":{"Options":"nosuid"}}]}"#, "Attachments[0].Changes.Options must be an array, not a string"),
+            (#"{"Attachments":[{"Changes":{"Options":[1]}}]}"#, "Attachments[0].Changes.Options[0] must be a string, not a number"),
             (
-                #"{"Attachments":[{"EmergencyDetach":[{"Warning":"w"},{}]}]}"#,
-                "Attachments[0].EmergencyDetach[1] must have one of Warning, Error, Fatal, Remove and Unmount that is not empty"
-            ),
-            (
-                #"{"Attachments":[{"EmergencyDetach":[{"Error":""}]}]}"#,
-                "Attachments[0].EmergencyDetach[0] must have one of Warning, Error, Fatal, Remove and Unmount that is not empty"
+                #"{"Attachments":[{"Changes":{"ReadOnly":"yes"}}]}"#,
+                "Attachments[0].Changes.ReadOnly must be true or false, not a string"
             ),
             (
                 #"{"Attachments":[{"EmergencyDetach":[{"Remove":["/r"]}]}]}"#,

@@ -17,14 +17,19 @@ import Testing
                     AppliedMount(destination: "/y", effectiveSource: "/srv/y"),
                 ]),
             AppliedPlugin(name: "b", state: .detaching), AppliedPlugin(name: "c", state: .attaching),
-        ], stopped: "because")
+            AppliedPlugin(
+                name: "d", state: .owed, detachTimeout: 2.5, persistent: true,
+                mounts: [AppliedMount(destination: "/x", effectiveSource: "/x", emergencyDetach: [.nothing])]),
+        ], stopped: "because", ending: ContainerEnding(.recovered, exitStatus: 137))
 
     static let text =
-        #"{"version":1,"stopped":"because","plugins":[{"name":"a","state":"attached","wantsMounted":true,"mounts":["#
+        #"{"version":1,"stopped":"because","reason":"recovered","exitStatus":137,"plugins":[{"name":"a","state":"attached","wantsMounted":true,"mounts":["#
         + #"{"destination":"/x","effectiveSource":"/srv/\"x","emergencyDetach":[{"Warning":"w"},{"Error":"e"},{"Fatal":"f"},"#
         + #"{"Remove":"/r"},{"Unmount":"/u"}]},{"destination":"/y","effectiveSource":"/srv/y","emergencyDetach":[]}]},"#
         + #"{"name":"b","state":"detaching","wantsMounted":false,"mounts":[]},"#
-        + #"{"name":"c","state":"attaching","wantsMounted":false,"mounts":[]}]}"#
+        + #"{"name":"c","state":"attaching","wantsMounted":false,"mounts":[]},"#
+        + #"{"name":"d","state":"owed","wantsMounted":false,"detachTimeout":2.5,"persistent":true,"mounts":["#
+        + #"{"destination":"/x","effectiveSource":"/x","emergencyDetach":[{}]}]}]}"#
 
     @Test func goesThereAndBack() throws {
         #expect(String(decoding: Self.full.encoded(), as: UTF8.self) == Self.text)

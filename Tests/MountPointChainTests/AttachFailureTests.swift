@@ -114,9 +114,9 @@ import Testing
     @Test func aPluginsWordsSurvive() {
         let host = FakeHost()
         let plugins = [FakePlugin]("a", on: host)
-        plugins[0].answerAttach = .failure(PluginFailure(.refused, "\nmount of /etc would expose /etc/shadow"))
+        plugins[0].answerAttach = .failure(PluginFailure(.refused, "\nmount of /etc would expose /etc/shadow\r\n and more\u{1b}[31m\n"))
         let error = #expect(throws: ChainError.self) { try host.attach(plugins) }
-        #expect(error?.description == "middleware plugin:a failed with error: \nmount of /etc would expose /etc/shadow")
+        #expect(error?.description == "middleware plugin:a failed with error: mount of /etc would expose /etc/shadow; and more?[31m")
         plugins[0].answerAttach = .failure(PluginFailure(.refused, ""))
         let silent = #expect(throws: ChainError.self) { try host.attach(plugins) }
         #expect(silent?.description == "middleware plugin:a failed with error: it gave no reason")

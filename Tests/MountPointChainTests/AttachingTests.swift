@@ -44,7 +44,7 @@ import Testing
             Array(host.events.dropFirst(2)) == ["a attach 0f /y=/srv/y", "check /new/y", "b attach 0f /x=/srv/x /y=/new/y"])
         #expect(attached.mounts.map(\.effectiveSource) == ["/srv/x", "/new/y"])
         #expect(attached.mounts.map(\.source) == ["/srv/x", "/srv/y"])
-        #expect(attached.mounts.map(\.effectiveConsistency) == [.unspecified, .cached])
+        #expect(attached.mounts.map(\.effectiveConsistency) == [.default, .cached])
         #expect(attached.mounts[0].appliedMiddleware == [])
         #expect(
             attached.mounts[1].appliedMiddleware == [

@@ -24,6 +24,8 @@ final class FakeHost {
     var failingPrepares = false
     /// That can neither be removed nor unmounted nor mounted.
     var badPaths: Set<String> = []
+    /// Where nothing is.
+    var missingPaths: Set<String> = []
     /// Called whenever a moment has passed at which this process could be killed.
     var moment: (FakeHost) -> Void = { _ in }
 
@@ -82,6 +84,7 @@ extension FakeHost: EmergencyActions {
 
     func check(_ path: String) throws(SourceFailure) {
         happened("check \(path)")
+        if missingPaths.contains(path) { throw SourceFailure("\(path) does not exist", isMissing: true) }
         if badPaths.contains(path) { throw SourceFailure("\(path) does not exist") }
     }
 }
@@ -95,6 +98,7 @@ final class FakePlugin: ChainedPlugin {
     var answerMounted: PluginFailure?
     var answerDetach: Result<MountPointDetachResponse, PluginFailure> = .success(MountPointDetachResponse())
     private(set) var lastRequest: MountPointAttachRequest?
+    private(set) var lastDetach: (request: MountPointDetachRequest, seconds: Double?)?
 
     init(_ name: String, on host: FakeHost) {
         self.name = name
@@ -121,13 +125,16 @@ final class FakePlugin: ChainedPlugin {
         if let answerMounted { throw answerMounted }
     }
 
-    func detach(_ container: String, committing record: PreparedRecord?) throws(PluginFailure) -> MountPointDetachResponse {
+    func detach(
+        _ request: MountPointDetachRequest, within seconds: Double?, committing record: PreparedRecord?
+    ) throws(PluginFailure) -> MountPointDetachResponse {
         if case .failure(let failure) = answerDetach {
             if failure.kind == .notSent { throw failure }
             if failure.kind == .notRecorded && record != nil { throw failure }
         }
         if let record { try host.commit(record) }
-        host.happened("\(name) detach \(container)")
+        lastDetach = (request, seconds)
+        host.happened("\(name) detach \(request.id)")
         if case .failure(let failure) = answerDetach, failure.kind == .notRecorded { return MountPointDetachResponse() }
         return try answerDetach.get()
     }
@@ -171,6 +178,10 @@ let twoMounts = ["x", "y"].map { MountPoint(type: .bind, source: "/srv/\($0)", d
 extension FakeHost {
     func attach(_ plugins: [FakePlugin], _ mounts: [MountPoint] = twoMounts) throws(ChainError) -> AttachedMounts {
         try PluginChain(asking: plugins).attach(mounts, of: "0f", record: self, actions: self, checkingSource: check)
+    }
+
+    func askAgain(_ stack: inout AppliedStack, _ plugins: [FakePlugin], only name: String? = nil) -> UnwindingOutcome {
+        stack.askAgain(container: "0f", only: name, record: self, actions: self, plugin: plugins.named)
     }
 
     func unwind(_ stack: inout AppliedStack, _ plugins: [FakePlugin]) -> UnwindingOutcome {

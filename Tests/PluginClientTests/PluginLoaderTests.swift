@@ -54,7 +54,7 @@ import Testing
         ("{\"Implements\":[\"VolumeDriver\",\"NetworkDriver\"]}", "it implements VolumeDriver, NetworkDriver, not mountpoint"),
         ("{\"Implements\":[]}", "it implements nothing, not mountpoint"), ("{}", "it implements nothing, not mountpoint"),
         ("{\"Implements\":[\"MountPoint\"]}", "it implements MountPoint, not mountpoint"),
-        ("{\"Implements\":[\"a\\nb\"]}", "it implements a b, not mountpoint"),
+        ("{\"Implements\":[\"a\\nb\"]}", "it implements a; b, not mountpoint"),
     ])
     func whatIsNoMountPointPluginIsNamed(_ activation: String, _ words: String) async throws {
         try await withScratchFolder { folder in

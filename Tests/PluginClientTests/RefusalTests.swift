@@ -21,7 +21,7 @@ import Testing
     @Test(
         arguments: [
             .init(answer: answer("500 Internal Server Error", "{\"Err\":\"no such folder\"}"), status: 500, words: "no such folder"),
-            .init(answer: answer("400 Bad Request", "{\"Other\":1,\"Err\":\"a\\nb\\u0000c\"}\n"), status: 400, words: "a b?c"),
+            .init(answer: answer("400 Bad Request", "{\"Other\":1,\"Err\":\"a\\nb\\u0000c\"}\n"), status: 400, words: "a; b?c"),
             .init(answer: answer("500 X", "{\"Err\":\"\"}"), status: 500, words: "{\"Err\":\"\"}"),
             .init(answer: answer("500 X", "{\"Err\":5}"), status: 500, words: "{\"Err\":5}"),
             .init(answer: answer("500 X", "{\"Err\":\"cut"), status: 500, words: "{\"Err\":\"cut"),

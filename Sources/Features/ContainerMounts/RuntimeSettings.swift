@@ -12,6 +12,8 @@ struct RuntimeSettings: Sendable, Equatable {
     var runtimePath: String?
     /// `plugin-timeout`: seconds that a plugin has for one call.
     var timeout = 30.0
+    /// `attach-timeout-limit`, `detach-timeout-limit`: what plugins get that say they need more.
+    var limits = CallLimits()
     /// `docker-data-root`: where Docker keeps its state, if it cannot be told from the bundle.
     var dataRoot: String?
 
@@ -50,14 +52,12 @@ struct RuntimeSettings: Sendable, Equatable {
             case "mount-point-plugins": plugins = try Self.chain(member.value)
             case "runtime-path": runtimePath = try Self.path(member)
             case "docker-data-root": dataRoot = try Self.path(member)
-            case "plugin-timeout":
-                guard let seconds = member.value.doubleValue, (0.1...3600).contains(seconds) else {
-                    throw RuntimeError("plugin-timeout must be a number of seconds from 0.1 to 3600")
-                }
-                timeout = seconds
+            case "plugin-timeout": timeout = try Self.seconds(member)
+            case "attach-timeout-limit": limits.attach = try Self.seconds(member)
+            case "detach-timeout-limit": limits.detach = try Self.seconds(member)
             default:
                 throw RuntimeError(
-                    "there is no setting \(JSONValue.string(member.key)); there are mount-point-plugins, runtime-path, plugin-timeout and docker-data-root"
+                    "there is no setting \(JSONValue.string(member.key)); there are mount-point-plugins, runtime-path, plugin-timeout, attach-timeout-limit, detach-timeout-limit and docker-data-root"
                 )
             }
         }
@@ -73,6 +73,13 @@ struct RuntimeSettings: Sendable, Equatable {
             if !names.contains(name) { names.append(name) }
         }
         return names
+    }
+
+    private static func seconds(_ member: JSONObject.Member) throws(RuntimeError) -> Double {
+        guard let seconds = member.value.doubleValue, (0.1...3600).contains(seconds) else {
+            throw RuntimeError("\(member.key) must be a number of seconds from 0.1 to 3600")
+        }
+        return seconds
     }
 
     private static func path(_ member: JSONObject.Member) throws(RuntimeError) -> String {

@@ -7,7 +7,8 @@ extension AppliedStack {
     /// Of the records that this version reads and writes.
     public static let version = 1
 
-    /// Reads a record: `{"version":1,"plugins":[{"name","state","wantsMounted","mounts":[…]}]}`.
+    /// Reads a record: `{"version":1,"plugins":[{"name","state","wantsMounted","mounts":[…]}]}`, and what may be missing: `stopped`,
+    /// `hasFailed`, `reason` and `exitStatus` beside `plugins`, `detachTimeout` and `persistent` of a plugin.
     ///
     /// - Throws: `RecordFailure` if anything is missing, of another type or of another version. A record is ours, so what looks
     ///   wrong in it is damage, and guessing would call plugins that were not asked.
@@ -35,14 +36,21 @@ extension AppliedStack {
             }
             return AppliedPlugin(
                 name: try plugin.text("name"), state: knownState, wantsMounted: try plugin.flag("wantsMounted"),
+                detachTimeout: try plugin.has("detachTimeout") ? plugin.seconds("detachTimeout") : nil,
+                persistent: try plugin.has("persistent") ? plugin.flag("persistent") : false,
                 mounts: try plugin.list("mounts") { (mount) throws(RecordFailure) in
                     AppliedMount(
                         destination: try mount.text("destination"), effectiveSource: try mount.text("effectiveSource"),
                         emergencyDetach: try mount.emergencyActions("emergencyDetach"))
                 })
         }
-        stopped = object.value["stopped"] == nil ? nil : try object.text("stopped")
-        hasFailed = object.value["hasFailed"] == nil ? false : try object.flag("hasFailed")
+        stopped = object.has("stopped") ? try object.text("stopped") : nil
+        hasFailed = object.has("hasFailed") ? try object.flag("hasFailed") : false
+        if object.has("reason") {
+            ending = ContainerEnding(
+                DetachReason(rawValue: try object.text("reason")),
+                exitStatus: object.has("exitStatus") ? try object.number("exitStatus") : nil)
+        }
     }
 
     public func write(to writer: inout JSONWriter) {
@@ -53,6 +61,13 @@ extension AppliedStack {
         if hasFailed {
             writer.key("hasFailed")
             writer.write(.bool(true))
+        }
+        if let ending {
+            writer.write("reason", ending.reason.rawValue)
+            if let status = ending.exitStatus {
+                writer.key("exitStatus")
+                writer.write(JSONValue(status))
+            }
         }
         writer.key("plugins")
         writer.beginArray()
@@ -75,6 +90,14 @@ extension AppliedPlugin {
         writer.write("state", state.rawValue)
         writer.key("wantsMounted")
         writer.write(.bool(wantsMounted))
+        if let seconds = detachTimeout.flatMap({ JSONNumber($0) }) {
+            writer.key("detachTimeout")
+            writer.write(.number(seconds))
+        }
+        if persistent {
+            writer.key("persistent")
+            writer.write(.bool(true))
+        }
         writer.key("mounts")
         writer.beginArray()
         for mount in mounts {
@@ -120,6 +143,20 @@ private struct Member {
     func member(_ key: String) throws(RecordFailure) -> Member {
         guard let member = value[key] else { throw RecordFailure("\(place) has no \(key)") }
         return Member(value: member, place: "\(place).\(key)")
+    }
+
+    func has(_ key: String) -> Bool { value[key] != nil }
+
+    func seconds(_ key: String) throws(RecordFailure) -> Double {
+        let member = try member(key)
+        guard let seconds = member.value.doubleValue, seconds > 0, seconds.isFinite else { throw member.wrong("a number above 0") }
+        return seconds
+    }
+
+    func number(_ key: String) throws(RecordFailure) -> Int32 {
+        let member = try member(key)
+        guard let number = member.value.intValue, let status = Int32(exactly: number) else { throw member.wrong("a whole number") }
+        return status
     }
 
     func text(_ key: String) throws(RecordFailure) -> String {

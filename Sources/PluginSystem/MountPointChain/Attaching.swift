@@ -5,7 +5,7 @@ import JSON
 
 /// What has come of asking all plugins of a chain.
 public struct AttachedMounts: Sendable, Equatable {
-    /// The mounts in their order, with the sources and consistencies that the plugins gave them.
+    /// The mounts in their order, with what the plugins made of them; ``DockerPluginAPI/MountPoint/appliedChanges`` says what that is.
     public var mounts: [MountPoint]
     public var stack: AppliedStack
 
@@ -21,7 +21,8 @@ extension PluginChain {
     /// - Parameters:
     ///   - mounts: those of one container, which no plugin has been asked about.
     ///   - record: keeps the stack from the moment of the first request on.
-    ///   - check: says whether a source that a plugin has given can be mounted. Called before the next plugin is asked.
+    ///   - check: says whether a source that a plugin has given can be mounted. Called before the next plugin is asked. One that is missing
+    ///     is no failure of a mount whose source is made if it is missing: then the caller makes it, once all plugins have been asked.
     /// - Throws: `ChainError`. Those that had attached have been asked to detach, last first, and so has the plugin that failed if it
     ///   has attached, or may have.
     public func attach(
@@ -48,7 +49,10 @@ extension PluginChain {
     ) throws(ChainError) {
         let name = link.plugin.name
         let before = attached.stack
-        attached.stack.plugins.append(AppliedPlugin(name: name, state: .attaching, wantsMounted: link.properties.mounted))
+        var entry = AppliedPlugin(
+            name: name, state: .attaching, wantsMounted: link.properties.mounted, detachTimeout: link.properties.detachTimeout,
+            persistent: link.properties.persistent)
+        attached.stack.plugins.append(entry)
         let request = MountPointAttachRequest(
             id: container, mounts: wanted.map { attached.mounts[$0] }, hasFlatVolume: link.properties.hasFlatVolume)
         let attachments: [Attachment]
@@ -66,8 +70,9 @@ extension PluginChain {
         let (mounts, problem) = Self.apply(attachments, of: name, to: wanted, in: &attached.mounts, checkingSource: check)
         attached.stack = before
         if !mounts.isEmpty {
-            attached.stack.plugins.append(
-                AppliedPlugin(name: name, state: .attached, wantsMounted: link.properties.mounted, mounts: mounts))
+            entry.state = .attached
+            entry.mounts = mounts
+            attached.stack.plugins.append(entry)
         }
         if let problem { throw ChainError(plugin: name, message: problem) }
         do throws(RecordFailure) {
@@ -95,13 +100,8 @@ extension PluginChain {
         var attached: [AppliedMount] = []
         var problem: String?
         for (attachment, index) in zip(attachments, wanted) where attachment.attach {
-            if problem == nil { problem = Self.problem(of: attachment, at: mounts[index].destination, checkingSource: check) }
-            if problem == nil {
-                let changes = attachment.changes
-                if !changes.effectiveSource.isEmpty { mounts[index].effectiveSource = changes.effectiveSource }
-                if !changes.effectiveConsistency.isUnspecified { mounts[index].effectiveConsistency = changes.effectiveConsistency }
-                mounts[index].appliedMiddleware.append(AppliedMiddleware(name: "plugin:\(plugin)", changes: changes))
-            }
+            if problem == nil { problem = Self.problem(of: attachment, for: mounts[index], checkingSource: check) }
+            if problem == nil { mounts[index].apply(attachment.changes, of: plugin) }
             attached.append(
                 AppliedMount(
                     destination: mounts[index].destination, effectiveSource: mounts[index].effectiveSource,
@@ -111,12 +111,21 @@ extension PluginChain {
     }
 
     private static func problem(
-        of attachment: Attachment, at destination: String, checkingSource check: (String) throws(SourceFailure) -> Void
+        of attachment: Attachment, for mount: MountPoint, checkingSource check: (String) throws(SourceFailure) -> Void
     ) -> String? {
+        let destination = mount.destination
         for action in attachment.emergencyDetach {
             if let path = action.path, !path.isAbsolutePath {
                 return "it gave \(JSONValue.string(path)) as an emergency action's path for \(destination), which must be absolute"
             }
+        }
+        if let option = attachment.changes.options.first(where: { !MountOption.known.contains($0) }) {
+            let known = MountOption.known.map(\.rawValue).joined(separator: ", ")
+            return "it gave \(JSONValue.string(option.rawValue)) as an option of \(destination); it can add \(known)"
+        }
+        let propagation = attachment.changes.propagation
+        if !propagation.isUnspecified && propagation != .rprivate && propagation != .rslave {
+            return "it gave \(JSONValue.string(propagation.rawValue)) as the propagation of \(destination), which can be rprivate or rslave"
         }
         let source = attachment.changes.effectiveSource
         if source.isEmpty { return nil }
@@ -127,6 +136,7 @@ extension PluginChain {
             try check(source)
             return nil
         } catch {
+            if error.isMissing && mount.createSourceIfMissing { return nil }
             return "it gave \(JSONValue.string(source)) as the source of \(destination): \(error.message)"
         }
     }
@@ -137,6 +147,7 @@ extension PluginChain {
     ) -> ChainError {
         var stack = stack
         var error = error
+        stack.ending = ContainerEnding(.notStarted)
         var unwinding = Unwinding(container: container, record: record, actions: actions)
         // The record may still say that the plugin which failed is being asked.
         unwinding.keep(stack)
@@ -153,12 +164,41 @@ extension PluginChain {
     }
 }
 
+extension MountPoint {
+    /// Takes over what a plugin has changed, and that it has.
+    fileprivate mutating func apply(_ changes: MountPointChanges, of plugin: String) {
+        if !changes.effectiveSource.isEmpty {
+            effectiveSource = changes.effectiveSource
+            // It shows a place of the host from now on, which other plugins may have something to say about.
+            if type == .tmpfs { type = .bind }
+        }
+        if !changes.effectiveConsistency.isUnspecified { effectiveConsistency = changes.effectiveConsistency }
+        if changes.readOnly { readOnly = true }
+        if !changes.propagation.isUnspecified { propagation = changes.propagation }
+        appliedMiddleware.append(AppliedMiddleware(name: "plugin:\(plugin)", changes: changes))
+    }
+
+    /// What all plugins together have changed: the last source, consistency and propagation that one gave, all options that any gave, and
+    /// whether one has made it read-only.
+    public var appliedChanges: MountPointChanges {
+        var all = MountPointChanges()
+        for changes in appliedMiddleware.map(\.changes) {
+            if !changes.effectiveSource.isEmpty { all.effectiveSource = changes.effectiveSource }
+            if !changes.effectiveConsistency.isUnspecified { all.effectiveConsistency = changes.effectiveConsistency }
+            if changes.readOnly { all.readOnly = true }
+            if !changes.propagation.isUnspecified { all.propagation = changes.propagation }
+            all.options += changes.options.filter { !all.options.contains($0) }
+        }
+        return all
+    }
+}
+
 extension EmergencyAction {
     /// Of what is to be removed or unmounted.
     var path: String? {
         switch self {
         case .remove(let path), .unmount(let path): path
-        case .warning, .error, .fatal: nil
+        case .nothing, .warning, .error, .fatal: nil
         }
     }
 }

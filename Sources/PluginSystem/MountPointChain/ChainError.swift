@@ -1,17 +1,19 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 
+import DockerPluginAPI
+
 /// Why a container does not start: a plugin has failed, or what is to be known of it could not be recorded.
 public struct ChainError: Error, Sendable, Equatable {
     /// Who has failed, without `plugin:`; nil if it was the host.
     public var plugin: String?
-    /// A plugin's words as it gave them, line feeds included.
-    public var message: String
+    /// A plugin's words, fit for a terminal; line breaks are `; `.
+    public let message: String
     /// How it went to have the plugins detach that had attached.
     public var undoing: UnwindingOutcome
 
     public init(plugin: String?, message: String, undoing: UnwindingOutcome = UnwindingOutcome()) {
         self.plugin = plugin
-        self.message = message
+        self.message = SanitizedText(message).text
         self.undoing = undoing
     }
 }

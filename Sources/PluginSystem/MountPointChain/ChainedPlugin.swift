@@ -7,7 +7,8 @@ public protocol ChainedPlugin {
     /// As the chain names it, without `plugin:`.
     var name: String { get }
 
-    /// What it wants to be asked about. Asked once for each plugin of a chain, before the first ``attach(_:committing:)``.
+    /// What it wants to be asked about, and the times that it may take, as the host allows them. Asked once for each plugin of a chain,
+    /// before the first ``attach(_:committing:)``.
     func properties() throws(PluginFailure) -> MountPointProperties
 
     /// Asks it to attach.
@@ -23,11 +24,15 @@ public protocol ChainedPlugin {
 
     /// Asks it to detach what it has attached for a container.
     ///
-    /// - Parameter record: as for attach; nil if none could be prepared, and the plugin is to be asked all the same.
+    /// - Parameters:
+    ///   - seconds: that the plugin has for it, also for coming back if it is away; nil for what each call has.
+    ///   - record: as for attach; nil if none could be prepared, and the plugin is to be asked all the same.
     /// - Returns: its answer, also one with `Success` false.
     /// - Throws: ``PluginFailure/Kind/notRecorded`` if the record cannot be made to count; nothing is sent then, and it is asked
     ///   again without one.
-    func detach(_ container: String, committing record: PreparedRecord?) throws(PluginFailure) -> MountPointDetachResponse
+    func detach(
+        _ request: MountPointDetachRequest, within seconds: Double?, committing record: PreparedRecord?
+    ) throws(PluginFailure) -> MountPointDetachResponse
 }
 
 /// A call of a plugin that has failed.
@@ -105,6 +110,11 @@ public struct EmergencyFailure: Error, Sendable, Equatable {
 public struct SourceFailure: Error, Sendable, Equatable {
     /// One line, with the path.
     public var message: String
+    /// Whether nothing is there. That is no failure of a mount whose source is made if it is missing.
+    public var isMissing: Bool
 
-    public init(_ message: String) { self.message = message }
+    public init(_ message: String, isMissing: Bool = false) {
+        self.message = message
+        self.isMissing = isMissing
+    }
 }

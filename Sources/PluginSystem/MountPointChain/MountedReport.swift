@@ -18,7 +18,7 @@ extension AppliedStack {
         for entry in plugins where entry.wantsMounted && entry.state == .attached {
             let mounts = entry.mounts.map {
                 // A later plugin may have changed the source again, and the mount has that one.
-                MountPointMountedRequest.Mount(
+                AttachedMount(
                     destination: $0.destination, effectiveSource: effectiveSource(at: $0.destination) ?? $0.effectiveSource)
             }
             do throws(PluginFailure) {

@@ -8,7 +8,10 @@ public struct PluginChain {
         let plugin: any ChainedPlugin
         let properties: MountPointProperties
 
-        func wants(_ mount: MountPoint) -> Bool { properties.patterns.contains { $0.matches(mount) } }
+        func wants(_ mount: MountPoint) -> Bool { isShown(mount) && properties.patterns.contains { $0.matches(mount) } }
+
+        /// One that shows no place of the host is nobody's business but of those who ask for it: a pattern for all mounts means binds.
+        private func isShown(_ mount: MountPoint) -> Bool { mount.type != .tmpfs || properties.types.contains(.tmpfs) }
     }
 
     let links: [Link]

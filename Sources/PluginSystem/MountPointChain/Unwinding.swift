@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 
-import DockerPluginAPI
+public import DockerPluginAPI
 import JSON
 
 /// How it went to have the plugins of a container detach.
@@ -25,22 +25,42 @@ extension AppliedStack {
     ///
     /// Works for a stack that an earlier process left at any point. A plugin whose request to detach was sent by that process is not
     /// asked again. One of which it is not known whether it attached is asked, and if that fails, it is only a warning. A stack
-    /// that has ``stopped`` stays as it is.
+    /// that has ``stopped`` stays as it is. What could not be asked stays in the stack as ``owed``.
     ///
     /// - Parameters:
+    ///   - reason: for the plugins, like `exitStatus`, which is that of the container's first process.
     ///   - record: a failure of it is a warning, and keeps no plugin from being asked.
     ///   - plugin: finds a plugin by its name, one that has left the chain, too.
     public mutating func unwind(
-        container: String, record: some AppliedStackRecord, actions: some EmergencyActions,
+        container: String, reason: DetachReason = .ended, exitStatus: Int32? = nil, record: some AppliedStackRecord,
+        actions: some EmergencyActions, plugin: (String) throws(PluginFailure) -> any ChainedPlugin
+    ) -> UnwindingOutcome {
+        if !isUnwound { ending = ContainerEnding(reason, exitStatus: exitStatus) }
+        var unwinding = Unwinding(container: container, record: record, actions: actions)
+        unwinding.run(&self, plugin: plugin)
+        return unwinding.outcome
+    }
+
+    /// Asks those again that are ``owed`` their detach, last attached first, and takes each that has got its request out of the stack. For
+    /// when unwinding is over and nobody else is responsible for the container.
+    ///
+    /// One that still cannot be reached stays owed; that is a failure, and the next one is asked all the same. A failure that is not
+    /// recoverable leaves those below owed. When nobody is owed anything any more, the stack is empty and not ``stopped``.
+    ///
+    /// - Parameter name: of the only plugin to ask, without `plugin:`; nil for all.
+    public mutating func askAgain(
+        container: String, only name: String? = nil, record: some AppliedStackRecord, actions: some EmergencyActions,
         plugin: (String) throws(PluginFailure) -> any ChainedPlugin
     ) -> UnwindingOutcome {
         var unwinding = Unwinding(container: container, record: record, actions: actions)
-        unwinding.run(&self, plugin: plugin)
+        unwinding.runAgain(&self, only: name, plugin: plugin)
         return unwinding.outcome
     }
 }
 
 struct Unwinding<Record: AppliedStackRecord, Actions: EmergencyActions> {
+    typealias Finding = (String) throws(PluginFailure) -> any ChainedPlugin
+
     let container: String
     let record: Record
     let actions: Actions
@@ -52,15 +72,17 @@ struct Unwinding<Record: AppliedStackRecord, Actions: EmergencyActions> {
         self.actions = actions
     }
 
-    mutating func run(_ stack: inout AppliedStack, plugin find: (String) throws(PluginFailure) -> any ChainedPlugin) {
-        while stack.stopped == nil, let entry = stack.plugins.last {
+    mutating func run(_ stack: inout AppliedStack, plugin find: Finding) {
+        while stack.stopped == nil, let index = stack.plugins.lastIndex(where: { $0.state != .owed }) {
+            let entry = stack.plugins[index]
             let failuresBefore = outcome.failures.count
+            var wasSent = true
             if entry.state == .detaching {
-                warn("plugin:\(entry.name) was asked to detach by a process that ended before the answer; it is not asked again")
+                warnOfRepetition(entry)
             } else {
-                detach(entry, of: stack, plugin: find)
+                wasSent = detach(index, of: stack, plugin: find)
             }
-            stack.plugins.removeLast()
+            if wasSent { stack.plugins.remove(at: index) } else { stack.plugins[index].state = .owed }
             if outcome.failures.count > failuresBefore { stack.hasFailed = true }
             if outcome.isFatal { stack.stopped = outcome.failures[failuresBefore...].joined(separator: "; ") }
             keep(stack)
@@ -68,6 +90,24 @@ struct Unwinding<Record: AppliedStackRecord, Actions: EmergencyActions> {
         if let stopped = stack.stopped, !stack.isEmpty {
             let names = stack.plugins.reversed().map { "plugin:\($0.name)" }.joined(separator: ", ")
             warn("not asked to detach: \(names); undoing has stopped: \(stopped)")
+        }
+    }
+
+    mutating func runAgain(_ stack: inout AppliedStack, only name: String?, plugin find: Finding) {
+        // Whoever asked again before this one was killed.
+        for index in stack.plugins.indices.reversed() where stack.plugins[index].state == .detaching {
+            warnOfRepetition(stack.plugins[index])
+            stack.plugins.remove(at: index)
+            keep(stack)
+        }
+        for index in stack.plugins.indices.reversed() {
+            let entry = stack.plugins[index]
+            if outcome.isFatal { break }
+            if let name, !name.utf8.elementsEqual(entry.name.utf8) { continue }
+            if entry.state != .owed && stack.stopped == nil { continue }
+            if detachAgain(index, of: stack, plugin: find) { stack.plugins.remove(at: index) }
+            if stack.isEmpty { stack.stopped = nil }
+            keep(stack)
         }
     }
 
@@ -80,59 +120,86 @@ struct Unwinding<Record: AppliedStackRecord, Actions: EmergencyActions> {
     }
 
     private mutating func warn(_ text: String) {
+        let text = SanitizedText(text).text
         actions.warn(text)
         outcome.warnings.append(text)
     }
 
-    private mutating func detach(
-        _ entry: AppliedPlugin, of stack: AppliedStack, plugin find: (String) throws(PluginFailure) -> any ChainedPlugin
-    ) {
-        let response: MountPointDetachResponse
+    private mutating func warnOfRepetition(_ entry: AppliedPlugin) {
+        warn("plugin:\(entry.name) was asked to detach by a process that ended before the answer; it is not asked again")
+    }
+
+    /// - Returns: whether the request may have been sent.
+    private mutating func detach(_ index: Int, of stack: AppliedStack, plugin find: Finding) -> Bool {
+        let entry = stack.plugins[index]
         do throws(PluginFailure) {
-            response = try ask(try find(entry.name), for: entry, of: stack)
+            note(try ask(index, of: stack, plugin: find), of: entry)
         } catch {
             if entry.state == .attaching {
                 warn("plugin:\(entry.name), which may have attached, did not detach: \(error.message)")
             } else {
                 takeEmergencyActions(of: entry, after: error)
             }
-            return
+            return error.kind != .notSent
         }
+        return true
+    }
+
+    /// - Returns: whether the request may have been sent.
+    private mutating func detachAgain(_ index: Int, of stack: AppliedStack, plugin find: Finding) -> Bool {
+        let entry = stack.plugins[index]
+        do throws(PluginFailure) {
+            note(try ask(index, of: stack, plugin: find), of: entry)
+        } catch {
+            if error.kind == .notSent {
+                fail("plugin:\(entry.name) cannot be asked to detach: \(error.message)", isFatal: false)
+                return false
+            }
+            if entry.state == .attached {
+                takeEmergencyActions(of: entry, after: error)
+            } else {
+                fail("plugin:\(entry.name) did not detach: \(error.message)", isFatal: false)
+            }
+        }
+        return true
+    }
+
+    private mutating func note(_ response: MountPointDetachResponse, of entry: AppliedPlugin) {
         if response.success { return }
         let text = "plugin:\(entry.name) did not detach: \(response.err.isEmpty ? noReason : response.err)"
-        if entry.state == .attaching {
-            warn(text)
-        } else {
-            outcome.failures.append(text)
-            if !response.recoverable { outcome.isFatal = true }
-        }
+        if entry.state == .attaching { warn(text) } else { fail(text, isFatal: !response.recoverable) }
     }
 
     private mutating func ask(
-        _ plugin: any ChainedPlugin, for entry: AppliedPlugin, of stack: AppliedStack
+        _ index: Int, of stack: AppliedStack, plugin find: Finding
     ) throws(PluginFailure) -> MountPointDetachResponse {
+        let entry = stack.plugins[index]
+        let plugin = try find(entry.name)
+        let request = MountPointDetachRequest(
+            id: container, exitStatus: stack.ending?.exitStatus, reason: stack.ending?.reason ?? .unspecified,
+            mounts: entry.mounts.map { AttachedMount(destination: $0.destination, effectiveSource: $0.effectiveSource) })
         var asked = stack
-        asked.plugins[asked.plugins.count - 1].state = .detaching
+        asked.plugins[index].state = .detaching
         let prepared: PreparedRecord
         do throws(RecordFailure) {
             prepared = try record.prepare(asked)
         } catch {
             warn("cannot record that plugin:\(entry.name) is asked to detach: \(error.message)")
-            return try plugin.detach(container, committing: nil)
+            return try plugin.detach(request, within: entry.detachTimeout, committing: nil)
         }
         do throws(PluginFailure) {
-            return try plugin.detach(container, committing: prepared)
+            return try plugin.detach(request, within: entry.detachTimeout, committing: prepared)
         } catch {
             guard error.kind == .notRecorded else { throw error }
             warn("cannot record that plugin:\(entry.name) is asked to detach: \(error.message)")
-            return try plugin.detach(container, committing: nil)
+            return try plugin.detach(request, within: entry.detachTimeout, committing: nil)
         }
     }
 
     /// Does what the plugin asked for in the case that it cannot be asked itself, for each of its mounts.
     ///
-    /// A fatal action ends the actions of its mount; those of the plugin's other mounts are still carried out, since unwinding stops
-    /// only after this plugin.
+    /// Everything in the lists is carried out, whatever fails, since unwinding stops only after this plugin. A path that is still mounted,
+    /// or that is still there, must not lose what it lies on, so that such a failure is fatal.
     private mutating func takeEmergencyActions(of entry: AppliedPlugin, after failure: PluginFailure) {
         let cause = "plugin:\(entry.name) did not detach: \(failure.message)"
         warn(cause)
@@ -141,27 +208,28 @@ struct Unwinding<Record: AppliedStackRecord, Actions: EmergencyActions> {
             if mount.emergencyDetach.isEmpty {
                 fail("\(cause), and it gave no emergency action for \(mount.destination)", isFatal: true)
             }
-            actions: for action in mount.emergencyDetach {
-                switch action {
-                case .warning(let text): warn("plugin:\(entry.name): \(text)")
-                case .error(let text): fail("plugin:\(entry.name): \(text)", isFatal: false)
-                case .fatal(let text):
-                    fail("plugin:\(entry.name): \(text)", isFatal: true)
-                    break actions
-                case .remove(let path), .unmount(let path):
-                    do throws(EmergencyFailure) {
-                        guard path.isAbsolutePath else { throw EmergencyFailure("\(JSONValue.string(path)) is not an absolute path") }
-                        if case .remove = action { try actions.remove(path) } else { try actions.unmount(path) }
-                    } catch {
-                        fail("plugin:\(entry.name): an emergency action failed: \(error.message)", isFatal: false)
-                    }
-                }
+            for action in mount.emergencyDetach { take(action, of: entry) }
+        }
+    }
+
+    private mutating func take(_ action: EmergencyAction, of entry: AppliedPlugin) {
+        switch action {
+        case .nothing: break
+        case .warning(let text): warn("plugin:\(entry.name): \(text)")
+        case .error(let text): fail("plugin:\(entry.name): \(text)", isFatal: false)
+        case .fatal(let text): fail("plugin:\(entry.name): \(text)", isFatal: true)
+        case .remove(let path), .unmount(let path):
+            do throws(EmergencyFailure) {
+                guard path.isAbsolutePath else { throw EmergencyFailure("\(JSONValue.string(path)) is not an absolute path") }
+                if case .remove = action { try actions.remove(path) } else { try actions.unmount(path) }
+            } catch {
+                fail("plugin:\(entry.name): an emergency action failed: \(error.message)", isFatal: true)
             }
         }
     }
 
     private mutating func fail(_ text: String, isFatal: Bool) {
-        outcome.failures.append(text)
+        outcome.failures.append(SanitizedText(text).text)
         if isFatal { outcome.isFatal = true }
     }
 }

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 
+import DockerPluginAPI
+
 /// Why what a plugin sent is not an answer.
 struct AnswerFault: Error, Equatable {
     /// Completes "the answer …".
@@ -140,7 +142,7 @@ struct AnswerParser {
     }
 
     private func garbledStatusLine() -> AnswerFault {
-        AnswerFault("is not HTTP: it begins with \"\(OneLine(line, limit: 60).text)\"")
+        AnswerFault("is not HTTP: it begins with \"\(SanitizedText(line, limit: 60).text)\"")
     }
 
     private mutating func takeStatusLine() throws(AnswerFault) {
@@ -163,24 +165,24 @@ struct AnswerParser {
     private mutating func takeField() throws(AnswerFault) {
         guard let colon = line.firstIndex(of: UInt8(ascii: ":")), colon > 0, line[..<colon].allSatisfy({ $0 > 0x20 && $0 < 0x7f }),
             line[colon...].allSatisfy({ $0 >= 0x20 && $0 != 0x7f || $0 == 0x09 })
-        else { throw AnswerFault("has a line in its head that is no header: \"\(OneLine(line, limit: 60).text)\"") }
+        else { throw AnswerFault("has a line in its head that is no header: \"\(SanitizedText(line, limit: 60).text)\"") }
         let value = Self.trimmed(line[(colon + 1)...])
         switch Self.lowercase(line[..<colon]) {
         case "content-length":
             guard !value.isEmpty, value.count < 18, value.allSatisfy({ Self.digit($0) != nil }) else {
-                throw AnswerFault("has a Content-Length that is no number: \"\(OneLine(value, limit: 60).text)\"")
+                throw AnswerFault("has a Content-Length that is no number: \"\(SanitizedText(value, limit: 60).text)\"")
             }
             let number = value.reduce(0) { $0 * 10 + Int($1 - 0x30) }
             if let length, length != number { throw AnswerFault("has two different Content-Lengths") }
             length = number
         case "transfer-encoding":
             guard !isChunked, version > 0, Self.lowercase(value) == "chunked" else {
-                throw AnswerFault("has a Transfer-Encoding that is not understood: \"\(OneLine(value, limit: 60).text)\"")
+                throw AnswerFault("has a Transfer-Encoding that is not understood: \"\(SanitizedText(value, limit: 60).text)\"")
             }
             isChunked = true
         case "content-encoding":
             guard Self.lowercase(value) == "identity" else {
-                throw AnswerFault("has a Content-Encoding that nobody asked for: \"\(OneLine(value, limit: 60).text)\"")
+                throw AnswerFault("has a Content-Encoding that nobody asked for: \"\(SanitizedText(value, limit: 60).text)\"")
             }
         default: break
         }
@@ -206,7 +208,7 @@ struct AnswerParser {
         guard hasReturn, (1...15).contains(digits.count), let size = Int(String(decoding: digits, as: UTF8.self), radix: 16),
             digits[0] != 0x2b,
             digits[0] != 0x2d, Self.trimmed(line[digits.count...]).first ?? UInt8(ascii: ";") == UInt8(ascii: ";")
-        else { throw AnswerFault("has a chunk without a size: \"\(OneLine(line, limit: 60).text)\"") }
+        else { throw AnswerFault("has a chunk without a size: \"\(SanitizedText(line, limit: 60).text)\"") }
         try check(body.count + size)
         state = size == 0 ? .trailers : .chunk(left: size)
     }

@@ -23,9 +23,6 @@ public struct PluginClient: Sendable {
 
     /// Bytes of an answer.
     public static let answerLimit = 1 << 20
-    /// Bytes of a plugin's own words in an error.
-    static let wordsLimit = 4 << 10
-
     public init(_ endpoint: PluginEndpoint, timeout: Duration) {
         self.endpoint = endpoint
         self.timeout = timeout
@@ -82,7 +79,9 @@ public struct PluginClient: Sendable {
             case .tcp(let host, let port): return try connect(to: host, port, by: deadline)
             }
         } catch {
-            throw PluginClientError(.notSent, endpoint, "\(error); \(advice(error.errno))")
+            var failure = PluginClientError(.notSent, endpoint, "\(error); \(advice(error.errno))")
+            failure.isAbsence = error.errno == .noSuchFileOrDirectory || error.errno == .connectionRefused
+            throw failure
         }
     }
 

@@ -17,6 +17,9 @@ public struct PluginClientError: Error, Sendable, Equatable, CustomStringConvert
     public var plugin: String
     /// One line for a person: which plugin, where, what failed, what to do.
     public var message: String
+    /// Whether nobody was there at all: no socket, or nobody who listens. Nothing has been sent then, and a plugin that is being restarted
+    /// will be there in a moment.
+    public var isAbsence = false
 
     public init(_ kind: Kind, plugin: String, _ message: String) {
         self.kind = kind

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 
+import DockerPluginAPI
 import Glibc
 import JSON
 import LinuxSystem
@@ -41,9 +42,11 @@ public struct PluginDiscovery: Sendable {
         }
         let places = ["\(socketDirectory)/\(name).sock"] + specificationDirectories.map { "\($0)/\(name).spec and .json" }
         let seen = notes.isEmpty ? "" : " (\(notes.joined(separator: "; ")))"
-        throw PluginClientError(
+        var failure = PluginClientError(
             .notSent, plugin: name.text,
             "plugin \(name) was not found in \(places.joined(separator: ", "))\(seen); start it, or take it out of the chain")
+        failure.isAbsence = true
+        throw failure
     }
 
     private static func paths(_ folder: String, _ name: PluginName, _ ending: String) -> [String] {
@@ -107,7 +110,7 @@ public struct PluginDiscovery: Sendable {
         do throws(PluginAddressError) {
             return try PluginAddress(text)
         } catch {
-            throw refusal(name, path, "gives the address \"\(OneLine(text, limit: 200).text)\": \(error)")
+            throw refusal(name, path, "gives the address \"\(SanitizedText(text, limit: 200).text)\": \(error)")
         }
     }
 

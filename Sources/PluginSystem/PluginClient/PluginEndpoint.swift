@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 
+import DockerPluginAPI
+
 /// Where a plugin answers, and where that was found.
 public struct PluginEndpoint: Sendable, Equatable {
     public let name: PluginName
@@ -32,13 +34,13 @@ public struct PluginName: Sendable, Hashable, CustomStringConvertible {
             reason = "it begins with a dot"
         } else if text.utf8.contains(UInt8(ascii: "/")) {
             reason = "it has a / in it, as only managed plugins have, and these are not supported"
-        } else if OneLine.hasControl(text) {
+        } else if SanitizedText.hasControl(text) {
             reason = "it has a control character in it"
         } else {
             reason = nil
         }
         if let reason {
-            let shown = OneLine(text, limit: 64).text
+            let shown = SanitizedText(text, limit: 64).text
             throw PluginClientError(.notSent, plugin: shown, "\"\(shown)\" is no name of a plugin: \(reason); correct it in the chain")
         }
         self.text = text
@@ -65,7 +67,7 @@ public enum PluginAddress: Sendable, Equatable, CustomStringConvertible {
     ///
     /// - Throws: `PluginAddressError`, for TLS too.
     public init(_ text: String) throws(PluginAddressError) {
-        if OneLine.hasControl(text) { throw PluginAddressError("it has a control character or a second line in it") }
+        if SanitizedText.hasControl(text) { throw PluginAddressError("it has a control character or a second line in it") }
         if text.isEmpty { throw PluginAddressError("it is empty") }
         for (scheme, isUnix) in [("unix://", true), ("tcp://", false), ("http://", false)] where text.hasPrefix(scheme) {
             let rest = text.dropFirst(scheme.count)

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 
+import DockerPluginAPI
 import JSON
 import LinuxSystem
 import SystemPackage
@@ -108,9 +109,9 @@ struct PluginExchange {
     }
 
     private func refusal(_ status: Int, _ body: [UInt8]) -> PluginClientError {
-        var words = OneLine(body, limit: PluginClient.wordsLimit).text
+        var words = SanitizedText(body, limit: SanitizedText.wordsLimit).text
         if let value = try? JSONValue(parsing: body), let text = value["Err"]?.stringValue {
-            let said = OneLine(text, limit: PluginClient.wordsLimit).text
+            let said = SanitizedText(text, limit: SanitizedText.wordsLimit).text
             if !said.isEmpty { words = said }
         }
         let said = words.isEmpty ? "without a word why; its log may tell" : words

@@ -14,17 +14,25 @@ public struct PluginLoader: Sendable {
     public var kept: KeptAnswers
     /// For each call.
     public var timeout: Duration
+    /// With a plugin that is not there.
+    public var patience: Patience
 
-    public init(discovery: PluginDiscovery, kept: KeptAnswers, timeout: Duration) {
+    public init(discovery: PluginDiscovery, kept: KeptAnswers, timeout: Duration, patience: Patience = .none) {
         self.discovery = discovery
         self.kept = kept
         self.timeout = timeout
+        self.patience = patience
     }
 
     /// Finds a plugin, activates it and asks for its properties; the last two only if no answer of this run of it is kept.
     ///
     /// - Throws: `PluginClientError`; of the kind `refused` with status 200 if it is no mount point plugin, or says that it has failed.
     public func load(_ name: String) throws(PluginClientError) -> LoadedPlugin {
+        try Patience(min(patience.limit, timeout)).call { () throws(PluginClientError) in try loadOnce(name) }
+    }
+
+    /// The same, without waiting for it if it is not there.
+    public func loadOnce(_ name: String) throws(PluginClientError) -> LoadedPlugin {
         let endpoint = try discovery.find(name)
         let client = PluginClient(endpoint, timeout: timeout)
         let properties = try kept.properties(of: endpoint) { () throws(PluginClientError) in
@@ -47,7 +55,7 @@ public struct PluginLoader: Sendable {
         }
         let wanted = PluginInterface.mountPoint.rawValue
         if interfaces.contains(wanted) { return }
-        let found = interfaces.isEmpty ? "nothing" : OneLine(interfaces.joined(separator: ", "), limit: 200).text
+        let found = interfaces.isEmpty ? "nothing" : SanitizedText(interfaces.joined(separator: ", "), limit: 200).text
         let words = "it implements \(found), not \(wanted)"
         throw PluginClientError(
             .refused(status: 200, words: words), client.endpoint, "it is no mount point plugin: \(words); take it out of the chain")
@@ -62,7 +70,7 @@ public struct PluginLoader: Sendable {
             throw endpoint.cannotRead(method, error)
         }
         if response.success { return response.properties }
-        let words = OneLine(response.err, limit: PluginClient.wordsLimit).text
+        let words = SanitizedText(response.err, limit: SanitizedText.wordsLimit).text
         let said = words.isEmpty ? "it answered without Success, and without an Err; its log may tell why" : words
         throw PluginClientError(.refused(status: 200, words: words), endpoint, "\(method): \(said)")
     }
@@ -70,6 +78,6 @@ public struct PluginLoader: Sendable {
 
 extension PluginEndpoint {
     fileprivate func cannotRead(_ method: some StringProtocol, _ error: ResponseError) -> PluginClientError {
-        PluginClientError(.unclear, self, "\(method): it answered what cannot be understood: \(OneLine(error.message, limit: 500).text)")
+        PluginClientError(.unclear, self, "\(method): it answered what cannot be understood: \(SanitizedText(error.message, limit: 500).text)")
     }
 }

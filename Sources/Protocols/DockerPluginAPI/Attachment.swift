@@ -8,6 +8,8 @@ public import JSON
 /// several, each becomes an action of its own, in the order Warning, Unmount, Remove, Error, Fatal: what is to be done before
 /// what may end it.
 public enum EmergencyAction: Sendable, Equatable {
+    /// `{}`: there is nothing to do, and that is fine. A list with only this in it is not an empty list.
+    case nothing
     /// Text for the log.
     case warning(String)
     /// The container has failed, with this text; unwinding goes on.
@@ -23,6 +25,7 @@ public enum EmergencyAction: Sendable, Equatable {
 extension EmergencyAction {
     private var member: (key: String, text: String) {
         switch self {
+        case .nothing: ("", "")
         case .warning(let text): ("Warning", text)
         case .error(let text): ("Error", text)
         case .fatal(let text): ("Fatal", text)
@@ -31,14 +34,13 @@ extension EmergencyAction {
         }
     }
 
-    /// The actions of one object; one without any is an error, for a plugin that means something by it would not get it.
+    /// The actions of one object.
     static func actions(_ object: MessageObject) throws(ShapeError) -> [EmergencyAction] {
         let actions = [
             EmergencyAction.warning(try object.text("Warning")), .unmount(try object.text("Unmount")),
             .remove(try object.text("Remove")), .error(try object.text("Error")), .fatal(try object.text("Fatal")),
         ].filter { !$0.member.text.isEmpty }
-        if actions.isEmpty { throw ShapeError("must have one of Warning, Error, Fatal, Remove and Unmount that is not empty") }
-        return actions
+        return actions.isEmpty ? [.nothing] : actions
     }
 
     /// Reads a list of actions that ``write(_:to:)`` has written.
@@ -55,8 +57,10 @@ extension EmergencyAction {
         for action in actions {
             let (key, text) = action.member
             writer.beginObject()
-            writer.key(key)
-            writer.write(text)
+            if !key.isEmpty {
+                writer.key(key)
+                writer.write(text)
+            }
             writer.endObject()
         }
         writer.endArray()
@@ -92,7 +96,7 @@ public struct Attachment: Sendable, Equatable {
             writer.key("EmergencyDetach")
             EmergencyAction.write(emergencyDetach, to: &writer)
         }
-        changes.write("Changes", to: &writer)
+        if changes != MountPointChanges() { changes.write("Changes", to: &writer) }
         writer.endObject()
     }
 }

@@ -11,6 +11,7 @@ public protocol MountPointWord: RawRepresentable, Sendable, Hashable where RawVa
 extension MountPointWord {
     public static var unspecified: Self { Self(rawValue: "") }
     public var isUnspecified: Bool { rawValue.isEmpty }
+
 }
 
 /// How far container and host may see different contents for a while (`docker run -v a:b:cached`).
@@ -32,12 +33,17 @@ public struct MountPoint: Sendable, Equatable {
 
         public static var bind: Self { Self(rawValue: "bind") }
         public static var volume: Self { Self(rawValue: "volume") }
+        /// Only for plugins that ask for it, see ``MountPointProperties/types``.
+        public static var tmpfs: Self { Self(rawValue: "tmpfs") }
     }
 
     /// `rprivate`, `private`, `rshared`, `shared`, `rslave`, `slave`.
     public struct Propagation: MountPointWord {
         public let rawValue: String
         public init(rawValue: String) { self.rawValue = rawValue }
+
+        public static var rprivate: Self { Self(rawValue: "rprivate") }
+        public static var rslave: Self { Self(rawValue: "rslave") }
     }
 
     public struct Scope: MountPointWord {
@@ -74,19 +80,72 @@ public struct MountPoint: Sendable, Equatable {
         }
     }
 
+    /// What is known of the container that is to get the mount; the same for all mounts of a request.
     public struct Container: Sendable, Equatable {
-        public var labels: StringMap
+        /// Whom its first process runs as, in the container's own ids.
+        public struct User: Sendable, Equatable {
+            public var uid: UInt32
+            public var gid: UInt32
+            public var additionalGIDs: [UInt32]
 
-        public init(labels: StringMap = [:]) { self.labels = labels }
+            public init(uid: UInt32, gid: UInt32, additionalGIDs: [UInt32] = []) {
+                self.uid = uid
+                self.gid = gid
+                self.additionalGIDs = additionalGIDs
+            }
+        }
+
+        /// A range of ids of a user namespace. user_namespaces(7).
+        public struct IDMapping: Sendable, Equatable {
+            public var containerID: UInt32
+            public var hostID: UInt32
+            public var size: UInt32
+
+            public init(containerID: UInt32, hostID: UInt32, size: UInt32) {
+                self.containerID = containerID
+                self.hostID = hostID
+                self.size = size
+            }
+        }
+
+        public var labels: StringMap
+        /// As the engine's user sees it, without a slash; empty if it is not known, like the rest.
+        public var name: String
+        public var user: User?
+        /// Of its user namespace; none if it stays in its creator's.
+        public var uidMappings: [IDMapping]
+        public var gidMappings: [IDMapping]
+        /// The path of its control group, or of systemd's form `slice:prefix:name`.
+        public var cgroup: String
+
+        public init(
+            labels: StringMap = [:], name: String = "", user: User? = nil, uidMappings: [IDMapping] = [], gidMappings: [IDMapping] = [],
+            cgroup: String = ""
+        ) {
+            self.labels = labels
+            self.name = name
+            self.user = user
+            self.uidMappings = uidMappings
+            self.gidMappings = gidMappings
+            self.cgroup = cgroup
+        }
     }
 
     public struct Image: Sendable, Equatable {
         public var labels: StringMap
+        /// As the container's creator spelled it.
+        public var name: String
+        /// `sha256:` and 64 digits.
+        public var id: String
 
-        public init(labels: StringMap = [:]) { self.labels = labels }
+        public init(labels: StringMap = [:], name: String = "", id: String = "") {
+            self.labels = labels
+            self.name = name
+            self.id = id
+        }
     }
 
-    /// Where the mount comes from now, after the plugins that were asked so far; an absolute path of the host.
+    /// Where the mount comes from now, after the plugins that were asked so far; an absolute path of the host. Empty for one of tmpfs.
     public var effectiveSource: String
     public var effectiveConsistency: Consistency
     /// Where it came from before any plugin was asked.
@@ -106,14 +165,15 @@ public struct MountPoint: Sendable, Equatable {
     public var container: Container
     public var image: Image
 
-    /// A mount that no plugin has been asked about: its effective source is its source, likewise the consistency.
+    /// A mount that no plugin has been asked about: its effective source is its source. Its effective consistency is the default,
+    /// whatever was asked for: it says what has been applied.
     public init(
         type: MountType, source: String, destination: String, readOnly: Bool = false, mode: String = "",
         propagation: Propagation = .unspecified, createSourceIfMissing: Bool = false, consistency: Consistency = .unspecified,
         volume: Volume = Volume(), container: Container = Container(), image: Image = Image()
     ) {
         self.effectiveSource = source
-        self.effectiveConsistency = consistency
+        self.effectiveConsistency = .default
         self.source = source
         self.destination = destination
         self.readOnly = readOnly
@@ -134,11 +194,36 @@ public struct MountPointChanges: Sendable, Equatable {
     /// The new source, or empty for no change.
     public var effectiveSource: String
     public var effectiveConsistency: Consistency
+    /// Makes the mount read-only; false changes nothing.
+    public var readOnly: Bool
+    /// Options that the mount is to have besides its own.
+    public var options: [MountOption]
+    public var propagation: MountPoint.Propagation
 
-    public init(effectiveSource: String = "", effectiveConsistency: Consistency = .unspecified) {
+    public init(
+        effectiveSource: String = "", effectiveConsistency: Consistency = .unspecified, readOnly: Bool = false, options: [MountOption] = [],
+        propagation: MountPoint.Propagation = .unspecified
+    ) {
         self.effectiveSource = effectiveSource
         self.effectiveConsistency = effectiveConsistency
+        self.readOnly = readOnly
+        self.options = options
+        self.propagation = propagation
     }
+}
+
+/// An option of a mount that a plugin may add. mount(8).
+public struct MountOption: MountPointWord {
+    public let rawValue: String
+    public init(rawValue: String) { self.rawValue = rawValue }
+
+    public static var nosuid: Self { Self(rawValue: "nosuid") }
+    public static var nodev: Self { Self(rawValue: "nodev") }
+    public static var noexec: Self { Self(rawValue: "noexec") }
+    public static var noatime: Self { Self(rawValue: "noatime") }
+    public static var nosymfollow: Self { Self(rawValue: "nosymfollow") }
+    /// Those that a plugin may name.
+    public static var known: [Self] { [.nosuid, .nodev, .noexec, .noatime, .nosymfollow] }
 }
 
 /// A plugin that takes part in a mount, and what it has changed.

@@ -16,6 +16,18 @@ extension JSONWriter {
         if flag { write(key, flag) }
     }
 
+    mutating func writeNumber(_ key: String, _ number: some BinaryInteger) {
+        self.key(key)
+        write(JSONValue(number))
+    }
+
+    /// Seconds as a number that is as short as it can be: `5`, not `5.0`.
+    mutating func writeIfGiven(seconds: Double?, _ key: String) {
+        guard let seconds, let number = JSONNumber(seconds) else { return }
+        self.key(key)
+        write(Int(exactly: seconds).map { JSONValue($0) } ?? .number(number))
+    }
+
     mutating func write(_ key: String, _ flag: Bool) {
         self.key(key)
         write(.bool(flag))
@@ -46,25 +58,30 @@ extension MountPoint {
         consistency = try object.word("Consistency")
         appliedMiddleware = try object.list("AppliedMiddleware", read: AppliedMiddleware.init)
         volume = try object.object("Volume", read: Volume.init)
-        container = Container(labels: try object.object("Container") { (object) throws(ShapeError) in try object.map("Labels") })
-        image = Image(labels: try object.object("Image") { (object) throws(ShapeError) in try object.map("Labels") })
+        container = try object.object("Container", read: Container.init)
+        image = try object.object("Image", read: Image.init)
     }
 
-    /// - Parameter flatVolume: whether to write the volume's members a second time, where the interface's first draft has them.
-    func write(to writer: inout JSONWriter, flatVolume: Bool) {
+    /// Writes the members that Go's library always sends, too, for a plugin may index them: `Volume`, `Container`, `Image` and
+    /// `AppliedMiddleware`.
+    ///
+    /// - Parameters:
+    ///   - flatVolume: whether to write the volume's members a second time, where the interface's first draft has them.
+    ///   - shared: the container and image of the mount before, which most likely are this one's as well.
+    func write(to writer: inout JSONWriter, flatVolume: Bool, shared: inout SharedMembers) {
         writer.beginObject()
         writer.key("EffectiveSource")
         writer.write(effectiveSource)
         writer.writeIfSaid("EffectiveConsistency", effectiveConsistency)
-        if volume != Volume() {
-            writer.key("Volume")
-            writer.beginObject()
-            volume.writeMembers(to: &writer)
-            writer.endObject()
-            if flatVolume { volume.writeMembers(to: &writer) }
-        }
-        Self.writeLabels("Container", container.labels, to: &writer)
-        Self.writeLabels("Image", image.labels, to: &writer)
+        writer.key("Volume")
+        writer.beginObject()
+        volume.writeMembers(to: &writer)
+        writer.endObject()
+        if flatVolume { volume.writeMembers(to: &writer) }
+        writer.key("Container")
+        writer.write(encoded: shared.container.bytes(of: container) { $0.write(to: &$1) })
+        writer.key("Image")
+        writer.write(encoded: shared.image.bytes(of: image) { $0.write(to: &$1) })
         writer.key("Source")
         writer.write(source)
         writer.key("Destination")
@@ -74,16 +91,99 @@ extension MountPoint {
         writer.writeIfSaid("Mode", mode)
         writer.writeIfSaid("Propagation", propagation)
         writer.writeIfTrue("CreateSourceIfMissing", createSourceIfMissing)
-        writer.writeIfNotEmpty("AppliedMiddleware", appliedMiddleware) { $0.write(to: &$1) }
+        writer.write("AppliedMiddleware", appliedMiddleware) { $0.write(to: &$1) }
         writer.writeIfSaid("Consistency", consistency)
         writer.endObject()
     }
 
-    private static func writeLabels(_ key: String, _ labels: StringMap, to writer: inout JSONWriter) {
-        if labels.isEmpty { return }
-        writer.key(key)
+    /// What the mounts of a container have in common, encoded once: a container may have tens of thousands of labels.
+    struct SharedMembers {
+        struct Last<Value: Equatable> {
+            private var value: Value?
+            private var bytes: [UInt8] = []
+
+            init() {}
+
+            mutating func bytes(of value: Value, _ write: (Value, inout JSONWriter) -> Void) -> [UInt8] {
+                if self.value == value { return bytes }
+                var writer = JSONWriter()
+                write(value, &writer)
+                self.value = value
+                bytes = writer.bytes
+                return bytes
+            }
+        }
+
+        var container = Last<Container>()
+        var image = Last<Image>()
+    }
+}
+
+extension MountPoint.Container {
+    init(_ object: MessageObject) throws(ShapeError) {
+        self.init(
+            labels: try object.map("Labels"), name: try object.text("Name"), user: try object.objectIfSaid("User", read: User.init),
+            uidMappings: try object.list("UIDMappings", read: IDMapping.init),
+            gidMappings: try object.list("GIDMappings", read: IDMapping.init), cgroup: try object.text("Cgroup"))
+    }
+
+    func write(to writer: inout JSONWriter) {
         writer.beginObject()
         labels.write("Labels", to: &writer)
+        writer.writeIfSaid("Name", name)
+        if let user {
+            writer.key("User")
+            user.write(to: &writer)
+        }
+        writer.writeIfNotEmpty("UIDMappings", uidMappings) { $0.write(to: &$1) }
+        writer.writeIfNotEmpty("GIDMappings", gidMappings) { $0.write(to: &$1) }
+        writer.writeIfSaid("Cgroup", cgroup)
+        writer.endObject()
+    }
+}
+
+extension MountPoint.Container.User {
+    init(_ object: MessageObject) throws(ShapeError) {
+        self.init(
+            uid: try object.number("UID") ?? 0, gid: try object.number("GID") ?? 0,
+            additionalGIDs: try object.list("AdditionalGIDs") { (value: JSONValue) throws(ShapeError) in try MessageObject.number(value) })
+    }
+
+    func write(to writer: inout JSONWriter) {
+        writer.beginObject()
+        writer.writeNumber("UID", uid)
+        writer.writeNumber("GID", gid)
+        writer.write("AdditionalGIDs", additionalGIDs) { $1.write(JSONValue($0)) }
+        writer.endObject()
+    }
+}
+
+extension MountPoint.Container.IDMapping {
+    init(_ object: MessageObject) throws(ShapeError) {
+        self.init(
+            containerID: try object.number("ContainerID") ?? 0, hostID: try object.number("HostID") ?? 0,
+            size: try object.number("Size") ?? 0)
+    }
+
+    func write(to writer: inout JSONWriter) {
+        writer.beginObject()
+        writer.writeNumber("ContainerID", containerID)
+        writer.writeNumber("HostID", hostID)
+        writer.writeNumber("Size", size)
+        writer.endObject()
+    }
+}
+
+extension MountPoint.Image {
+    init(_ object: MessageObject) throws(ShapeError) {
+        self.init(labels: try object.map("Labels"), name: try object.text("Name"), id: try object.text("ID"))
+    }
+
+    func write(to writer: inout JSONWriter) {
+        writer.beginObject()
+        labels.write("Labels", to: &writer)
+        writer.writeIfSaid("Name", name)
+        writer.writeIfSaid("ID", id)
         writer.endObject()
     }
 }
@@ -109,16 +209,22 @@ extension MountPoint.Volume {
 extension MountPointChanges {
     init(_ object: MessageObject) throws(ShapeError) {
         self.init(
-            effectiveSource: try object.text("EffectiveSource"), effectiveConsistency: try object.word("EffectiveConsistency"))
+            effectiveSource: try object.text("EffectiveSource"), effectiveConsistency: try object.word("EffectiveConsistency"),
+            readOnly: try object.flag("ReadOnly"),
+            options: try object.list("Options") { (value: JSONValue) throws(ShapeError) in
+                MountOption(rawValue: try MessageObject.text(value))
+            }, propagation: try object.word("Propagation"))
     }
 
     /// Leaves out changes that change nothing.
     func write(_ key: String, to writer: inout JSONWriter) {
-        if effectiveSource.isEmpty && effectiveConsistency.isUnspecified { return }
         writer.key(key)
         writer.beginObject()
         writer.writeIfSaid("EffectiveSource", effectiveSource)
         writer.writeIfSaid("EffectiveConsistency", effectiveConsistency)
+        writer.writeIfTrue("ReadOnly", readOnly)
+        writer.writeIfNotEmpty("Options", options) { $1.write($0.rawValue) }
+        writer.writeIfSaid("Propagation", propagation)
         writer.endObject()
     }
 }

@@ -150,4 +150,18 @@ public struct MountPointPattern: Sendable, Equatable {
     public var image = Image()
 
     public init() {}
+
+    /// Whether nothing in it can fail to hold.
+    public var asksForEveryMount: Bool {
+        var rest = self
+        let texts: [WritableKeyPath<Self, [StringPattern]>] = [
+            \.effectiveSource, \.source, \.destination, \.mode, \.volume.name, \.volume.driver, \.volume.id,
+        ]
+        for list in texts { rest[keyPath: list].removeAll { $0.isEmpty } }
+        let maps: [WritableKeyPath<Self, [StringMapPattern]>] = [
+            \.volume.labels, \.volume.driverOptions, \.volume.options, \.container.labels, \.image.labels,
+        ]
+        for list in maps { rest[keyPath: list].removeAll { $0.exists.isEmpty && $0.all.isEmpty } }
+        return rest == Self()
+    }
 }

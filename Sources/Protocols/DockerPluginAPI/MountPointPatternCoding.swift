@@ -183,6 +183,13 @@ extension MountPointPattern {
         }
     }
 
+    /// As JSON, for a person.
+    public var text: String {
+        var writer = JSONWriter()
+        write(to: &writer, flatVolume: false)
+        return String(decoding: writer.bytes, as: UTF8.self)
+    }
+
     private static func labels(_ object: MessageObject) throws(ShapeError) -> [StringMapPattern] {
         try object.list("Labels", read: StringMapPattern.init)
     }

@@ -38,7 +38,48 @@ public struct MountPointAttachRequest: Sendable, Equatable {
         writer.beginObject()
         writer.key("ID")
         writer.write(id)
-        writer.write("Mounts", mounts) { $0.write(to: &$1, flatVolume: hasFlatVolume) }
+        var shared = MountPoint.SharedMembers()
+        writer.write("Mounts", mounts) { $0.write(to: &$1, flatVolume: hasFlatVolume, shared: &shared) }
+        writer.endObject()
+    }
+}
+
+/// Why a plugin is asked to detach.
+public struct DetachReason: MountPointWord {
+    public let rawValue: String
+    public init(rawValue: String) { self.rawValue = rawValue }
+
+    /// The container's process has ended.
+    public static var ended: Self { Self(rawValue: "ended") }
+    /// The container does not start after all.
+    public static var notStarted: Self { Self(rawValue: "not-started") }
+    /// Whoever was responsible for the container has been killed, and another process finishes.
+    public static var recovered: Self { Self(rawValue: "recovered") }
+    /// The host has been started again since.
+    public static var boot: Self { Self(rawValue: "boot") }
+}
+
+/// A mount that a plugin has attached.
+public struct AttachedMount: Sendable, Equatable {
+    /// A path in the container.
+    public var destination: String
+    public var effectiveSource: String
+
+    public init(destination: String, effectiveSource: String) {
+        self.destination = destination
+        self.effectiveSource = effectiveSource
+    }
+
+    init(_ object: MessageObject) throws(ShapeError) {
+        self.init(destination: try object.text("Destination"), effectiveSource: try object.text("EffectiveSource"))
+    }
+
+    func write(to writer: inout JSONWriter) {
+        writer.beginObject()
+        writer.key("Destination")
+        writer.write(destination)
+        writer.key("EffectiveSource")
+        writer.write(effectiveSource)
         writer.endObject()
     }
 }
@@ -47,13 +88,26 @@ public struct MountPointAttachRequest: Sendable, Equatable {
 public struct MountPointDetachRequest: Sendable, Equatable {
     /// The container's ID.
     public var id: String
+    /// Of the container's first process; nil if there was none, or nobody has seen its end.
+    public var exitStatus: Int32?
+    public var reason: DetachReason
+    /// Those that the plugin has attached, as it left them; none if that is not known.
+    public var mounts: [AttachedMount]
 
-    public init(id: String) { self.id = id }
+    public init(id: String, exitStatus: Int32? = nil, reason: DetachReason = .unspecified, mounts: [AttachedMount] = []) {
+        self.id = id
+        self.exitStatus = exitStatus
+        self.reason = reason
+        self.mounts = mounts
+    }
 
     /// - Throws: `RequestError` for a missing or empty ID, and anything of the wrong type.
     public init(_ body: Span<UInt8>) throws(RequestError) {
         self = try RequestError.wrapping { () throws(ShapeError) in
-            Self(id: try MessageObject(parsing: body).textThatMustBeThere("ID"))
+            let object = try MessageObject(parsing: body)
+            return Self(
+                id: try object.textThatMustBeThere("ID"), exitStatus: try object.number("ExitStatus"), reason: try object.word("Reason"),
+                mounts: try object.list("Mounts", read: AttachedMount.init))
         }
     }
 
@@ -61,31 +115,25 @@ public struct MountPointDetachRequest: Sendable, Equatable {
         writer.beginObject()
         writer.key("ID")
         writer.write(id)
+        if let exitStatus { writer.writeNumber("ExitStatus", exitStatus) }
+        writer.writeIfSaid("Reason", reason)
+        writer.write("Mounts", mounts) { $0.write(to: &$1) }
         writer.endObject()
     }
 }
 
 /// Tells a plugin that its mounts are in place and that the container's first process has not run yet.
 public struct MountPointMountedRequest: Sendable, Equatable {
-    public struct Mount: Sendable, Equatable {
-        /// A path in the container; with `/proc/PID/root` before it, it names the mount.
-        public var destination: String
-        public var effectiveSource: String
-
-        public init(destination: String, effectiveSource: String) {
-            self.destination = destination
-            self.effectiveSource = effectiveSource
-        }
-    }
-
     /// The container's ID.
     public var id: String
     /// A process in the container's mount namespace.
     public var pid: Int
     /// Those that the plugin has attached.
-    public var mounts: [Mount]
+    ///
+    /// Each destination is a path in the container; with `/proc/PID/root` before it, it names the mount.
+    public var mounts: [AttachedMount]
 
-    public init(id: String, pid: Int, mounts: [Mount]) {
+    public init(id: String, pid: Int, mounts: [AttachedMount]) {
         self.id = id
         self.pid = pid
         self.mounts = mounts
@@ -97,9 +145,7 @@ public struct MountPointMountedRequest: Sendable, Equatable {
             let object = try MessageObject(parsing: body)
             return Self(
                 id: try object.textThatMustBeThere("ID"), pid: try object.positiveNumber("Pid"),
-                mounts: try object.list("Mounts") { (object: MessageObject) throws(ShapeError) in
-                    Mount(destination: try object.text("Destination"), effectiveSource: try object.text("EffectiveSource"))
-                })
+                mounts: try object.list("Mounts", read: AttachedMount.init))
         }
     }
 
@@ -109,14 +155,7 @@ public struct MountPointMountedRequest: Sendable, Equatable {
         writer.write(id)
         writer.key("Pid")
         writer.write(JSONValue(pid))
-        writer.write("Mounts", mounts) { mount, writer in
-            writer.beginObject()
-            writer.key("Destination")
-            writer.write(mount.destination)
-            writer.key("EffectiveSource")
-            writer.write(mount.effectiveSource)
-            writer.endObject()
-        }
+        writer.write("Mounts", mounts) { $0.write(to: &$1) }
         writer.endObject()
     }
 }

@@ -8,14 +8,31 @@ public struct MountPointProperties: Sendable, Equatable {
     public var patterns: [MountPointPattern]
     /// Whether the plugin wants ``MountPointMethod/mounted`` for the mounts that it attaches.
     public var mounted: Bool
+    /// Types of mounts that the plugin wants to be shown besides binds and volumes, if a pattern matches them.
+    public var types: [MountPoint.MountType]
+    /// Seconds that it may need for the call; nil if it does not say.
+    public var attachTimeout: Double?
+    public var detachTimeout: Double?
+    /// Whether it keeps state on disk and wants its detach after the host has been started again, too.
+    public var persistent: Bool
     /// Whether the patterns have the volume's members (`Name`, `Driver`, `Options`, …) in themselves instead of under
     /// `Volume`, as in the interface's first draft. Such a plugin looks for them in the mounts themselves, too.
     public var hasFlatVolume: Bool
+    /// Places of members of the answer that mean nothing here, such as `Patterns[0].Soruce`: of another host's protocol, or misspelt.
+    public var unknownMembers: [String]
 
-    public init(patterns: [MountPointPattern], mounted: Bool = false, hasFlatVolume: Bool = false) {
+    public init(
+        patterns: [MountPointPattern], mounted: Bool = false, types: [MountPoint.MountType] = [], attachTimeout: Double? = nil,
+        detachTimeout: Double? = nil, persistent: Bool = false, hasFlatVolume: Bool = false, unknownMembers: [String] = []
+    ) {
         self.patterns = patterns
         self.mounted = mounted
+        self.types = types
+        self.attachTimeout = attachTimeout
+        self.detachTimeout = detachTimeout
+        self.persistent = persistent
         self.hasFlatVolume = hasFlatVolume
+        self.unknownMembers = unknownMembers
     }
 
     init(_ object: MessageObject) throws(ShapeError) {
@@ -24,7 +41,28 @@ public struct MountPointProperties: Sendable, Equatable {
             try MountPointPattern(object, hasFlatVolume: &hasFlatVolume)
         }
         mounted = try object.flag("Mounted")
+        types = try object.list("Types") { (value: JSONValue) throws(ShapeError) in
+            MountPoint.MountType(rawValue: try MessageObject.text(value))
+        }
+        attachTimeout = try object.seconds("AttachTimeout")
+        detachTimeout = try object.seconds("DetachTimeout")
+        persistent = try object.flag("Persistent")
         self.hasFlatVolume = hasFlatVolume
+        unknownMembers = []
+    }
+
+    /// Those of ``unknownMembers`` that are in a pattern.
+    public func unknownMembers(ofPattern index: Int) -> [String] {
+        unknownMembers.filter { $0.utf8.starts(with: "Patterns[\(index)].".utf8) }
+    }
+
+    func writeMembers(to writer: inout JSONWriter) {
+        writer.write("Patterns", patterns) { $0.write(to: &$1, flatVolume: hasFlatVolume) }
+        writer.writeIfTrue("Mounted", mounted)
+        writer.writeIfNotEmpty("Types", types) { $1.write($0.rawValue) }
+        writer.writeIfGiven(seconds: attachTimeout, "AttachTimeout")
+        writer.writeIfGiven(seconds: detachTimeout, "DetachTimeout")
+        writer.writeIfTrue("Persistent", persistent)
     }
 }
 
@@ -44,17 +82,18 @@ public struct MountPointPropertiesResponse: Sendable, Equatable {
     /// - Throws: `ResponseError` if it is not a JSON object, or anything in it is of the wrong type.
     public init(_ body: Span<UInt8>) throws(ResponseError) {
         self = try ResponseError.wrapping { () throws(ShapeError) in
-            let object = try MessageObject(parsing: body)
-            return Self(
+            let object = try MessageObject(parsing: body).noteUnread()
+            var response = Self(
                 success: try object.flag("Success"), properties: try MountPointProperties(object), err: try object.text("Err"))
+            response.properties.unknownMembers = object.unreadMembers
+            return response
         }
     }
 
     public func write(to writer: inout JSONWriter) {
         writer.beginObject()
         writer.write("Success", success)
-        writer.write("Patterns", properties.patterns) { $0.write(to: &$1, flatVolume: properties.hasFlatVolume) }
-        writer.writeIfTrue("Mounted", properties.mounted)
+        properties.writeMembers(to: &writer)
         writer.writeIfSaid("Err", err)
         writer.endObject()
     }

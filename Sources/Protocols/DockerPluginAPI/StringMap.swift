@@ -5,7 +5,7 @@ import JSON
 /// Labels or options: text by text, in the order in which they were read or added.
 ///
 /// Keys are compared by their bytes. Not a Dictionary, for which keys that differ only in Unicode's spelling are one, and
-/// which costs more to make than the few lookups save.
+/// which costs more to make than the few lookups save. Only many entries have an index, so that each costs the same.
 public struct StringMap: Sendable {
     public struct Entry: Sendable {
         public let key: String
@@ -13,6 +13,11 @@ public struct StringMap: Sendable {
     }
 
     public private(set) var entries: [Entry] = []
+    /// Where each key is, or of some of the first entries; used only if it has all.
+    private var places: [ByteKey: Int] = [:]
+
+    /// Entries that are compared one by one.
+    private static let comparedAtMost = 16
 
     public init() {}
 
@@ -23,22 +28,33 @@ public struct StringMap: Sendable {
     public subscript(key: String) -> String? {
         get { index(of: key).map { entries[$0].value } }
         set {
+            completeIndex()
             switch (index(of: key), newValue) {
             case (let index?, let value?): entries[index].value = value
-            case (let index?, nil): entries.remove(at: index)
-            case (nil, let value?): append(key: key, value: value)
+            case (let index?, nil):
+                entries.remove(at: index)
+                places = [:]
+            case (nil, let value?):
+                if !places.isEmpty { places[ByteKey(text: key)] = entries.count }
+                append(key: key, value: value)
             case (nil, nil): break
             }
         }
     }
 
     private func index(of key: String) -> Int? {
-        entries.firstIndex { $0.key.utf8.elementsEqual(key.utf8) }
+        if !places.isEmpty && places.count == entries.count { return places[ByteKey(text: key)] }
+        return entries.firstIndex { $0.key.utf8.elementsEqual(key.utf8) }
     }
 
-    /// For a reader that has seen to it that the key is new.
-    mutating func append(key: String, value: String) { entries.append(Entry(key: key, value: value)) }
-    mutating func reserveCapacity(_ count: Int) { entries.reserveCapacity(count) }
+    private mutating func completeIndex() {
+        if entries.count <= Self.comparedAtMost || places.count == entries.count { return }
+        for (index, entry) in entries.enumerated().dropFirst(places.count) { places[ByteKey(text: entry.key)] = index }
+    }
+
+    /// For a reader that has seen to it that the key is new, such as a parser of JSON.
+    public mutating func append(key: String, value: String) { entries.append(Entry(key: key, value: value)) }
+    public mutating func reserveCapacity(_ count: Int) { entries.reserveCapacity(count) }
 
     func write(_ key: String, to writer: inout JSONWriter) {
         if isEmpty { return }
@@ -50,13 +66,33 @@ public struct StringMap: Sendable {
         }
         writer.endObject()
     }
+
+    private struct ByteKey: Hashable {
+        let text: String
+
+        static func == (left: ByteKey, right: ByteKey) -> Bool { left.text.utf8.elementsEqual(right.text.utf8) }
+
+        func hash(into hasher: inout Hasher) {
+            var text = text
+            text.withUTF8 { hasher.combine(bytes: UnsafeRawBufferPointer($0)) }
+        }
+    }
 }
 
 extension StringMap: Equatable {
     /// The order of entries does not count.
     public static func == (left: StringMap, right: StringMap) -> Bool {
-        left.count == right.count
-            && left.entries.allSatisfy { entry in right[entry.key].map { $0.utf8.elementsEqual(entry.value.utf8) } ?? false }
+        if left.count != right.count { return false }
+        if zip(left.entries, right.entries).allSatisfy({ $0.isSame(as: $1) }) { return true }
+        var right = right
+        right.completeIndex()
+        return left.entries.allSatisfy { entry in right[entry.key].map { $0.utf8.elementsEqual(entry.value.utf8) } ?? false }
+    }
+}
+
+extension StringMap.Entry {
+    fileprivate func isSame(as other: StringMap.Entry) -> Bool {
+        key.utf8.elementsEqual(other.key.utf8) && value.utf8.elementsEqual(other.value.utf8)
     }
 }
 

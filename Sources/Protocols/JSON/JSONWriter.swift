@@ -81,6 +81,12 @@ public struct JSONWriter: Sendable {
         }
     }
 
+    /// Writes a value that has been encoded before, as it is.
+    public mutating func write(encoded value: [UInt8]) {
+        separate()
+        bytes.append(contentsOf: value)
+    }
+
     private mutating func writeWord(_ word: String) {
         separate()
         bytes.append(contentsOf: word.utf8)

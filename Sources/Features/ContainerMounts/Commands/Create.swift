@@ -47,7 +47,7 @@ struct CreateCommand {
         let loader = PluginLoader(places: invocation.places, timeout: settings.timeout)
         let chain: PluginChain
         do throws(ChainError) {
-            chain = try PluginChain(asking: settings.plugins.map { loader.plugin($0) })
+            chain = try PluginChain(asking: settings.plugins.map { loader.plugin($0, limits: settings.limits) })
         } catch {
             throw RuntimeError("\(error)")
         }

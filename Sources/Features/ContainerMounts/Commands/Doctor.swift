@@ -121,7 +121,7 @@ final class Doctor {
     }
 
     private func checkChain(_ settings: RuntimeSettings) {
-        let loader = PluginLoader(places: invocation.places, timeout: settings.timeout)
+        let loader = PluginLoader(places: invocation.places, timeout: settings.timeout, patience: .none)
         for name in settings.plugins {
             do throws(PluginClientError) {
                 let plugin = try loader.load(name)
@@ -134,10 +134,29 @@ final class Doctor {
                     }
                 let mounted = plugin.properties.mounted ? ", and to be told when they are in place" : ""
                 say(.ok, "plugin \(name) answers at \(plugin.endpoint.address), found by \(plugin.endpoint.foundAt): \(wanted)\(mounted)")
+                for text in Self.unknownMembers(plugin.properties) { say(.warning, "plugin \(name): \(text)") }
             } catch {
                 say(.failed, error.message)
             }
         }
+    }
+
+    /// What in a plugin's properties means nothing here, and what is left without it: a misspelt pattern asks for more than was meant.
+    static func unknownMembers(_ properties: MountPointProperties) -> [String] {
+        var lines: [String] = []
+        var named: [String] = []
+        for (index, pattern) in properties.patterns.enumerated() {
+            let members = properties.unknownMembers(ofPattern: index)
+            if members.isEmpty { continue }
+            named += members
+            let rest =
+                pattern.asksForEveryMount
+                ? "this pattern then asks for every mount" : "this pattern then is \(pattern.text)"
+            lines.append("its properties have \(members.joined(separator: ", ")), which is not known here; \(rest)")
+        }
+        let others = properties.unknownMembers.filter { !named.contains($0) }
+        if !others.isEmpty { lines.append("its properties have \(others.joined(separator: ", ")), which is not known here and has no effect") }
+        return lines.map { SanitizedText($0).text }
     }
 
     // MARK: Containers

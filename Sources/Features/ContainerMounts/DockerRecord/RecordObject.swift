@@ -5,9 +5,6 @@ import JSON
 
 /// An object of a file that an engine keeps, and its members by type. A null counts as missing, as to Go's decoder, which wrote it.
 struct RecordObject {
-    /// Labels or options of one thing. A map is searched in turn, and no more than this is ever meant.
-    static let entryLimit = 10_000
-
     let members: JSONObject
     /// For messages: where it stands in the file, with a dot at its end, or nothing.
     let path: String
@@ -66,11 +63,15 @@ struct RecordObject {
     /// Empty if it is missing.
     func map(_ key: String) throws(RecordError) -> StringMap {
         let object = try object(key)
-        if object.members.count > Self.entryLimit {
-            throw RecordError(description: "\(path)\(key) has \(object.members.count) members, and \(Self.entryLimit) is the most")
-        }
         var map = StringMap()
-        for member in object.members.members { map[member.key] = try object.text(member.key) }
+        map.reserveCapacity(object.members.count)
+        for member in object.members.members {
+            switch member.value {
+            case .null: map.append(key: member.key, value: "")
+            case .string(let text): map.append(key: member.key, value: text)
+            default: throw object.wrong(member.key, "a string", member.value)
+            }
+        }
         return map
     }
 

@@ -7,58 +7,81 @@ import PluginClient
 import SystemPackage
 
 /// A plugin of the chain that answers on a socket.
+///
+/// While it is away it is waited for, in each call: it may be restarting.
 final class SocketPlugin: ChainedPlugin {
     let name: String
     private let loader: PluginLoader
+    private let limits: CallLimits
     private var loaded: LoadedPlugin?
 
-    init(name: String, loader: PluginLoader) {
+    init(name: String, loader: PluginLoader, limits: CallLimits = CallLimits()) {
         self.name = name
         self.loader = loader
+        self.limits = limits
     }
 
-    func properties() throws(PluginFailure) -> MountPointProperties { try load().properties }
+    func properties() throws(PluginFailure) -> MountPointProperties {
+        do throws(PluginClientError) {
+            let plugin = try loader.load(name)
+            loaded = plugin
+            return limits.applied(to: plugin.properties, timeout: loader.timeout)
+        } catch {
+            throw PluginFailure(.notSent, Self.words(error, of: .properties))
+        }
+    }
 
     func attach(_ request: MountPointAttachRequest, committing record: PreparedRecord) throws(PluginFailure) -> [Attachment] {
-        let body = try call(.attach, record, request.write)
+        let said = loaded.map { limits.applied(to: $0.properties, timeout: loader.timeout) }?.attachTimeout
+        let timeout = said.map(Duration.seconds) ?? loader.timeout
+        let body = try call(.attach, timeout, loader.patience, record, request.write)
         let response = try decode(.attach) { () throws(ResponseError) in try MountPointAttachResponse(body.span) }
         guard response.success else { throw PluginFailure(.refused, response.err) }
         return response.attachments
     }
 
     func mounted(_ request: MountPointMountedRequest) throws(PluginFailure) {
-        let body = try call(.mounted, nil, request.write)
+        let body = try call(.mounted, loader.timeout, loader.patience, nil, request.write)
         let response = try decode(.mounted) { () throws(ResponseError) in try MountPointMountedResponse(body.span) }
         guard response.success else { throw PluginFailure(.refused, response.err) }
     }
 
-    func detach(_ container: String, committing record: PreparedRecord?) throws(PluginFailure) -> MountPointDetachResponse {
-        let body = try call(.detach, record, MountPointDetachRequest(id: container).write)
+    /// Waits for it as long as it may take: what it has attached is undone by nobody else.
+    func detach(
+        _ request: MountPointDetachRequest, within seconds: Double?, committing record: PreparedRecord?
+    ) throws(PluginFailure) -> MountPointDetachResponse {
+        let timeout = seconds.map(Duration.seconds) ?? loader.timeout
+        let patience = loader.patience.limit == .zero ? Patience.none : Patience(timeout)
+        let body = try call(.detach, timeout, patience, record, request.write)
         return try decode(.detach) { () throws(ResponseError) in try MountPointDetachResponse(body.span) }
     }
 
-    /// One that has been restarted since the last time, or has left the chain, is asked for its properties again.
-    private func load() throws(PluginFailure) -> LoadedPlugin {
-        if let loaded { return loaded }
-        do throws(PluginClientError) {
-            let plugin = try loader.load(name)
-            loaded = plugin
-            return plugin
-        } catch {
-            throw PluginFailure(.notSent, Self.words(error, of: .properties))
-        }
-    }
-
     private func call(
-        _ method: MountPointMethod, _ record: PreparedRecord?, _ write: (inout JSONWriter) -> Void
+        _ method: MountPointMethod, _ timeout: Duration, _ patience: Patience, _ record: PreparedRecord?,
+        _ write: (inout JSONWriter) -> Void
     ) throws(PluginFailure) -> [UInt8] {
-        let endpoint = try load().endpoint
         var writer = JSONWriter()
         write(&writer)
+        let body = writer.bytes
+        var isLoading = true
         do throws(PluginClientError) {
-            return try PluginClient(endpoint, timeout: loader.timeout)
-                .call(method.rawValue, writer.bytes, committing: record.map { ($0.draft, $0.path) })
+            return try Patience(min(patience.limit, timeout)).call { () throws(PluginClientError) in
+                isLoading = true
+                // One that has been restarted since the last time, or has left the chain, is asked for its properties again.
+                let plugin = if let loaded { loaded } else { try loader.loadOnce(name) }
+                loaded = plugin
+                isLoading = false
+                do throws(PluginClientError) {
+                    return try PluginClient(plugin.endpoint, timeout: timeout)
+                        .call(method.rawValue, body, committing: record.map { ($0.draft, $0.path) })
+                } catch {
+                    // It may come back at another place.
+                    if error.isAbsence { loaded = nil }
+                    throw error
+                }
+            }
         } catch {
+            if isLoading { throw PluginFailure(.notSent, Self.words(error, of: .properties)) }
             let kind: PluginFailure.Kind =
                 switch error.kind {
                 case .notSent: .notSent
@@ -87,13 +110,35 @@ final class SocketPlugin: ChainedPlugin {
     }
 }
 
+/// What a host allows plugins that say how long they need.
+struct CallLimits: Sendable, Equatable {
+    /// Seconds.
+    var attach = 30.0
+    var detach = 600.0
+
+    /// The properties with times that are allowed. A plugin that says nothing has the host's own for each call, so nobody gets less by
+    /// saying more.
+    func applied(to properties: MountPointProperties, timeout: Duration) -> MountPointProperties {
+        let common = timeout / .seconds(1)
+        var properties = properties
+        properties.attachTimeout = properties.attachTimeout.map { min($0, max(attach, common)) }
+        properties.detachTimeout = properties.detachTimeout.map { min($0, max(detach, common)) }
+        return properties
+    }
+}
+
 extension PluginLoader {
-    /// - Parameter timeout: seconds, for each call.
-    init(places: RuntimePlaces, timeout: Double) {
+    /// - Parameters:
+    ///   - timeout: seconds, for each call.
+    ///   - patience: with a plugin that is not there.
+    init(places: RuntimePlaces, timeout: Double, patience: Patience = .docker) {
         let limit = Duration.milliseconds(Int64(timeout * 1000))
         self.init(
-            discovery: PluginDiscovery(), kept: KeptAnswers(FilePath(places.state).appending("plugins"), patience: limit), timeout: limit)
+            discovery: PluginDiscovery(), kept: KeptAnswers(FilePath(places.state).appending("plugins"), patience: limit), timeout: limit,
+            patience: patience)
     }
 
-    func plugin(_ name: String) -> SocketPlugin { SocketPlugin(name: name, loader: self) }
+    func plugin(_ name: String, limits: CallLimits = CallLimits()) -> SocketPlugin {
+        SocketPlugin(name: name, loader: self, limits: limits)
+    }
 }

@@ -75,8 +75,8 @@ struct ManagedContainer {
     ///
     /// - Returns: nil if they have removed the folder, too.
     func waitForAftermath() throws(RuntimeError) -> Aftermath? {
-        let plugins = (try? folder.stack())?.plugins.count ?? 1
-        let limit = Duration.seconds(record.timeout) * (2 * plugins) + Self.patience
+        let stack = (try? folder.stack()) ?? AppliedStack([AppliedPlugin(name: "", state: .attached)])
+        let limit = Duration.seconds(stack.longestUnwinding(callTimeout: record.timeout)) + Self.patience
         if let lock = try folder.waitForLock(until: Deadline(after: limit)) { return aftermath(lock) }
         if !folder.isThere { return nil }
         throw RuntimeError(

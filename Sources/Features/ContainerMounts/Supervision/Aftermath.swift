@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 
+import DockerPluginAPI
 import Glibc
 import LinuxSystem
 import MountPointChain
@@ -132,7 +133,9 @@ struct Aftermath {
         }
         if !stack.isEmpty {
             let actions = HostEmergencyActions(container: record.id.text, log: log, timeout: loader.timeout)
-            outcome = stack.unwind(container: record.id.text, record: folder, actions: actions) { (name) throws(PluginFailure) in
+            outcome = stack.unwind(
+                container: record.id.text, reason: .ended, exitStatus: status, record: folder, actions: actions
+            ) { (name) throws(PluginFailure) in
                 loader.plugin(name)
             }
             for failure in outcome.failures { log.warning("container \(record.id): \(failure)") }
