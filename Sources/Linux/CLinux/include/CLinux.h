@@ -10,6 +10,7 @@
 #include <linux/mount.h>
 #include <stddef.h>
 
+#include "mounts.h"
 #include "process.h"
 
 // One system call of a sequence that runs in a process of its own.

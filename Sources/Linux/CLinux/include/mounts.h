@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+//
+// The mount API for a process that does it itself and does not hang: glibc has some of these calls only since 2.36. All set errno.
+
+#ifndef CLINUX_MOUNTS_H
+#define CLINUX_MOUNTS_H
+
+int CLinux_unshare_mounts(void);  // unshare(2), CLONE_NEWNS
+
+// open_tree(2), OPEN_TREE_CLONE of what a descriptor names, Linux 5.2. Close-on-exec.
+int CLinux_clone_tree(int descriptor, int recursively);
+
+// move_mount(2) of a clone onto a path, whose last component may not be a symbolic link, Linux 5.2.
+int CLinux_attach_tree(int tree, const char *path);
+
+// move_mount(2), MOVE_MOUNT_SET_GROUP: the private mount whose root `to` names gets the peers of the one whose root `from` names.
+// Linux 5.15; before, EINVAL, and with it EBADF for descriptors that are none.
+int CLinux_set_group(int from, int to);
+
+int CLinux_make_private(const char *mount_point);                  // mount(2), MS_PRIVATE
+int CLinux_make_slave(const char *mount_point);                    // mount(2), MS_SLAVE
+int CLinux_bind(const char *source, const char *target);           // mount(2), MS_BIND
+int CLinux_mount_memory(const char *target, const char *options);  // mount(2) of a tmpfs
+
+#endif

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+#define _GNU_SOURCE
+#include "include/mounts.h"
+
+#include <asm/unistd.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <sys/mount.h>
+#include <unistd.h>
+
+int CLinux_unshare_mounts(void) { return unshare(CLONE_NEWNS); }
+
+int CLinux_clone_tree(int descriptor, int recursively) {
+  unsigned int flags = 1 /* OPEN_TREE_CLONE */ | O_CLOEXEC | 0x1000 /* AT_EMPTY_PATH */ | (recursively ? 0x8000 /* AT_RECURSIVE */ : 0);
+  return (int)syscall(__NR_open_tree, descriptor, "", flags);
+}
+
+int CLinux_attach_tree(int tree, const char *path) {
+  return (int)syscall(__NR_move_mount, tree, "", AT_FDCWD, path, 0x4 /* MOVE_MOUNT_F_EMPTY_PATH */);
+}
+
+int CLinux_set_group(int from, int to) {
+  unsigned int flags = 0x4 /* MOVE_MOUNT_F_EMPTY_PATH */ | 0x40 /* MOVE_MOUNT_T_EMPTY_PATH */ | 0x100 /* MOVE_MOUNT_SET_GROUP */;
+  return (int)syscall(__NR_move_mount, from, "", to, "", flags);
+}
+
+int CLinux_make_private(const char *mount_point) { return mount(NULL, mount_point, NULL, MS_PRIVATE, NULL); }
+
+int CLinux_make_slave(const char *mount_point) { return mount(NULL, mount_point, NULL, MS_SLAVE, NULL); }
+
+int CLinux_bind(const char *source, const char *target) { return mount(source, target, NULL, MS_BIND, NULL); }
+
+int CLinux_mount_memory(const char *target, const char *options) {
+  return mount("tmpfs", target, "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, options);
+}

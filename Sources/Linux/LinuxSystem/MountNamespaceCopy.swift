@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+internal import CLinux
+import Glibc
+import SystemPackage
+
+/// A copy of this process's mount namespace, for mounts that only this process and its children are to see. It is gone, with all that
+/// was mounted in it, when the last of them has left it or ended, in whatever way: nothing has to be unmounted.
+///
+/// Each mount of the copy has the peers that the original has (`shared:N` in mountinfo), so what is mounted in the copy appears in the
+/// original, too. For places that nobody else is to see, this is switched off for as long as it takes to mount there.
+///
+/// For programs with a single thread.
+public final class MountNamespaceCopy {
+    private let original: Namespaces
+    /// In the original.
+    private let root: CInt
+    private let workingDirectory: CInt
+    /// Mounts without their peers: where they are, and a descriptor of their root in the copy.
+    private var alone: [(mountPoint: String, descriptor: CInt)] = []
+
+    /// Moves this process into the copy. unshare(2), CLONE_NEWNS.
+    ///
+    /// - Throws: `SystemError`; `EPERM` without the privilege. The process is in the original then.
+    public init() throws(SystemError) {
+        original = try Namespaces(of: nil, [.mount])
+        let flags = CInt(CLINUX_O_PATH) | O_DIRECTORY | O_CLOEXEC
+        root = try systemCall("open", on: "/") { open("/", flags) }
+        workingDirectory = open(".", flags)
+        let failure = CLinux_unshare_mounts() == 0 ? nil : Errno.current
+        if let failure { throw SystemError("unshare", failure, on: "the mount namespace") }
+    }
+
+    deinit {
+        for descriptor in [root, workingDirectory] + alone.map(\.descriptor) where descriptor >= 0 { close(descriptor) }
+    }
+
+    /// Moves this process back, with its working directory. setns(2)
+    public func leave() throws(SystemError) {
+        try original.enter()
+        if workingDirectory >= 0 { try systemCall("fchdir", on: "the working directory") { fchdir(workingDirectory) } }
+    }
+
+    /// Takes the mounts on which these paths lie from their peers, so that what is mounted at the paths stays in the copy.
+    ///
+    /// - Parameter paths: absolute, and without symbolic links.
+    /// - Throws: `SystemError` of mount(2).
+    public func separate(_ paths: [String]) throws(SystemError) {
+        for path in paths {
+            var mountPoint = path
+            while true {
+                do throws(SystemError) {
+                    try systemCall("mount", on: mountPoint) {
+                        Self.canRejoin ? CLinux_make_private(mountPoint) : CLinux_make_slave(mountPoint)
+                    }
+                    break
+                } catch  where error.errno == .invalidArgument && mountPoint != "/" {
+                    // Nothing is mounted there, so the path is on a mount further up.
+                    mountPoint = FilePath(mountPoint).removingLastComponent().string
+                }
+            }
+            if alone.contains(where: { $0.mountPoint.utf8.elementsEqual(mountPoint.utf8) }) { continue }
+            let descriptor = try systemCall("open", on: mountPoint) { open(mountPoint, CInt(CLINUX_O_PATH) | O_CLOEXEC) }
+            alone.append((mountPoint, descriptor))
+        }
+    }
+
+    /// Gives those mounts the peers back that the original's have.
+    ///
+    /// Before Linux 5.15 they cannot be given back. There, the mounts have stayed slaves of their peers: what is mounted in the original
+    /// appears in the copy, but not the other way round.
+    public func rejoin() {
+        for mount in alone {
+            let peer = openat(root, "." + mount.mountPoint, CInt(CLINUX_O_PATH) | O_CLOEXEC)
+            guard peer >= 0 else { continue }
+            // EINVAL if there are none.
+            _ = CLinux_set_group(peer, mount.descriptor)
+            close(peer)
+        }
+    }
+
+    /// Whether this kernel can give a mount the peers of another one.
+    private static var canRejoin: Bool { CLinux_set_group(-1, -1) < 0 && errno == EBADF }
+
+    /// Mounts an empty file system in memory. mount(2), tmpfs.
+    ///
+    /// - Parameter mode: of its root folder.
+    public func mountMemory(at path: String, mode: UInt32) throws(SystemError) {
+        try systemCall("mount", on: "a tmpfs on \(path)") { CLinux_mount_memory(path, "mode=0\(String(mode, radix: 8))") }
+    }
+
+    /// Mounts a file over another one. mount(2), MS_BIND.
+    public func mountFile(_ file: String, over path: String) throws(SystemError) {
+        try systemCall("mount", on: "\(file) on \(path)") { CLinux_bind(file, path) }
+    }
+}

@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+internal import CLinux
+import Glibc
+import SystemPackage
+
+/// What a path led to at one moment, held open: a file, a folder or whatever else, on the mount through which it was reached.
+///
+/// Whoever may write to a folder above it can rename it and put something else in its place. This stays what it was, and says where it
+/// is by now. No other process of a program that is run gets the descriptor.
+public final class PinnedFile {
+    public let isFolder: Bool
+    private let operand: String
+    private let device: UInt64
+    private let inode: UInt64
+    private var descriptor: CInt
+
+    /// Looks a path up, symbolic links followed. open(2), O_PATH.
+    ///
+    /// Asked for as a folder first: only then what is mounted on demand is mounted, as mount(2) would have it, too.
+    public init(at path: String) throws(SystemError) {
+        let flags = CInt(CLINUX_O_PATH) | O_CLOEXEC
+        let folder = open(path, flags | O_DIRECTORY)
+        let raw = folder < 0 && errno == ENOTDIR ? open(path, flags) : folder
+        descriptor = try systemCall("open", on: path) { raw }
+        operand = path
+        var status = stat()
+        let failure = fstat(raw, &status) == 0 ? nil : Errno.current
+        isFolder = status.st_mode & S_IFMT == S_IFDIR
+        device = UInt64(status.st_dev)
+        inode = UInt64(status.st_ino)
+        if let failure { throw SystemError("fstat", failure, on: path) }
+    }
+
+    deinit { close() }
+
+    /// Lets it go. Nothing else can be asked of it then: `EBADF`.
+    public func close() {
+        if descriptor >= 0 { Glibc.close(descriptor) }
+        descriptor = -1
+    }
+
+    /// Where it is now, without symbolic links. readlink(2) of `/proc/self/fd/N`.
+    ///
+    /// What is in no file system that has paths, such as `/proc/self/ns/net`, has a text that does not begin with `/`.
+    ///
+    /// - Throws: `SystemError`; `ENOENT` if it has been removed.
+    public func path() throws(SystemError) -> String {
+        let link = "/proc/self/fd/\(descriptor)"
+        var buffer = [UInt8](repeating: 0, count: Int(PATH_MAX) + 1)
+        let count = try systemCall("readlink", on: "\(link), which is \(operand)") { readlink(link, &buffer, buffer.count) }
+        let path = String(decoding: buffer[..<count], as: UTF8.self)
+        // The kernel says so of what has been removed, and a file may have been given such a name.
+        if path.utf8.suffix(Self.removed.utf8.count).elementsEqual(Self.removed.utf8), !isSame(as: path) {
+            throw SystemError(
+                "readlink", .noSuchFileOrDirectory, on: "\(link), which is \(operand)", hint: "it has been removed or replaced")
+        }
+        return path
+    }
+
+    private static let removed = " (deleted)"
+
+    private func isSame(as path: String) -> Bool {
+        guard let other = try? PinnedFile(at: path) else { return false }
+        return other.device == device && other.inode == inode
+    }
+
+    /// The id of the mount through which it was reached, as mountinfo has it. Field `mnt_id` of `/proc/self/fdinfo/N`, Linux 3.15.
+    public func mountID() throws(SystemError) -> Int {
+        let file = "/proc/self/fdinfo/\(descriptor)"
+        for line in try readWholeFile(FilePath(file), limit: 1 << 16).split(separator: UInt8(ascii: "\n")) {
+            let words = line.split { $0 == UInt8(ascii: ":") || $0 == UInt8(ascii: "\t") }
+            if words.count == 2, words[0].elementsEqual("mnt_id".utf8), let id = Int(String(decoding: words[1], as: UTF8.self)) {
+                return id
+            }
+        }
+        throw SystemError("read", .noData, on: file)
+    }
+
+    /// A mount of it that is attached nowhere yet, and has the same peers. open_tree(2), OPEN_TREE_CLONE, Linux 5.2.
+    ///
+    /// - Parameter recursively: with all that is mounted below.
+    /// - Throws: `SystemError`; `EINVAL` if it is unbindable, or on no mount of this process's namespace.
+    public func clone(recursively: Bool) throws(SystemError) -> DetachedMount {
+        DetachedMount(owning: try systemCall("open_tree", on: operand) { CLinux_clone_tree(descriptor, recursively ? 1 : 0) })
+    }
+}
+
+/// A mount that is attached nowhere, and gone when it is closed or forgotten.
+public final class DetachedMount {
+    private var descriptor: CInt
+
+    init(owning descriptor: CInt) { self.descriptor = descriptor }
+
+    deinit { close() }
+
+    public func close() {
+        if descriptor >= 0 { Glibc.close(descriptor) }
+        descriptor = -1
+    }
+
+    /// Attaches it, also in another mount namespace than that in which it was made. move_mount(2), Linux 5.2.
+    public func attach(to path: String) throws(SystemError) {
+        try systemCall("move_mount", on: path) { CLinux_attach_tree(descriptor, path) }
+        close()
+    }
+}
