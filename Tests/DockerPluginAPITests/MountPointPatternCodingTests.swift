@@ -18,6 +18,7 @@ import Testing
         var pattern = MountPointPattern()
         pattern.effectiveSource = [string]
         pattern.effectiveConsistency = .cached
+        pattern.origin = [StringPattern(pathContains: "/o"), StringPattern(not: true, pathPrefix: "/p")]
         pattern.source = exactly("source")
         pattern.destination = exactly("destination")
         pattern.readOnly = false
@@ -84,8 +85,9 @@ import Testing
             + #""Container":{"Labels":"# + Self.labelled("container") + #"},"Image":{"Labels":"# + Self.labelled("image")
             + #"},"Source":[{"Exactly":"source"}],"Destination":[{"Exactly":"destination"}],"ReadOnly":false,"Type":"bind","#
             + #""Mode":[{"Exactly":"mode"}],"Propagation":"shared","CreateSourceIfMissing":true,"AppliedMiddleware":{"# + middleware
-            + #"},"Consistency":""}"#
-        let text = #"{"Success":true,"Patterns":["# + pattern
+            + #"},"Consistency":"","Origin":[{"PathContains":"/o"},{"Not":true,"PathPrefix":"/p"}]}"#
+        let text =
+            #"{"Success":true,"Patterns":["# + pattern
             + #",{}],"Mounted":true,"Types":["tmpfs"],"AttachTimeout":5,"DetachTimeout":0.5,"Persistent":true}"#
         #expect(Self.written(MountPointPropertiesResponse(properties: Self.properties)) == text)
         #expect(try Self.read(text) == MountPointPropertiesResponse(properties: Self.properties))

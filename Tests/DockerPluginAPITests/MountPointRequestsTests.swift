@@ -18,6 +18,7 @@ import Testing
                 gidMappings: [.init(containerID: 0, hostID: 200_000, size: 1)], cgroup: "/docker/0f"),
             image: .init(labels: ["i": "4"], name: "alpine:3", id: "sha256:12"))
         mount.effectiveSource = "/srv/copy"
+        mount.origin = ["/srv/copy", "/mnt/a\nb"]
         mount.effectiveConsistency = .delegated
         mount.appliedMiddleware = [
             AppliedMiddleware(
@@ -40,7 +41,8 @@ import Testing
         "Source":"/var/lib/docker/volumes/v/_data","Destination":"/data","ReadOnly":true,"Type":"volume","Mode":"ro,z",
         "Propagation":"rslave","CreateSourceIfMissing":true,
         "AppliedMiddleware":[{"Name":"plugin:first","Changes":{"EffectiveSource":"/srv/copy","EffectiveConsistency":"delegated",
-        "ReadOnly":true,"Options":["nosuid","nodev"],"Propagation":"rslave"}},{"Name":"plugin:second","Changes":{}}],"Consistency":"cached"}
+        "ReadOnly":true,"Options":["nosuid","nodev"],"Propagation":"rslave"}},{"Name":"plugin:second","Changes":{}}],"Consistency":"cached",
+        "Origin":["/srv/copy","/mnt/a\nb"]}
         """#.replacing("\n", with: "")
 
     static func written(_ write: (inout JSONWriter) -> Void) -> String {
@@ -62,7 +64,7 @@ import Testing
         let text = Self.written(request.write)
         #expect(
             text == #"{"ID":"0f","Mounts":[{"EffectiveSource":"/a","EffectiveConsistency":"default","Volume":{},"Container":{},"Image":{},"#
-                + #""Source":"/a","Destination":"/b","Type":"bind","AppliedMiddleware":[]}]}"#)
+                + #""Source":"/a","Destination":"/b","Type":"bind","AppliedMiddleware":[],"Origin":[]}]}"#)
         #expect(try MountPointAttachRequest(Array(text.utf8).span) == request)
         #expect(Self.written(MountPointAttachRequest(id: "0f", mounts: []).write) == #"{"ID":"0f","Mounts":[]}"#)
     }
@@ -75,7 +77,7 @@ import Testing
             text == #"{"ID":"0f","Mounts":[{"EffectiveSource":"/v","EffectiveConsistency":"default","#
                 + #""Volume":{"Name":"v","Driver":"local","Options":{"device":"/srv"}},"Name":"v","Driver":"local","#
                 + #""Options":{"device":"/srv"},"Container":{},"Image":{},"Source":"/v","Destination":"/b","Type":"volume","#
-                + #""AppliedMiddleware":[]}]}"#)
+                + #""AppliedMiddleware":[],"Origin":[]}]}"#)
         #expect(try MountPointAttachRequest(Array(text.utf8).span).mounts == [mount])
     }
 
@@ -103,6 +105,8 @@ import Testing
             (#"{"ID":"0f","Mounts":{}}"#, "Mounts must be an array, not an object"),
             (#"{"ID":"0f","Mounts":[null]}"#, "Mounts[0] must be an object, not null"),
             (#"{"ID":"0f","Mounts":[{},{"ReadOnly":"yes"}]}"#, "Mounts[1].ReadOnly must be true or false, not a string"),
+            (#"{"ID":"0f","Mounts":[{"Origin":"/a"}]}"#, "Mounts[0].Origin must be an array, not a string"),
+            (#"{"ID":"0f","Mounts":[{"Origin":["/a",1]}]}"#, "Mounts[0].Origin[1] must be a string, not a number"),
             (#"{"ID":"0f","Mounts":[{"Type":1}]}"#, "Mounts[0].Type must be a string, not a number"),
             (
                 #"{"ID":"0f","Mounts":[{"Container":{"User":{"UID":-1}}}]}"#,

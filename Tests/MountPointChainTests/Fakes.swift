@@ -184,6 +184,20 @@ extension FakeHost {
         stack.askAgain(container: "0f", only: name, record: self, actions: self, plugin: plugins.named)
     }
 
+    /// Likewise, with paths that show the same; each look for them is an event, too.
+    func attach(
+        _ plugins: [FakePlugin], origins: @escaping (String) throws(SourceFailure) -> [String]
+    ) throws(ChainError) -> AttachedMounts {
+        try PluginChain(asking: plugins).attach(
+            twoMounts, of: "0f", record: self, actions: self, checkingSource: check,
+            findingOrigins: { (sources) throws(SourceFailure) in
+                happened("origins \(sources.joined(separator: " "))")
+                var found: [[String]] = []
+                for source in sources { found.append(try origins(source)) }
+                return found
+            })
+    }
+
     func unwind(_ stack: inout AppliedStack, _ plugins: [FakePlugin]) -> UnwindingOutcome {
         stack.unwind(container: "0f", record: self, actions: self, plugin: plugins.named)
     }

@@ -14,6 +14,7 @@ import Testing
                 options: ["o": "3"]),
             container: .init(labels: ["c": "4"]), image: .init(labels: ["i": "5"]))
         mount.effectiveSource = "/effective"
+        mount.origin = ["/effective", "/srv/secret"]
         mount.effectiveConsistency = .delegated
         mount.appliedMiddleware = [AppliedMiddleware(name: "plugin:a")]
         return mount
@@ -27,6 +28,7 @@ import Testing
     /// What holds for the mount, and what does not; each is the only thing that the pattern asks.
     static let parts: [(holds: Change, fails: Change)] = [
         ({ $0.effectiveSource = [StringPattern(exactly: "/effective")] }, { $0.effectiveSource = [StringPattern(exactly: "/source")] }),
+        ({ $0.origin = [StringPattern(pathContains: "/srv/secret/x")] }, { $0.origin = [StringPattern(exactly: "/source")] }),
         ({ $0.effectiveConsistency = .delegated }, { $0.effectiveConsistency = .cached }),
         ({ $0.source = [StringPattern(exactly: "/source")] }, { $0.source = [StringPattern(exactly: "/effective")] }),
         ({ $0.destination = [StringPattern(exactly: "/destination")] }, { $0.destination = [never] }),
@@ -78,6 +80,34 @@ import Testing
         pattern.consistency = .unspecified
         #expect(pattern.matches(MountPoint(type: .bind, source: "/a", destination: "/b")))
         #expect(!pattern.matches(Self.mount))
+    }
+
+    /// Each pattern holds for a path of its own; with Not, for all of them.
+    @Test(
+        arguments: [
+            ([StringPattern(exactly: "/a"), StringPattern(pathPrefix: "/b")], true), ([StringPattern(prefix: "/a", suffix: "c")], false),
+            ([StringPattern(pathContains: "/b/c/d")], true), ([StringPattern(pathContains: "/b")], false),
+            ([StringPattern(not: true, pathPrefix: "/b")], false), ([StringPattern(not: true, pathPrefix: "/x")], true),
+            ([StringPattern(pathPrefix: "/b"), StringPattern(not: true, exactly: "/a")], false),
+            ([StringPattern()], true), ([StringPattern(not: true)], true),
+        ])
+    func anOriginMatchesByOneOfItsPaths(patterns: [StringPattern], expected: Bool) {
+        var mount = MountPoint(type: .bind, source: "/a", destination: "/d")
+        mount.origin = ["/a", "/b/c"]
+        var pattern = MountPointPattern()
+        pattern.origin = patterns
+        #expect(pattern.matches(mount) == expected)
+    }
+
+    @Test func ofAMountWithoutOriginNothingIsSaid() {
+        let mount = MountPoint(type: .bind, source: "/a", destination: "/d")
+        for (string, expected) in [
+            (StringPattern(), true), (StringPattern(prefix: "/"), false), (StringPattern(not: true, prefix: "/"), true),
+        ] {
+            var pattern = MountPointPattern()
+            pattern.origin = [string]
+            #expect(pattern.matches(mount) == expected)
+        }
     }
 
     @Test func wordsAreComparedByTheirBytes() {

@@ -23,17 +23,23 @@ extension PluginChain {
     ///   - record: keeps the stack from the moment of the first request on.
     ///   - check: says whether a source that a plugin has given can be mounted. Called before the next plugin is asked. One that is missing
     ///     is no failure of a mount whose source is made if it is missing: then the caller makes it, once all plugins have been asked.
+    ///   - findOrigins: says for each of some sources which paths show the same; asked when a plugin has attached mounts, which may have
+    ///     changed what their sources show, and another plugin follows.
     /// - Throws: `ChainError`. Those that had attached have been asked to detach, last first, and so has the plugin that failed if it
     ///   has attached, or may have.
     public func attach(
         _ mounts: [MountPoint], of container: String, record: some AppliedStackRecord, actions: some EmergencyActions,
-        checkingSource check: (String) throws(SourceFailure) -> Void
+        checkingSource check: (String) throws(SourceFailure) -> Void,
+        findingOrigins findOrigins: ([String]) throws(SourceFailure) -> [[String]] = { sources in sources.map { [$0] } }
     ) throws(ChainError) -> AttachedMounts {
         var attached = AttachedMounts(mounts: mounts, stack: AppliedStack())
+        // How many plugins had attached each mount when its origin was found.
+        var known = mounts.map(\.appliedMiddleware.count)
         for link in links {
-            let wanted = attached.mounts.indices.filter { link.wants(attached.mounts[$0]) }
-            if wanted.isEmpty { continue }
             do throws(ChainError) {
+                try Self.updateOrigins(of: &attached.mounts, known: &known, findOrigins)
+                let wanted = attached.mounts.indices.filter { link.wants(attached.mounts[$0]) }
+                if wanted.isEmpty { continue }
                 try ask(link, about: wanted, in: &attached, of: container, record: record, checkingSource: check)
             } catch {
                 throw undo(attached.stack, after: error, of: container, record: record, actions: actions)
@@ -80,6 +86,21 @@ extension PluginChain {
         } catch {
             throw ChainError(plugin: nil, message: "cannot record what plugin:\(name) has attached: \(error.message)")
         }
+    }
+
+    private static func updateOrigins(
+        of mounts: inout [MountPoint], known: inout [Int], _ findOrigins: ([String]) throws(SourceFailure) -> [[String]]
+    ) throws(ChainError) {
+        let changed = mounts.indices.filter { mounts[$0].appliedMiddleware.count != known[$0] }
+        if changed.isEmpty { return }
+        do throws(SourceFailure) {
+            for (index, origin) in zip(changed, try findOrigins(changed.map { mounts[$0].effectiveSource })) {
+                mounts[index].origin = origin
+            }
+        } catch {
+            throw ChainError(plugin: nil, message: error.message)
+        }
+        known = mounts.map(\.appliedMiddleware.count)
     }
 
     private static func prepare(_ stack: AppliedStack, in record: some AppliedStackRecord) throws(PluginFailure) -> PreparedRecord {

@@ -18,6 +18,11 @@ extension StringPattern {
         return true
     }
 
+    /// Whether it holds for one of several names of the same thing; with ``not``, for each of them.
+    func matches(oneOf names: [String]) -> Bool {
+        isEmpty || (not ? names.allSatisfy(matches) : names.contains(where: matches))
+    }
+
     private static func contains(_ bytes: String.UTF8View, _ part: String.UTF8View) -> Bool {
         var rest = bytes[...]
         while rest.count >= part.count {
@@ -100,6 +105,7 @@ extension MountPointPattern {
             && mount.consistency.isWhat(consistency)
             && mount.effectiveConsistency.isWhat(effectiveConsistency)
             && effectiveSource.allSatisfy { $0.matches(mount.effectiveSource) }
+            && origin.allSatisfy { $0.matches(oneOf: mount.origin) }
             && source.allSatisfy { $0.matches(mount.source) }
             && destination.allSatisfy { $0.matches(mount.destination) }
             && mode.allSatisfy { $0.matches(mount.mode) }

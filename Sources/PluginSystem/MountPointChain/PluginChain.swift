@@ -31,6 +31,9 @@ public struct PluginChain {
         self.links = links
     }
 
+    /// Whether a plugin's patterns ask for ``DockerPluginAPI/MountPoint/origin``, so that ``isWanted(_:)`` needs it.
+    public var asksForOrigin: Bool { links.contains { $0.properties.patterns.contains { !$0.origin.isEmpty } } }
+
     /// Whether any plugin would be asked about these mounts, which none has been asked about yet.
     ///
     /// A pattern that needs a changed source or applied middleware can come to match only after another plugin has attached, so

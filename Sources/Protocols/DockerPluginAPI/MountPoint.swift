@@ -147,6 +147,8 @@ public struct MountPoint: Sendable, Equatable {
 
     /// Where the mount comes from now, after the plugins that were asked so far; an absolute path of the host. Empty for one of tmpfs.
     public var effectiveSource: String
+    /// Absolute paths of the host that show what ``effectiveSource`` shows, itself among them. This project's own.
+    public var origin: [String] = []
     public var effectiveConsistency: Consistency
     /// Where it came from before any plugin was asked.
     public var source: String

@@ -57,6 +57,7 @@ extension MountPoint {
         createSourceIfMissing = try object.flag("CreateSourceIfMissing")
         consistency = try object.word("Consistency")
         appliedMiddleware = try object.list("AppliedMiddleware", read: AppliedMiddleware.init)
+        origin = try object.list("Origin", of: MessageObject.text)
         volume = try object.object("Volume", read: Volume.init)
         container = try object.object("Container", read: Container.init)
         image = try object.object("Image", read: Image.init)
@@ -93,6 +94,7 @@ extension MountPoint {
         writer.writeIfTrue("CreateSourceIfMissing", createSourceIfMissing)
         writer.write("AppliedMiddleware", appliedMiddleware) { $0.write(to: &$1) }
         writer.writeIfSaid("Consistency", consistency)
+        writer.write("Origin", origin) { $1.write($0) }
         writer.endObject()
     }
 

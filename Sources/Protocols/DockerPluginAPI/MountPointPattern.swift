@@ -135,6 +135,8 @@ public struct MountPointPattern: Sendable, Equatable {
 
     // In each list every pattern must hold. A nil value asks nothing; an empty one asks for a mount of which nothing is said.
     public var effectiveSource: [StringPattern] = []
+    /// Each pattern must hold for one of the paths at least; with ``StringPattern/not``, it must hold for all of them.
+    public var origin: [StringPattern] = []
     public var effectiveConsistency: Consistency?
     public var source: [StringPattern] = []
     public var destination: [StringPattern] = []
@@ -155,7 +157,7 @@ public struct MountPointPattern: Sendable, Equatable {
     public var asksForEveryMount: Bool {
         var rest = self
         let texts: [WritableKeyPath<Self, [StringPattern]>] = [
-            \.effectiveSource, \.source, \.destination, \.mode, \.volume.name, \.volume.driver, \.volume.id,
+            \.effectiveSource, \.origin, \.source, \.destination, \.mode, \.volume.name, \.volume.driver, \.volume.id,
         ]
         for list in texts { rest[keyPath: list].removeAll { $0.isEmpty } }
         let maps: [WritableKeyPath<Self, [StringMapPattern]>] = [

@@ -165,6 +165,7 @@ extension MountPointPattern {
         effectiveSource = try object.list("EffectiveSource", read: StringPattern.init)
         effectiveConsistency = try object.wordIfSaid("EffectiveConsistency")
         source = try object.list("Source", read: StringPattern.init)
+        origin = try object.list("Origin", read: StringPattern.init)
         destination = try object.list("Destination", read: StringPattern.init)
         readOnly = try object.flagIfSaid("ReadOnly")
         type = try object.wordIfSaid("Type")
@@ -217,6 +218,7 @@ extension MountPointPattern {
         if let createSourceIfMissing { writer.write("CreateSourceIfMissing", createSourceIfMissing) }
         appliedMiddleware.write("AppliedMiddleware", to: &writer)
         writer.writeIfGiven("Consistency", consistency)
+        writer.writeIfNotEmpty("Origin", origin) { $0.write(to: &$1) }
         writer.endObject()
     }
 
