@@ -113,7 +113,7 @@ let package = Package(
             name: "ContainerMountsTests",
             dependencies: [
                 "ContainerMounts", "OCIRuntime", "PluginClient", "MountPointChain", "DockerPluginAPI", "JSON", "LinuxSystem", "TestSupport",
-                systemPackage,
+                "DockerSupport", "scratch-runtime", systemPackage,
             ],
             path: "Tests/ContainerMountsTests"
         ),
@@ -134,6 +134,7 @@ let package = Package(
         ),
         .target(name: "DockerSupport", dependencies: ["TestSupport", "JSON", "LinuxSystem"], path: "Tests/DockerSupport"),
         .testTarget(name: "DockerTests", dependencies: ["DockerSupport", "TestSupport", "JSON"], path: "Tests/DockerTests"),
+        .executableTarget(name: "scratch-runtime", dependencies: ["ContainerMounts"], path: "Tests/ScratchRuntime"),
         .executableTarget(name: "plugin-relay", path: "Tests/PluginRelay"),
         .testTarget(
             name: "RuntimeTests", dependencies: ["DockerSupport", "TestSupport", "JSON", "plugin-relay"], path: "Tests/RuntimeTests"),

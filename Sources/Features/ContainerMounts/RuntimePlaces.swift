@@ -2,17 +2,31 @@
 
 import Glibc
 import LinuxSystem
+import PluginClient
 
 /// Where the runtime finds and keeps things on this host.
 struct RuntimePlaces: Sendable {
     var settings = "/etc/docker/mountpoint-runc.json"
     var dockerSettings = "/etc/docker/daemon.json"
+    var plugins = PluginDiscovery()
     /// Only what ends with the boot; mode 0700.
     var state = "/run/mountpoint-runc"
+    /// What outlives the boot; mode 0700.
+    var durableState = "/var/lib/mountpoint-runc"
 
     /// Of this host; for an engine without root, which may call itself root in a user namespace, in the user's runtime folder.
     init() {
         guard let folder = getenv("XDG_RUNTIME_DIR"), !EffectiveUser.isRootOfHost else { return }
         state = String(cString: folder) + "/mountpoint-runc"
+        durableState = ""
+    }
+
+    /// All of them in one folder, for tests.
+    init(in folder: String) {
+        settings = folder + "/settings.json"
+        dockerSettings = folder + "/daemon.json"
+        plugins = PluginDiscovery(socketDirectory: folder + "/plugins", specificationDirectories: [folder + "/plugins"])
+        state = folder + "/run"
+        durableState = folder + "/lib"
     }
 }

@@ -7,9 +7,12 @@ import OCIRuntime
 /// The runtime, as it is called: reads the command line and does what it says, or becomes the runtime below.
 public enum RuntimeProgram {
     /// Does it, and ends the process with the exit status. Without exit(3): nobody has anything left to do there.
-    public static func exit() -> Never { _exit(run()) }
+    public static func exit() -> Never { _exit(run(RuntimePlaces())) }
 
-    private static func run() -> Int32 {
+    /// The same, with all that it finds and keeps on a host in one folder: for tests.
+    package static func exit(in folder: String) -> Never { _exit(run(RuntimePlaces(in: folder))) }
+
+    private static func run(_ places: RuntimePlaces) -> Int32 {
         let given = CommandLine.unsafeArgv
         let line: RuntimeCommandLine
         do throws(CommandLineError) {
@@ -19,7 +22,7 @@ public enum RuntimeProgram {
             return 1
         }
         let log = RuntimeLog(path: line.log, isJSON: line.logFormat == "json")
-        let invocation = Invocation(line: line, given: given, places: RuntimePlaces(), log: log)
+        let invocation = Invocation(line: line, given: given, places: places, log: log)
         do throws(RuntimeError) {
             return try invocation.run()
         } catch {

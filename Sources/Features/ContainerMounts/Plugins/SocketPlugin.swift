@@ -134,7 +134,7 @@ extension PluginLoader {
     init(places: RuntimePlaces, timeout: Double, patience: Patience = .docker) {
         let limit = Duration.milliseconds(Int64(timeout * 1000))
         self.init(
-            discovery: PluginDiscovery(), kept: KeptAnswers(FilePath(places.state).appending("plugins"), patience: limit), timeout: limit,
+            discovery: places.plugins, kept: KeptAnswers(FilePath(places.state).appending("plugins"), patience: limit), timeout: limit,
             patience: patience)
     }
 

@@ -43,6 +43,8 @@ struct Supervisor {
         let table: MountTable
         var isInContainersGroups = false
         var isInContainersMounts = false
+        /// Whether this process is in any namespace that it does not come from.
+        private var isAway = false
         /// Children that have ended and that nobody has asked for yet.
         private var ended: [(process: Int32, end: ProcessEnd)] = []
 
@@ -73,11 +75,18 @@ struct Supervisor {
             guard !isInContainersGroups && !isInContainersMounts else { return }
             let namespaces = try Namespaces(of: process, [.ipc, .uts, .controlGroups, .mount])
             isInContainersMounts = true
+            try enter(namespaces)
+        }
+
+        func enter(_ namespaces: Namespaces) throws(SystemError) {
+            if !namespaces.isSame(as: home) { isAway = true }
             try namespaces.enter(from: home)
         }
 
         func goHome() throws(SystemError) {
-            try home.enter()
+            // An engine without root may not even enter those again that it is in.
+            if isAway { try home.enter() }
+            isAway = false
             isInContainersMounts = false
         }
     }
@@ -203,7 +212,7 @@ struct Supervisor {
     }
 
     private func join(_ process: Int32, _ surroundings: Surroundings) throws(SystemError) {
-        try Namespaces(of: process, [.network]).enter(from: surroundings.home)
+        try surroundings.enter(try Namespaces(of: process, [.network]))
         surroundings.isInContainersGroups = true
         do throws(SystemError) {
             try ControlGroups(of: process).join(table: surroundings.table)

@@ -29,6 +29,10 @@ public final class Namespaces: Sendable {
         var descriptor: CInt
         var device: UInt64
         var inode: UInt64
+
+        func isOne(of others: [Held]) -> Bool {
+            others.contains { $0.kind == kind && $0.device == device && $0.inode == inode }
+        }
     }
 
     private let held: [Held]
@@ -73,6 +77,9 @@ public final class Namespaces: Sendable {
         for descriptor in descriptors { close(descriptor.rawValue) }
     }
 
+    /// Whether all that are held here are held there, too.
+    public func isSame(as other: Namespaces) -> Bool { held.allSatisfy { $0.isOne(of: other.held) } }
+
     /// Moves this process, which must have a single thread, into those that are others than `current` has; with a mount namespace also to the
     /// root folder that was held with it. setns(2), chroot(2).
     ///
@@ -80,9 +87,7 @@ public final class Namespaces: Sendable {
     /// - Throws: `SystemError`; the process then is in those before the one that failed.
     public func enter(from current: Namespaces? = nil) throws(SystemError) {
         for one in held {
-            if let same = current?.held.first(where: { $0.kind == one.kind }), same.device == one.device, same.inode == one.inode {
-                continue
-            }
+            if let current, one.isOne(of: current.held) { continue }
             try systemCall("setns", on: "a \(one.kind.rawValue) namespace") { CLinux_setns(one.descriptor, one.kind.flag) }
             if one.kind == .mount {
                 try systemCall("fchdir", on: "a root folder") { fchdir(root) }

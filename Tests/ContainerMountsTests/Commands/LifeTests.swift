@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+import Foundation
+import Glibc
+import TestSupport
+import Testing
+
+/// A container's whole life, above a fake runtime.
+struct LifeTests {
+    @Test func pluginsAreAskedInOrderAndDetachInReverse() async throws {
+        try await ScratchRuntime.with("first", "second") { runtime, _ in
+            try await runtime.startContainer("c1")
+            #expect(runtime.log.lines == ["first Attach c1", "second Attach c1"])
+            let deleted = try await runtime.run("delete", "--force", "c1")
+            #expect(deleted.status == 0, "\(deleted)")
+            #expect(runtime.log.lines.suffix(2) == ["second Detach c1", "first Detach c1"])
+            #expect(runtime.below.calls == ["create c1", "start c1", "delete --force c1"])
+            #expect(runtime.files(below: "run") == [])
+        }
+    }
+
+    @Test func theSupervisorEndsAfterThePluginsHaveDetached() async throws {
+        try await ScratchRuntime.with("first") { runtime, plugins in
+            let supervisor = try await runtime.startContainer("c1")
+            let gate = try #require(plugins["first"]).gate("Detach")
+            try runtime.below.end("c1", with: 0)
+            try await gate.isReached()
+            #expect(kill(supervisor, 0) == 0, "the engine waits for this process")
+            #expect(try await runtime.run("kill", "c1", "TERM").status == 0)
+            #expect(!runtime.below.calls.contains("kill c1 TERM"), "nobody is left who could take it")
+            gate.open()
+            try await eventually("the supervisor ends") { !runtime.processes.contains(supervisor) }
+            #expect(try await runtime.run("delete", "c1").status == 0)
+            #expect(runtime.files(below: "run") == [])
+        }
+    }
+
+    @Test func aCreationThatFailsBelowIsUndone() async throws {
+        try await ScratchRuntime.with("first") { runtime, _ in
+            try runtime.below.fail("create", "no room")
+            let result = try await runtime.run("create", "--bundle", runtime.makeBundle("c1"), "c1")
+            #expect(result.status == 1 && result.output.contains("no room"), "\(result)")
+            #expect(runtime.log.lines == ["first Attach c1", "first Detach c1"])
+            #expect(runtime.files(below: "run") == [])
+        }
+    }
+
+    @Test func whatAKilledSupervisorHasLeftIsUndoneByDelete() async throws {
+        try await ScratchRuntime.with("first") { runtime, _ in
+            let supervisor = try await runtime.startContainer("c1")
+            let process = try runtime.below.process(of: "c1")
+            kill(supervisor, SIGKILL)
+            try await eventually("it has ended") { !runtime.processes.contains(supervisor) }
+            #expect(try await runtime.run("delete", "--force", "c1").status == 0)
+            #expect(runtime.log.lines == ["first Attach c1", "first Detach c1"])
+            #expect(!runtime.processes.contains(process))
+            #expect(runtime.files(below: "run") == [])
+        }
+    }
+
+    @Test func anotherCommandIsHandedOver() async throws {
+        try await ScratchRuntime.with("first") { runtime, _ in
+            _ = try await runtime.run("state", "c1")
+            #expect(runtime.below.calls == ["state c1"])
+        }
+    }
+}
