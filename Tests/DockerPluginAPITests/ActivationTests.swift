@@ -9,7 +9,7 @@ import Testing
         arguments: [
             (#"{"Implements":["mountpoint"]}"#, ["mountpoint"]),
             (#"{"Implements":["VolumeDriver","mountpoint","NetworkDriver"],"More":1}"#, ["VolumeDriver", "mountpoint", "NetworkDriver"]),
-            (#"{"Implements":null}"#, []), ("{}", []), (#"{"implements":["mountpoint"]}"#, []),
+            (#"{"Implements":null}"#, []), ("{}", []), (#"{"implements":["mountpoint"]}"#, ["mountpoint"]),
         ] as [(String, [String])])
     func readsWhatPluginsAnswer(body: String, names: [String]) throws {
         #expect(try Activation.readResponse(Array(body.utf8).span) == names)

@@ -79,7 +79,7 @@ import Testing
         #expect(throws: RecordFailure(message)) { try AppliedStack(parsing: Array(text.utf8).span) }
     }
 
-    @Test(arguments: ["null", "7", "[7]", "[{}]", #"[{"Remove":1}]"#, #"[{"Error":""}]"#])
+    @Test(arguments: ["null", "7", "[7]", #"[{"Remove":1}]"#])
     func refusesDamagedEmergencyActions(actions: String) {
         let text =
             #"{"version":1,"plugins":[{"name":"a","state":"attached","wantsMounted":true,"mounts":[{"destination":"/x","#

@@ -81,7 +81,7 @@ import Testing
 
     @Test(
         arguments: [
-            ("{\"Success\":false,\"Err\":\"not\\ntoday\"}", .refused(status: 200, words: "not today"), "MountPointProperties: not today"),
+            ("{\"Success\":false,\"Err\":\"not\\ntoday\"}", .refused(status: 200, words: "not; today"), "MountPointProperties: not; today"),
             ("{}", .refused(status: 200, words: ""), "without Success"), ("", .unclear, "cannot be understood"),
             ("{\"Success\":1}", .unclear, "Success"),
             ("{\"Success\":true,\"Patterns\":[{\"ReadOnly\":\"yes\"}]}", .unclear, "Patterns[0].ReadOnly"),

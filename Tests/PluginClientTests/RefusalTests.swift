@@ -31,7 +31,7 @@ import Testing
             .init(answer: answer("502 Bad Gateway", " \t\r\n"), status: 502, words: ""),
             .init(
                 answer: answer("500 X", "<html>\r\n<head></head>\r\n  <body>\tNo</body>\r\n</html>\r\n"), status: 500,
-                words: "<html> <head></head> <body> No</body> </html>"),
+                words: "<html>; <head></head>; <body> No</body>; </html>"),
             .init(answer: answer("500 X", "\u{1b}[2J\u{202e}evil\u{9b}"), status: 500, words: "?[2J?evil?"),
             .init(answer: answer("201 Created", "{}"), status: 201, words: "{}"),
             .init(answer: answer("301 Moved", ""), status: 301, words: ""),
@@ -47,7 +47,7 @@ import Testing
                 answer: answer("500 X", String(repeating: "x", count: 5000)), status: 500, words: String(repeating: "x", count: 4096) + "…"),
             .init(
                 answer: answer("500 X", String(repeating: "x\n", count: 2_000_000)), status: 500,
-                words: String(repeating: "x ", count: 2047) + "x…"),
+                words: String(repeating: "x; ", count: 1365) + "x…"),
         ] as [Refusal])
     func keepsItsWords(_ refusal: Refusal) async throws {
         try await withScratchFolder { folder in

@@ -24,7 +24,7 @@ import Testing
                 #expect(mount.mountPoint.container.labels == ["cl": "1", "img.label": "yes", "second": "2"])
                 #expect(mount.mountPoint.image.labels == ["img.label": "yes", "second": "2"])
                 #expect(mount.mountPoint.effectiveSource == container.configuration.mounts[mount.configurationIndex].source)
-                #expect(mount.mountPoint.effectiveConsistency == mount.mountPoint.consistency)
+                #expect(mount.mountPoint.effectiveConsistency == .default)
                 #expect(mount.mountPoint.appliedMiddleware.isEmpty)
             }
 
