@@ -21,6 +21,7 @@ extension PluginChain {
     /// - Parameters:
     ///   - mounts: those of one container, which no plugin has been asked about.
     ///   - record: keeps the stack from the moment of the first request on.
+    ///   - release: lets go of the sources. Called before plugins are asked to detach, which may want to unmount them.
     ///   - check: says whether a source that a plugin has given can be mounted. Called before the next plugin is asked. One that is missing
     ///     is no failure of a mount whose source is made if it is missing: then the caller makes it, once all plugins have been asked.
     ///   - findOrigins: says for each of some sources which paths show the same; asked when a plugin has attached mounts, which may have
@@ -29,7 +30,7 @@ extension PluginChain {
     ///   has attached, or may have.
     public func attach(
         _ mounts: [MountPoint], of container: String, record: some AppliedStackRecord, actions: some EmergencyActions,
-        checkingSource check: (String) throws(SourceFailure) -> Void,
+        releasing release: () -> Void = {}, checkingSource check: (String) throws(SourceFailure) -> Void,
         findingOrigins findOrigins: ([String]) throws(SourceFailure) -> [[String]] = { sources in sources.map { [$0] } }
     ) throws(ChainError) -> AttachedMounts {
         var attached = AttachedMounts(mounts: mounts, stack: AppliedStack())
@@ -42,6 +43,7 @@ extension PluginChain {
                 if wanted.isEmpty { continue }
                 try ask(link, about: wanted, in: &attached, of: container, record: record, checkingSource: check)
             } catch {
+                release()
                 throw undo(attached.stack, after: error, of: container, record: record, actions: actions)
             }
         }

@@ -6,7 +6,7 @@ import MountPointChain
 import OCIRuntime
 import PluginClient
 
-/// Asks the plugins about a container's mounts and changes its config.json as they say.
+/// Asks the plugins about a container's mounts, and pins what they give as sources.
 struct Attaching {
     let id: ContainerID
     let bundle: Bundle
@@ -26,14 +26,14 @@ struct Attaching {
         let folder = try ContainerFolder(in: invocation.places.state, root: invocation.line.root, id: id)
         try folder.make()
         guard let lock = try folder.attemptLock() else { throw RuntimeError("container \(id) is being created by somebody else, too") }
-        var record = ContainerRecord(
+        let record = ContainerRecord(
             boot: bootIdentity(), id: id, runtime: runtime.path, arguments: globalArguments, configuration: bundle.file,
             timeout: settings.timeout, ownsProcesses: bundle.configuration.hasOwnProcesses)
         let attached: AttachedMounts
-        let sources: MountSources
+        let given = GivenSources()
         do throws(RuntimeError) {
             try folder.write(record)
-            (attached, sources) = try ask(folder)
+            attached = try ask(folder, given)
         } catch {
             try? folder.remove()
             throw error
@@ -44,15 +44,17 @@ struct Attaching {
             return nil
         }
         do throws(RuntimeError) {
-            let changed = changedSources(attached)
-            if !changed.isEmpty || bundle.isChanged { try change(changed, folder, &record) }
+            try take(attached, given)
         } catch {
+            bundle.sources.release()
+            given.release()
             Aftermath(folder: folder, record: record, lock: lock, loader: loader, log: invocation.log).abandon()
             throw error
         }
         return Supervisor(
             aftermath: Aftermath(folder: folder, record: record, lock: lock, loader: loader, log: invocation.log), runtime: runtime,
-            arguments: arguments(folder), isRestore: isRestore, mounts: bundle.configuration.mounts, sources: sources, pidFile: pidFile)
+            arguments: arguments(folder), isRestore: isRestore, input: RuntimeInput(bundle, place: invocation.places.sources),
+            pidFile: pidFile)
     }
 
     private var globalArguments: [String] {
@@ -62,63 +64,62 @@ struct Attaching {
         return arguments
     }
 
-    private func ask(_ folder: ContainerFolder) throws(RuntimeError) -> (AttachedMounts, MountSources) {
-        var sources = MountSources()
-        for mount in bundle.mounts { sources.holdIfThere(mount.mountPoint.effectiveSource, of: mount.configurationIndex) }
-        let given = HeldSources()
+    private func ask(_ folder: ContainerFolder, _ given: GivenSources) throws(RuntimeError) -> AttachedMounts {
         let actions = HostEmergencyActions(container: id.text, log: invocation.log, timeout: loader.timeout)
-        let attached: AttachedMounts
+        let release = {
+            bundle.sources.release()
+            given.release()
+        }
         do throws(ChainError) {
-            attached = try chain.attach(bundle.mounts.map(\.mountPoint), of: id.text, record: folder, actions: actions) {
-                (path) throws(SourceFailure) in try given.hold(path)
+            return try chain.attach(bundle.mounts.map(\.mountPoint), of: id.text, record: folder, actions: actions, releasing: release) {
+                (path) throws(SourceFailure) in try given.pin(path)
             }
         } catch {
             throw RuntimeError("\(error)")
         }
+    }
+
+    /// Pins what the plugins have left as the sources.
+    private func take(_ attached: AttachedMounts, _ given: GivenSources) throws(RuntimeError) {
         for (mount, after) in zip(bundle.mounts, attached.mounts) {
             let index = mount.configurationIndex
-            let changing = after.appliedMiddleware.lastIndex { !$0.changes.effectiveSource.isEmpty }
-            if changing != nil { sources.take(given.identity(of: after.effectiveSource), at: after.effectiveSource, of: index) }
-            if !after.appliedMiddleware.isEmpty && changing != after.appliedMiddleware.indices.last { sources.holdAgain(index) }
+            let applied = after.appliedMiddleware
+            let changing = applied.lastIndex { !$0.changes.effectiveSource.isEmpty }
+            if changing != nil { bundle.sources.replace(index, with: try given.source(at: after.effectiveSource)) }
+            let later = applied[(changing.map { $0 + 1 } ?? 0)...].map(\.name)
+            if later.isEmpty { continue }
+            try bundle.sources.lookAgain(index, at: after.destination, after: later.joined(separator: " or "))
         }
-        return (attached, sources)
-    }
-
-    private func changedSources(_ attached: AttachedMounts) -> [(index: Int, source: String)] {
-        zip(bundle.mounts, attached.mounts).compactMap { mount, after in
-            LexicalPath.areSame(mount.mountPoint.effectiveSource, after.effectiveSource)
-                ? nil : (mount.configurationIndex, after.effectiveSource)
-        }
-    }
-
-    private func change(
-        _ changes: [(index: Int, source: String)], _ folder: ContainerFolder, _ record: inout ContainerRecord
-    ) throws(RuntimeError) {
-        var configuration = bundle.configuration
-        for change in changes { configuration.setSource(ofMount: change.index, to: change.source) }
-        try folder.saveConfiguration(bundle.bytes)
-        var noted = record
-        try BundleFile.replace(bundle.file, with: configuration.encoded()) { (file) throws(RuntimeError) in
-            noted.writtenConfiguration = [file.device, file.inode]
-            try folder.write(noted)
-        }
-        record = noted
     }
 }
 
 /// What plugins have given as sources, held from the moment of their answers.
-private final class HeldSources {
-    private var identities: [(path: String, identity: FileIdentity)] = []
+private final class GivenSources {
+    private var sources: [PinnedSources.Source] = []
 
-    func hold(_ path: String) throws(SourceFailure) {
+    func pin(_ path: String) throws(SourceFailure) {
         do throws(SystemError) {
-            identities.append((path, try FileIdentity(at: path)))
+            let source = try PinnedSources.Source(at: path)
+            if let failure = source.failure { throw failure }
+            sources.append(source)
         } catch {
             throw SourceFailure("\(error)")
         }
     }
 
-    func identity(of path: String) -> FileIdentity? { identities.last { LexicalPath.areSame($0.path, path) }?.identity }
+    /// - Throws: `RuntimeError` if it is looked up only now, and cannot be.
+    func source(at path: String) throws(RuntimeError) -> PinnedSources.Source {
+        if let known = sources.last(where: { LexicalPath.areSame($0.path, path) }) { return known }
+        do throws(SystemError) {
+            return try PinnedSources.Source(at: path)
+        } catch {
+            throw RuntimeError("the source of a mount cannot be looked up: \(error)")
+        }
+    }
+
+    func release() {
+        for source in sources { source.file?.close() }
+    }
 }
 
 extension OCIConfiguration {

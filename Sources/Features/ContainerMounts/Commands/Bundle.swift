@@ -17,6 +17,8 @@ struct Bundle {
     let configuration: OCIConfiguration
     /// Whether that is other than what was read.
     let isChanged: Bool
+    /// Of the mounts that plugins are asked about, held since they were looked up.
+    let sources = PinnedSources()
     /// Those that plugins are asked about.
     private(set) var mounts: [InterposedMount] = []
 
@@ -38,16 +40,17 @@ struct Bundle {
         if !configuration.mounts.contains(where: \.isBind) { return }
         let scopes = VolumeScopes(
             places: invocation.places, loader: PluginLoader(places: invocation.places, timeout: settings.timeout))
+        let record: EngineRecord
         do throws(EngineRecordError) {
-            let record = try EngineRecord.find(
+            record = try EngineRecord.find(
                 container: id, configuration: configuration, bundle: folder,
                 runtimeRoot: invocation.line.root, dataRoots: Self.dataRoots(settings, invocation.places), scope: scopes.scope)
-            // Docker has the mounts of one depth in an order that changes from start to start.
-            mounts = record.mounts.map(Self.resolving).sorted {
-                $0.mountPoint.destination.utf8.lexicographicallyPrecedes($1.mountPoint.destination.utf8)
-            }
         } catch {
             throw RuntimeError("\(error)")
+        }
+        // Docker has the mounts of one depth in an order that changes from start to start.
+        mounts = try record.mounts.map { (mount) throws(RuntimeError) in try resolving(mount) }.sorted {
+            $0.mountPoint.destination.utf8.lexicographicallyPrecedes($1.mountPoint.destination.utf8)
         }
     }
 
@@ -64,9 +67,9 @@ struct Bundle {
     }
 
     /// With the effective source where links in it lead: a pattern is a text, and must not be passed by another name for the same place.
-    private static func resolving(_ mount: InterposedMount) -> InterposedMount {
+    private func resolving(_ mount: InterposedMount) throws(RuntimeError) -> InterposedMount {
         var mountPoint = mount.mountPoint
-        mountPoint.effectiveSource = resolvingSymbolicLinks(FilePath(mountPoint.effectiveSource)).string
+        mountPoint.effectiveSource = try sources.pin(mountPoint.effectiveSource, of: mount.configurationIndex)
         return InterposedMount(configurationIndex: mount.configurationIndex, mountPoint: mountPoint)
     }
 }

@@ -64,6 +64,7 @@ struct CreateCommand {
             console = hasConsole ? try Console(in: invocation.places.state) : nil
             report = try Report()
         } catch {
+            supervisor.input.sources.release()
             supervisor.aftermath.abandon()
             throw error
         }
@@ -71,14 +72,19 @@ struct CreateCommand {
         return try supervise(supervisor, console, report)
     }
 
-    /// Becomes the runtime below, which then has the bundle's config.json as it is to be.
+    /// Becomes the runtime below, which then has the bundle's config.json as it is to be, and as sources what was looked up: that no plugin
+    /// wants them was said of these.
     ///
     /// - Returns: if it was run instead, to put the file back after it.
     private func handOver(_ bundle: Bundle, to runtime: RuntimeBelow) throws(RuntimeError) -> Int32 {
-        if !bundle.isChanged { invocation.handOver(to: runtime) }
+        if !bundle.isChanged {
+            if !bundle.mounts.isEmpty { _ = try RuntimeInput(bundle, place: invocation.places.sources).enter() }
+            invocation.handOver(to: runtime)
+        }
         guard case .create = invocation.line.command else {
             throw RuntimeError("\(bundle.file) names a namespace of the supervisor of a container; name it by the container's own process")
         }
+        if try RuntimeInput(bundle, place: invocation.places.sources).enter() != nil { invocation.handOver(to: runtime) }
         try BundleFile.replace(bundle.file, with: bundle.configuration.encoded())
         let status: Int32
         do throws(RuntimeError) {
@@ -111,6 +117,7 @@ struct CreateCommand {
         do throws(SystemError) {
             child = try ChildProcess.fork()
         } catch {
+            supervisor.input.sources.release()
             supervisor.aftermath.abandon()
             throw RuntimeError("cannot supervise the container: \(error)")
         }
@@ -119,6 +126,7 @@ struct CreateCommand {
             _exit(supervisor.run(report))
         }
         report.keepReading()
+        supervisor.input.sources.release()
         supervisor.aftermath.lock.leaveToChildren()
         guard let status = report.receive() else {
             try ManagedContainer(id, invocation: invocation)?.clear(removingFromRuntime: true)

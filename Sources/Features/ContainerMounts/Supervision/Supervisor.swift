@@ -20,8 +20,7 @@ struct Supervisor {
     /// Of the runtime's `create`, or of a `restore` that is detached.
     var arguments: OriginalArguments
     let isRestore: Bool
-    let mounts: [OCIConfiguration.Mount]
-    let sources: MountSources
+    var input: RuntimeInput
     /// Where the caller wants this process's id.
     let pidFile: String?
 
@@ -99,7 +98,7 @@ struct Supervisor {
         var entered: Surroundings?
         do throws(RuntimeError) {
             let signals = try detach()
-            let child = try runtime.start(arguments)
+            let child = try input.start(runtime, arguments, in: folder, noting: &aftermath.record)
             let surroundings = try look(signals, whileRunning: child)
             entered = surroundings
             if let failed = try create(child, surroundings, report) {
@@ -119,6 +118,7 @@ struct Supervisor {
             try? entered.goHome()
             leaveGroups(entered)
         }
+        input.sources.release()
         aftermath.abandon()
         report.send(status)
         return status
@@ -192,7 +192,7 @@ struct Supervisor {
         // A restored container runs already, and may have ended.
         let hasEnded = surroundings.end(of: process) != nil
         if !hasEnded {
-            try sources.verify(mounts, in: process)
+            try input.verify(in: process)
             try sayMounted(process)
         }
         do throws(SystemError) {

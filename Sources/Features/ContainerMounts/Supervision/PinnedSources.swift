@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+import LinuxSystem
+import OCIRuntime
+import SystemPackage
+
+/// The sources of a container's interposed mounts, each held from the moment at which it was looked up until it is mounted.
+///
+/// A path is only a name: whoever may write to a folder above it can put something else in its place at any time. So a path is looked
+/// up once, what plugins are shown is read from what was found, and that is what is mounted.
+final class PinnedSources {
+    struct Source {
+        /// By which it was looked up.
+        let path: String
+        /// Where it is, without symbolic links.
+        let text: String
+        /// nil if there was nothing.
+        let file: PinnedFile?
+        /// Why there was nothing.
+        let failure: SystemError?
+        /// Whether a plugin has given it, so that config.json has another one.
+        var isGiven = false
+
+        /// - Throws: `SystemError` if it is replaced again and again.
+        init(at path: String) throws(SystemError) {
+            self.path = path
+            for _ in 0..<Self.attempts {
+                let file: PinnedFile
+                do throws(SystemError) {
+                    file = try PinnedFile(at: path)
+                } catch {
+                    self.file = nil
+                    failure = error
+                    text = resolvingSymbolicLinks(FilePath(path)).string
+                    return
+                }
+                do throws(SystemError) {
+                    let found = try file.path()
+                    // What has no path is in no folder that anybody could be kept out of.
+                    text = found.utf8.first == UInt8(ascii: "/") ? found : resolvingSymbolicLinks(FilePath(path)).string
+                } catch  where error.errno == .noSuchFileOrDirectory {
+                    // Programs replace a file by renaming another one over it.
+                    continue
+                }
+                self.file = file
+                failure = nil
+                return
+            }
+            throw SystemError("open", .noSuchFileOrDirectory, on: path, hint: "it is replaced all the time")
+        }
+
+        private static let attempts = 16
+    }
+
+    /// By the mount's index in config.json.
+    private(set) var sources: [Int: Source] = [:]
+
+    /// Looks a source up. That it is not there is no failure: the engine or a plugin may still make it, and if nobody does, the runtime
+    /// below says so best.
+    ///
+    /// - Returns: what plugins are to be shown.
+    func pin(_ path: String, of mount: Int) throws(RuntimeError) -> String {
+        do throws(SystemError) {
+            let source = try Source(at: path)
+            sources[mount] = source
+            return source.text
+        } catch {
+            throw RuntimeError("the source of a mount cannot be looked up: \(error)")
+        }
+    }
+
+    /// Takes what a plugin has given as the source.
+    func replace(_ mount: Int, with source: Source) {
+        sources[mount] = source
+        sources[mount]?.isGiven = true
+    }
+
+    /// After a plugin has attached a mount and left its source as it was: it may have mounted something there, or made what was not
+    /// there before. Nothing else that is at the path by now takes the place of what was looked up.
+    ///
+    /// - Throws: `RuntimeError` if the source has been moved or removed, so that the container would not get what the plugin has made.
+    func lookAgain(_ mount: Int, at destination: String, after plugins: String) throws(RuntimeError) {
+        guard let before = sources[mount] else { return }
+        do throws(SystemError) {
+            guard let file = before.file else {
+                let now = try Source(at: before.path)
+                // Not through a link: what is made must be where nothing was.
+                if now.file != nil && LexicalPath.areSame(now.text, before.text) { keep(now, of: mount) }
+                return
+            }
+            guard try isAt(before.text, file) else { throw SystemError("readlink", .noSuchFileOrDirectory, on: before.text) }
+            let now = try Source(at: before.path)
+            guard let covering = now.file, LexicalPath.areSame(now.text, before.text) else { return }
+            guard try Self.covers(covering, file, at: before.text) else { return }
+            if try isAt(before.text, file) { keep(now, of: mount) }
+        } catch  where error.errno == .noSuchFileOrDirectory {
+            throw RuntimeError(
+                "the source \(before.text) of the mount at \(destination) was moved or replaced while \(plugins) attached it, so the "
+                    + "container would get what was there before; a plugin must change a source in place, or give another one as EffectiveSource"
+            )
+        } catch {
+            throw RuntimeError("the source of the mount at \(destination) cannot be looked up again: \(error)")
+        }
+    }
+
+    private func keep(_ source: Source, of mount: Int) {
+        let isGiven = sources[mount]?.isGiven ?? false
+        sources[mount] = source
+        sources[mount]?.isGiven = isGiven
+    }
+
+    private func isAt(_ text: String, _ file: PinnedFile) throws(SystemError) -> Bool {
+        let now = try file.path()
+        return now.utf8.first != UInt8(ascii: "/") || LexicalPath.areSame(now, text)
+    }
+
+    /// Whether a file is on a mount that has been mounted over another file, or over what is mounted there.
+    private static func covers(_ upper: PinnedFile, _ lower: PinnedFile, at path: String) throws(SystemError) -> Bool {
+        let bottom = try lower.mountID()
+        var mount = try upper.mountID()
+        if mount == bottom { return false }
+        let entries = try MountTable().entries
+        while let entry = entries.first(where: { $0.mountID == mount }), LexicalPath.areSame(entry.mountPoint, path) {
+            if entry.parentID == bottom { return true }
+            mount = entry.parentID
+        }
+        return false
+    }
+
+    /// Lets go of everything: a plugin that is asked to detach may want to unmount a source.
+    func release() {
+        for source in sources.values { source.file?.close() }
+    }
+}

@@ -1,0 +1,208 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+import Glibc
+import LinuxSystem
+import OCIRuntime
+import SystemPackage
+
+/// What the runtime below gets to create a container from: config.json as it is to be, and as sources what is pinned.
+///
+/// It runs in a mount namespace of its own, a copy of the host's, in which each source has been mounted at a place that nobody else
+/// reaches, and in which another config.json, which names these places, covers the bundle's. Both are gone with the runtime, in whatever
+/// way it ends, and the bundle is never changed. What is mounted has the peers, the mounts below and the roots that it would have had.
+///
+/// Where the kernel or a missing privilege forbids that, config.json is replaced until the container has been created, the runtime looks
+/// sources up by their paths, and what it has mounted is compared with what is pinned.
+struct RuntimeInput {
+    /// The bundle's config.json, absolute.
+    let file: String
+    /// As read.
+    let bytes: [UInt8]
+    /// As the runtime below has to see it, but for the sources.
+    let configuration: OCIConfiguration
+    /// Whether that is other than what was read.
+    let isChanged: Bool
+    let sources: PinnedSources
+    /// A folder in which sources are mounted. It is empty for everybody else.
+    let place: String
+
+    /// Whether the runtime has looked sources up itself.
+    private(set) var isByPath = false
+
+    init(_ bundle: Bundle, place: String) {
+        (file, bytes, configuration, isChanged) = (bundle.file, bundle.bytes, bundle.configuration, bundle.isChanged)
+        (sources, self.place) = (bundle.sources, place)
+    }
+
+    // MARK: In a namespace
+
+    /// Moves this process into the copy of its mount namespace in which the runtime below is to run, and lets the sources go.
+    ///
+    /// - Returns: nil if that is refused; the process then is where it was.
+    func enter() throws(RuntimeError) -> MountNamespaceCopy? {
+        var refusal: SystemError?
+        do throws(SystemError) {
+            let mounts = try clones()
+            try makeFolders(FilePath(place), mode: 0o711)
+            let copy = try MountNamespaceCopy()
+            do throws(SystemError) {
+                let mask = umask(0)
+                defer { umask(mask) }
+                try fill(copy, mounts)
+            } catch {
+                try copy.leave()
+                throw error
+            }
+            sources.release()
+            return copy
+        } catch {
+            refusal = error
+        }
+        guard let refusal, !refusal.isRefusal else { return nil }
+        throw RuntimeError("the sources of the container's mounts cannot be prepared: \(refusal)")
+    }
+
+    private typealias Clone = (index: Int, target: String, isFolder: Bool, mount: DetachedMount)
+
+    /// Mounts of the sources, from the namespace in which they are.
+    private func clones() throws(SystemError) -> [Clone] {
+        var clones: [Clone] = []
+        for (index, source) in sources.sources.sorted(by: { $0.key < $1.key }) {
+            guard let file = source.file else {
+                if let failure = source.failure, failure.errno != .noSuchFileOrDirectory, failure.errno != .notDirectory { throw failure }
+                continue
+            }
+            do throws(SystemError) {
+                // Without `rbind`, runtimes take only the mount itself.
+                let options = configuration.mounts[index].options
+                let clone = try file.clone(recursively: !options.contains("bind") || options.contains("rbind"))
+                clones.append((index, target(of: source, index), file.isFolder, clone))
+            } catch  where error.errno == .invalidArgument {
+                var error = error
+                error.hint = "a mount that is unbindable, or has been unmounted meanwhile, cannot be mounted in a container"
+                throw error
+            }
+        }
+        // Whoever may not do this may not come back from another namespace either.
+        if clones.isEmpty { _ = try PinnedFile(at: "/").clone(recursively: false) }
+        return clones
+    }
+
+    /// Ends as the source's path does, for the runtime's error messages.
+    private func target(of source: PinnedSources.Source, _ index: Int) -> String {
+        let isLong = source.text.utf8.count > 3500 || source.text.utf8.split(separator: UInt8(ascii: "/")).contains { $0.count > 250 }
+        return FilePath("\(place)/\(index)\(isLong ? "/source" : source.text)").string
+    }
+
+    private func fill(_ copy: MountNamespaceCopy, _ mounts: [Clone]) throws(SystemError) {
+        let place = resolvingSymbolicLinks(FilePath(place)).string
+        let file = resolvingSymbolicLinks(FilePath(file)).string
+        try copy.separate([place, file])
+        // Root of a user namespace has to find its way, too.
+        try copy.mountMemory(at: place, mode: 0o711)
+        for mount in mounts {
+            let target = FilePath(mount.target)
+            try makeFolders(mount.isFolder ? target : target.removingLastComponent(), mode: 0o711)
+            if !mount.isFolder { try replaceFile(target, with: [], mode: 0o444, durable: false) }
+            do throws(SystemError) {
+                try mount.mount.attach(to: mount.target)
+            } catch  where error.errno == .noSuchFileOrDirectory {
+                var error = error
+                error.hint = "it has been removed since the plugins were asked"
+                throw error
+            }
+        }
+        var status = stat()
+        let mode = stat(file, &status) == 0 ? status.st_mode & 0o777 : 0o600
+        let next = FilePath(place).appending("config.json")
+        try replaceFile(next, with: configurationInPlace().encoded(), mode: mode, durable: false)
+        try copy.mountFile(next.string, over: file)
+        copy.rejoin()
+    }
+
+    /// A source that is not there is looked for in the place, too: somebody could put a link to something else where it was missing.
+    private func configurationInPlace() -> OCIConfiguration {
+        var configuration = configuration
+        for (index, source) in sources.sources { configuration.setSource(ofMount: index, to: target(of: source, index)) }
+        return configuration
+    }
+
+    // MARK: Starting the runtime
+
+    /// Starts the runtime's command.
+    ///
+    /// - Returns: its process.
+    mutating func start(
+        _ runtime: RuntimeBelow, _ arguments: OriginalArguments, in folder: ContainerFolder, noting record: inout ContainerRecord
+    ) throws(RuntimeError) -> Int32 {
+        guard let copy = try enter() else {
+            isByPath = true
+            try replaceConfiguration(folder, &record)
+            return try runtime.start(arguments)
+        }
+        let child: Int32
+        do throws(RuntimeError) {
+            child = try runtime.start(arguments)
+        } catch {
+            try? copy.leave()
+            throw error
+        }
+        do throws(SystemError) {
+            try copy.leave()
+            return child
+        } catch {
+            kill(child, SIGKILL)
+            _ = try? ChildProcess.wait(for: child)
+            throw RuntimeError("the mount namespace in which the container is created cannot be left: \(error)")
+        }
+    }
+
+    // MARK: By path
+
+    private func replaceConfiguration(_ folder: ContainerFolder, _ record: inout ContainerRecord) throws(RuntimeError) {
+        let given = sources.sources.filter(\.value.isGiven)
+        if given.isEmpty && !isChanged { return }
+        var configuration = configuration
+        for (index, source) in given { configuration.setSource(ofMount: index, to: source.path) }
+        try folder.saveConfiguration(bytes)
+        var noted = record
+        try BundleFile.replace(file, with: configuration.encoded()) { (file) throws(RuntimeError) in
+            noted.writtenConfiguration = [file.device, file.inode]
+            try folder.write(noted)
+        }
+        record = noted
+    }
+
+    /// Compares what the runtime has mounted with what is pinned, before the container's process runs, and lets the sources go.
+    ///
+    /// - Parameter process: in the container's mount namespace and root.
+    func verify(in process: Int32) throws(RuntimeError) {
+        defer { sources.release() }
+        if !isByPath { return }
+        let mounted: MountTable
+        let pinned: [MountedSources.Expected]
+        do throws(SystemError) {
+            pinned = try MountedSources.expected(sources.sources, mounts: configuration.mounts, table: MountTable())
+            mounted = try MountTable(of: process)
+        } catch {
+            throw RuntimeError("cannot check what is mounted in the container: \(error)")
+        }
+        if let wrong = MountedSources.firstMissing(of: pinned, in: mounted) {
+            throw RuntimeError(
+                "the source \(wrong.path) of the mount at \(wrong.destination) has changed since the plugins were asked; the container is "
+                    + "not started")
+        }
+    }
+}
+
+extension SystemError {
+    /// Whether a privilege is missing, or the kernel does not know the call.
+    fileprivate var isRefusal: Bool { [.notPermitted, .permissionDenied, .noFunction].contains(errno) && Self.mounting.contains(call) }
+
+    private static let mounting = ["open_tree", "move_mount", "mount", "unshare"]
+}
+
+extension RuntimePlaces {
+    /// Where the runtime below finds sources. Not in the folder of states, which root of a user namespace may not go through.
+    var sources: String { state + "-sources" }
+}

@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+import Foundation
+import Glibc
+import JSON
+import LinuxSystem
+import OCIRuntime
+import SystemPackage
+import TestSupport
+import Testing
+
+@testable import ContainerMounts
+
+/// What a runtime finds in the namespace in which it is started. Each look is by a thread of its own, which alone goes there.
+@Suite(.needs(.root)) struct RuntimeInputTests {
+    /// A bundle with bind mounts of these sources, which have been looked up.
+    private struct Prepared {
+        let folder: FilePath
+        let bundle: ContainerMounts.Bundle
+
+        init(in folder: FilePath, _ sources: [String], options: [String] = ["rbind"]) throws {
+            self.folder = folder
+            let mounts = sources.enumerated().map { index, source -> JSONValue in
+                [
+                    "destination": .string("/\(index)"), "type": "bind", "source": .string(source),
+                    "options": .array(options.map { .string($0) }),
+                ]
+            }
+            let document: JSONValue = ["ociVersion": "1.0.2", "mounts": .array(mounts)]
+            let file = folder.appending("config.json")
+            try replaceFile(file, with: document.encoded())
+            bundle = try ContainerMounts.Bundle(file: file.string, bytes: document.encoded(), state: folder.appending("state").string)
+            for (index, source) in sources.enumerated() { _ = try bundle.sources.pin(source, of: index) }
+        }
+
+        /// - Parameter body: gets what the runtime finds as the sources in the bundle's config.json.
+        func enter<Value: Sendable>(_ body: @escaping @Sendable ([String]) throws -> Value) async throws -> Value {
+            let input = RuntimeInput(bundle, place: folder.appending("place").string)
+            let file = folder.appending("config.json")
+            let work = Work {
+                guard let copy = try input.enter() else { throw Trouble("it is refused") }
+                let configuration = try OCIConfiguration(parsing: readWholeFile(file, limit: 1 << 20))
+                let value = try body(configuration.mounts.compactMap(\.source))
+                withExtendedLifetime(copy) {}
+                return value
+            }
+            let value = try await inThread { try work.body() }
+            #expect(try readWholeFile(file, limit: 1 << 20) == bundle.bytes, "the bundle is not changed")
+            #expect(try namesInFolder(folder.appending("place")) == [], "nobody else sees the place")
+            return value
+        }
+    }
+
+    /// What is in it is used by one thread at a time.
+    private struct Work<Value>: @unchecked Sendable {
+        let body: () throws -> Value
+    }
+
+    private func withSharedFolder(_ body: (FilePath) async throws -> Void) async throws {
+        try await withScratchFolder { folder in
+            try mountMemory(on: folder)
+            mount(nil, folder.string, nil, UInt(MS_SHARED), nil)
+            try await body(folder)
+            #expect(try MountTable().mounts(below: folder.string).filter { $0.mountPoint.contains("/place") } == [])
+        }
+    }
+
+    private func who(_ folder: FilePath, _ text: String) throws {
+        try makeFolder(folder, mode: 0o755)
+        try replaceFile(folder.appending("who"), with: Array(text.utf8))
+    }
+
+    private static func text(_ path: String) throws -> String {
+        String(decoding: try readWholeFile(FilePath(path), limit: 99), as: UTF8.self)
+    }
+
+    @Test func whatWasLookedUpIsWhatIsFound() async throws {
+        try await withSharedFolder { folder in
+            try who(folder.appending("meant"), "meant")
+            try who(folder.appending("secret"), "secret")
+            symlink("meant", "\(folder)/link")
+            let prepared = try Prepared(in: folder, ["\(folder)/meant", "\(folder)/link", "\(folder)/meant/who"])
+            rename("\(folder)/meant", "\(folder)/away")
+            symlink("secret", "\(folder)/meant")
+            let found = try await prepared.enter { sources in
+                try [Self.text(sources[0] + "/who"), Self.text(sources[1] + "/who"), Self.text(sources[2])] + sources
+            }
+            #expect(found[..<3] == ["meant", "meant", "meant"])
+            #expect(found[3...].map { $0.hasPrefix("\(folder)/place/") } == [true, true, true])
+            #expect(found[3].hasSuffix("/0\(folder)/meant") && found[5].hasSuffix("/2\(folder)/meant/who"), "errors name the source")
+        }
+    }
+
+    @Test func mountsBelowAreThereAsByThePath() async throws {
+        for (options, isThere) in [(["rbind"], true), (["bind"], false), (["ro"], true)] {
+            try await withSharedFolder { folder in
+                try makeFolder(folder.appending("a"), mode: 0o755)
+                for name in ["nested", "unbindable"] {
+                    try makeFolder(folder.appending("a/\(name)"), mode: 0o755)
+                    try mountMemory(on: folder.appending("a/\(name)"))
+                    try replaceFile(folder.appending("a/\(name)/who"), with: [])
+                }
+                mount(nil, "\(folder)/a/unbindable", nil, UInt(1 << 17 /* MS_UNBINDABLE */), nil)
+                let found = try await Prepared(in: folder, ["\(folder)/a"], options: options).enter { sources in
+                    ["nested", "unbindable"].map { access("\(sources[0])/\($0)/who", F_OK) == 0 }
+                }
+                #expect(found == [isThere, false], "\(options)")
+            }
+        }
+    }
+
+    @Test func whatIsMountedThereKeepsItsPeers() async throws {
+        try await withSharedFolder { folder in
+            for name in ["a", "a/new"] { try makeFolder(folder.appending(name), mode: 0o755) }
+            try await Prepared(in: folder, ["\(folder)/a"]).enter { sources in try mountMemory(on: FilePath(sources[0] + "/new")) }
+            #expect(try MountTable().topmost(at: "\(folder)/a/new") != nil)
+        }
+    }
+
+    @Test func kindsOfFiles() async throws {
+        try await withSharedFolder { folder in
+            let socket = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0)
+            defer { close(socket) }
+            var address = sockaddr_un()
+            address.sun_family = sa_family_t(AF_UNIX)
+            withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: "\(folder)/socket".utf8) }
+            withUnsafePointer(to: &address) {
+                _ = $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { bind(socket, $0, socklen_t(MemoryLayout<sockaddr_un>.size)) }
+            }
+            mkfifo("\(folder)/pipe", 0o600)
+            try replaceFile(folder.appending("file"), with: Array("file".utf8))
+            let paths = ["\(folder)/socket", "\(folder)/pipe", "\(folder)/file", "/dev/null", "/", "/proc/self/ns/net", folder.string]
+            let before = paths.map(Self.kind)
+            let found = try await Prepared(in: folder, paths).enter { sources in sources.map(Self.kind) }
+            #expect(found == before)
+        }
+    }
+
+    private static func kind(_ path: String) -> [UInt64] {
+        var status = stat()
+        return stat(path, &status) == 0
+            ? [UInt64(status.st_dev), UInt64(status.st_ino), UInt64(status.st_mode), UInt64(status.st_rdev)] : []
+    }
+
+    /// Otherwise somebody could make there a link to what was not looked at.
+    @Test func whatWasMissingStaysMissing() async throws {
+        try await withSharedFolder { folder in
+            let prepared = try Prepared(in: folder, ["\(folder)/late"])
+            try makeFolder(folder.appending("late"), mode: 0o755)
+            let found = try await prepared.enter { sources in [sources[0], access(sources[0], F_OK) == 0 ? "there" : "missing"] }
+            #expect(found[0].hasSuffix("/place/0\(folder)/late") && found[1] == "missing")
+        }
+    }
+
+    @Test func rootOfAUserNamespaceFindsItsWay() async throws {
+        try await withSharedFolder { folder in
+            chmod(folder.string, 0o711)
+            try who(folder.appending("a"), "a")
+            chmod("\(folder)/a/who", 0o644)
+            let mask = umask(0o077)
+            defer { umask(mask) }
+            let found = try await Prepared(in: folder, ["\(folder)/a", "\(folder)/a/who"]).enter { sources in
+                var modes: [mode_t] = []
+                for source in sources {
+                    var path = FilePath(source)
+                    path.removeLastComponent()
+                    while path.string.contains("/place") {
+                        var status = stat()
+                        stat(path.string, &status)
+                        modes.append(status.st_mode & 0o111)
+                        path.removeLastComponent()
+                    }
+                }
+                return modes
+            }
+            #expect(!found.isEmpty && found.allSatisfy { $0 == 0o111 })
+        }
+    }
+
+    @Test func whatCannotBeMountedIsAnError() async throws {
+        try await withSharedFolder { folder in
+            try makeFolder(folder.appending("a"), mode: 0o755)
+            try mountMemory(on: folder.appending("a"))
+            mount(nil, "\(folder)/a", nil, UInt(1 << 17 /* MS_UNBINDABLE */), nil)
+            let error = await #expect(throws: RuntimeError.self) { try await Prepared(in: folder, ["\(folder)/a"]).enter { _ in } }
+            #expect(error?.message.contains("open_tree \(folder)/a: Invalid argument (EINVAL); a mount that is unbindable") == true)
+            try replaceFile(folder.appending("f"), with: [])
+            let removed = try Prepared(in: folder, ["\(folder)/f"])
+            unlink("\(folder)/f")
+            let second = await #expect(throws: RuntimeError.self) { try await removed.enter { _ in } }
+            #expect(second?.message.contains("it has been removed since the plugins were asked") == true)
+        }
+    }
+}
