@@ -61,6 +61,18 @@ struct PinnedSourcesTests {
         }
     }
 
+    @Test func whatWasMovedBeforeIsNoFaultOfAPlugin() async throws {
+        try await withScratchFolder { folder in
+            try makeFolder(folder.appending("a"), mode: 0o755)
+            let sources = PinnedSources()
+            _ = try sources.pin("\(folder)/a", of: 0)
+            rename("\(folder)/a", "\(folder)/b")
+            sources.lookForStrays()
+            try sources.lookAgain(0, at: "/m", after: "plugin:first")
+            #expect(try sources.sources[0]?.file?.path() == "\(folder)/b")
+        }
+    }
+
     @Test func whatAPluginMakesIsTaken() async throws {
         try await withScratchFolder { folder in
             let sources = PinnedSources()

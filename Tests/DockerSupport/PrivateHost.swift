@@ -101,6 +101,19 @@ public final class PrivateHost: Sendable {
         try await command(inside(words), limit: limit)
     }
 
+    /// Runs a command inside to its end, for a caller that has a thread of its own.
+    ///
+    /// - Throws: `Trouble` unless its exit status is 0.
+    public func runBlocking(_ words: [String]) throws {
+        let process = Process()
+        process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
+        process.arguments = inside(words)
+        process.standardInput = FileHandle.nullDevice
+        try process.run()
+        process.waitUntilExit()
+        guard process.terminationStatus == 0 else { throw Trouble("\(words.joined(separator: " ")): status \(process.terminationStatus)") }
+    }
+
     public func log(_ name: String) -> String { (try? String(contentsOfFile: "\(scratch)/\(name)", encoding: .utf8)) ?? "" }
 
     public func contents(of file: String) -> String? {

@@ -254,7 +254,7 @@ extension SharedEngineTests {
             }
         }
 
-        @Test("config.json: only the source changes, all else stays as it was written, and without a change the file itself stays")
+        @Test("config.json: the runtime below finds only other sources in it, and the file itself never changes")
         func configuration() async throws {
             try await withBundle(plugins: ["first", "second"]) { bundle in
                 let scenario = bundle.scenario
@@ -270,15 +270,29 @@ extension SharedEngineTests {
                 try scenario.host.write(
                     """
                     #!/bin/sh
-                    case " $* " in *" create "*) cp \(bundle.configurationFile) \(bundle.path)/seen.json ;; esac
+                    source=/run/mountpoint-runc-sources/*
+                    case " $* " in *" create "*)
+                        cp \(bundle.configurationFile) \(bundle.path)/seen.json; find $source -name who -exec cat {} + >\(bundle.path)/who ;;
+                    esac
                     exec runc "$@"
 
                     """, to: recorder)
                 chmod(scenario.host.path(recorder), 0o755)
                 try scenario.setChain(["first", "second"], ["runtime-path": .string(recorder)])
+                let source = try scenario.folder("a")
+                func expectSources(_ path: String, _ location: SourceLocation = #_sourceLocation) throws {
+                    let seen = scenario.host.contents(of: bundle.path + "/seen.json") ?? ""
+                    let index = try JSONValue(parsing: Array(seen.utf8))["mounts"]!.arrayValue!.count - 1
+                    let place = "/run/mountpoint-runc-sources/\(index)\(path)"
+                    #expect(
+                        try JSONValue(parsing: Array(seen.utf8))
+                            == JSONValue(parsing: Array(text.replacing("\"\(source)\"", with: "\"\(place)\"").utf8)),
+                        sourceLocation: location)
+                }
                 let inode = try await scenario.host.run(["stat", "--format", "%i %Y", bundle.configurationFile]).output
                 try await bundle.create()
-                #expect(scenario.host.contents(of: bundle.path + "/seen.json") == text)
+                try expectSources(scenario.folder("a"))
+                #expect(scenario.host.contents(of: bundle.path + "/who") == "a\n")
                 #expect(try await scenario.host.run(["stat", "--format", "%i %Y", bundle.configurationFile]).output == inode)
                 try await bundle.delete()
 
@@ -286,11 +300,10 @@ extension SharedEngineTests {
                 scenario["second"].when(.attach, .attachments(["Attach": true, "Changes": ["EffectiveSource": .string(moved)]]))
                 try await bundle.create()
                 let seen = scenario.host.contents(of: bundle.path + "/seen.json") ?? ""
+                try expectSources(moved)
+                #expect(scenario.host.contents(of: bundle.path + "/who") == "moved\n")
                 try await bundle.delete()
-                let source = try scenario.folder("a")
-                #expect(
-                    try JSONValue(parsing: Array(seen.utf8))
-                        == JSONValue(parsing: Array(text.replacing("\"\(source)\"", with: "\"\(moved)\"").utf8)))
+                #expect(try await scenario.host.run(["stat", "--format", "%i %Y", bundle.configurationFile]).output == inode)
                 #expect(seen.contains("1.50e+400") && seen.contains("18446744073709551615"), "numbers as they were written")
                 #expect(scenario.host.contents(of: bundle.configurationFile) == text)
                 try bundle.edit { configuration in

@@ -70,11 +70,15 @@ final class RuntimeHost: DockerUser {
                 "mountpoint-crun-idle": [
                     "path": .string(binary), "runtimeArgs": ["--mount-point-plugin=idle", "--runtime-path=/usr/bin/crun"],
                 ],
+                "mountpoint-refused": ["path": .string(Self.refusedRuntime)],
+                "mountpoint-refused-idle": ["path": .string(Self.refusedRuntime), "runtimeArgs": ["--mount-point-plugin=idle"]],
                 "crun": ["path": "/usr/bin/crun"],
             ]
         ]
         for member in extraSettings.members { settings[member.key] = member.value }
         try host.write("\(JSONValue.object(settings))\n", to: "/etc/docker/daemon.json")
+        try host.write(refusal, to: Self.refusedRuntime)
+        chmod(host.path(Self.refusedRuntime), 0o755)
         try await startEngine()
         let labels = Self.imageLabels.sorted { $0.key < $1.key }.map { "LABEL \($0.key)=\($0.value)" }
         try await dockerd.importImage("busybox", changes: labels)
@@ -82,6 +86,21 @@ final class RuntimeHost: DockerUser {
         try await docker("run", "--rm", "--network", "none", "busybox", "true")
         // Not where containers have other users than the host.
         _ = try await runDocker(["run", "--rm", "--network", "host", "busybox", "true"])
+    }
+
+    /// The runtime under test where a mount cannot be cloned, as without the privilege. seccomp(2): open_tree(2) is refused.
+    private static let refusedRuntime = "/etc/docker/refused-runtime"
+
+    private var refusal: String {
+        """
+        #!/usr/bin/python3
+        import ctypes, os, struct, sys
+        program = ctypes.create_string_buffer(struct.pack("HBBI" * 4, 0x20, 0, 0, 0, 0x15, 0, 1, 428, 6, 0, 0, 0x50001, 6, 0, 0, 0x7fff0000))
+        filter = struct.pack("HxxxxxxQ", 4, ctypes.addressof(program))
+        if ctypes.CDLL(None).prctl(22, 2, filter, 0, 0) != 0: sys.exit("no seccomp")
+        os.execv("\(binary)", ["\(binary)"] + sys.argv[1:])
+
+        """
     }
 
     /// What the runtime finds in its settings.

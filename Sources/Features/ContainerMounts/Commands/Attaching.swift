@@ -70,6 +70,7 @@ struct Attaching {
             bundle.sources.release()
             given.release()
         }
+        bundle.sources.lookForStrays()
         do throws(ChainError) {
             return try chain.attach(bundle.mounts.map(\.mountPoint), of: id.text, record: folder, actions: actions, releasing: release) {
                 (path) throws(SourceFailure) in try given.pin(path)

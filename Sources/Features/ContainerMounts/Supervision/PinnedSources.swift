@@ -20,6 +20,8 @@ final class PinnedSources {
         let failure: SystemError?
         /// Whether a plugin has given it, so that config.json has another one.
         var isGiven = false
+        /// Whether it had been moved or removed before plugins were asked about it.
+        var isAstray = false
 
         /// - Throws: `SystemError` if it is replaced again and again.
         init(at path: String) throws(SystemError) {
@@ -75,12 +77,20 @@ final class PinnedSources {
         sources[mount]?.isGiven = true
     }
 
+    /// Before the first plugin is asked, to know what has changed by then.
+    func lookForStrays() {
+        for (index, source) in sources {
+            guard let file = source.file else { continue }
+            sources[index]?.isAstray = (try? isAt(source.text, file)) != true
+        }
+    }
+
     /// After a plugin has attached a mount and left its source as it was: it may have mounted something there, or made what was not
     /// there before. Nothing else that is at the path by now takes the place of what was looked up.
     ///
     /// - Throws: `RuntimeError` if the source has been moved or removed, so that the container would not get what the plugin has made.
     func lookAgain(_ mount: Int, at destination: String, after plugins: String) throws(RuntimeError) {
-        guard let before = sources[mount] else { return }
+        guard let before = sources[mount], !before.isAstray else { return }
         do throws(SystemError) {
             guard let file = before.file else {
                 let now = try Source(at: before.path)
