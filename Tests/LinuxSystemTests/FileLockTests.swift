@@ -76,7 +76,6 @@ struct FileLockTests {
             let identity = try FileIdentity(at: file)
             #expect(identity.isSame(as: try FileIdentity(at: folder.appending("link").string)))
             #expect(try FileIdentity(at: folder.string).isFolder && !identity.isFolder)
-            #expect(identity.isSame(as: try FileIdentity(at: file, inRootOf: getpid())))
             try replaceFile(FilePath(file), with: [1], durable: false)
             #expect(!identity.isSame(as: try FileIdentity(at: file)))
         }

@@ -25,6 +25,23 @@ import Testing
         #expect(host.log == [])
     }
 
+    @Test func sourcesAreLetGoBeforeAnyoneDetaches() throws {
+        let host = FakeHost()
+        let plugins = [FakePlugin]("ab", on: host)
+        plugins[1].answerAttach = .failure(PluginFailure(.refused, "no"))
+        let chain = try PluginChain(asking: plugins)
+        #expect(throws: ChainError.self) {
+            try chain.attach(
+                twoMounts, of: "0f", record: host, actions: host, releasing: { host.happened("released") }, checkingSource: host.check)
+        }
+        #expect(host.events.suffix(2) == ["released", "a detach 0f"])
+        let count = host.events.count
+        plugins[1].answerAttach = nil
+        _ = try chain.attach(
+            twoMounts, of: "0f", record: host, actions: host, releasing: { host.happened("released") }, checkingSource: host.check)
+        #expect(!host.events.dropFirst(count).contains("released"))
+    }
+
     @Test func aRefusalIsOffTheBooksBeforeTheOthersDetach() {
         let host = FakeHost()
         let plugins = [FakePlugin]("ab", on: host)

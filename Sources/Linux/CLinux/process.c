@@ -103,13 +103,6 @@ int CLinux_close_range(unsigned int first, unsigned int last) {
 
 int CLinux_pidfd_open(int process) { return (int)syscall(__NR_pidfd_open, process, 0); }
 
-int CLinux_open_in_root(int root, const char *path) {
-  struct {
-    uint64_t flags, mode, resolve;
-  } how = {O_PATH | O_CLOEXEC, 0, 0x10 /* RESOLVE_IN_ROOT */};
-  return (int)syscall(437 /* openat2 */, root, path, &how, sizeof how);
-}
-
 int CLinux_try_lock(int descriptor) { return flock(descriptor, LOCK_EX | LOCK_NB); }
 
 int CLinux_all_signals(void) {

@@ -33,13 +33,5 @@ public final class FileIdentity: Sendable {
         try self.init(owning: systemCall("open", on: path) { raw }, operand: path)
     }
 
-    /// What a path leads to for a process whose root folder is `root`: links in it, absolute ones too, stay below. openat2(2), Linux 5.6.
-    public convenience init(at path: String, inRootOf process: Int32) throws(SystemError) {
-        let operand = "/proc/\(process)/root"
-        let root = try systemCall("open", on: operand) { open(operand, CInt(CLINUX_O_PATH) | O_CLOEXEC) }
-        defer { Glibc.close(root) }
-        try self.init(owning: systemCall("openat2", on: operand + path) { CLinux_open_in_root(root, path) }, operand: operand + path)
-    }
-
     public func isSame(as other: FileIdentity) -> Bool { device == other.device && inode == other.inode }
 }

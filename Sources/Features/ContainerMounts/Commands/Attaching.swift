@@ -5,6 +5,7 @@ import LinuxSystem
 import MountPointChain
 import OCIRuntime
 import PluginClient
+import SystemPackage
 
 /// Asks the plugins about a container's mounts, and pins what they give as sources.
 struct Attaching {
@@ -104,7 +105,7 @@ private final class GivenSources {
             if let failure = source.failure { throw failure }
             sources.append(source)
         } catch {
-            throw SourceFailure("\(error)")
+            throw SourceFailure("\(error)", isMissing: error.errno == .noSuchFileOrDirectory)
         }
     }
 

@@ -29,9 +29,11 @@ struct RuntimeInput {
     /// Whether the runtime has looked sources up itself.
     private(set) var isByPath = false
 
-    init(_ bundle: Bundle, place: String) {
-        (file, bytes, configuration, isChanged) = (bundle.file, bundle.bytes, bundle.configuration, bundle.isChanged)
-        (sources, self.place) = (bundle.sources, place)
+    /// - Parameter changed: the configuration as plugins have changed it, if they have.
+    init(_ bundle: Bundle, changed: OCIConfiguration? = nil, place: String) {
+        (file, bytes, sources, self.place) = (bundle.file, bundle.bytes, bundle.sources, place)
+        configuration = changed ?? bundle.configuration
+        isChanged = changed != nil || bundle.isChanged
     }
 
     // MARK: In a namespace

@@ -22,7 +22,6 @@ int CLinux_setns(int descriptor, int kind);                        // setns(2)
 int CLinux_set_child_subreaper(void);                              // prctl(2), PR_SET_CHILD_SUBREAPER, Linux 3.4
 int CLinux_close_range(unsigned int first, unsigned int last);     // close_range(2), Linux 5.9; falls back to closing one by one
 int CLinux_pidfd_open(int process);                              // pidfd_open(2), Linux 5.3
-int CLinux_open_in_root(int root, const char *path);               // openat2(2), O_PATH, RESOLVE_IN_ROOT, Linux 5.6
 int CLinux_try_lock(int descriptor);                               // flock(2), LOCK_EX | LOCK_NB
 
 enum {
