@@ -190,7 +190,8 @@ extension FakeHost {
     ) throws(ChainError) -> AttachedMounts {
         try PluginChain(asking: plugins).attach(
             twoMounts, of: "0f", record: self, actions: self, checkingSource: check,
-            findingOrigins: { (sources) throws(SourceFailure) in
+            findingOrigins: { (changed, mounts) throws(SourceFailure) in
+                let sources = changed.map { mounts[$0].effectiveSource }
                 happened("origins \(sources.joined(separator: " "))")
                 var found: [[String]] = []
                 for source in sources { found.append(try origins(source)) }

@@ -107,10 +107,12 @@ public struct MountTable: Sendable {
 
     private static func text(_ bytes: ArraySlice<UInt8>) -> String { String(decoding: bytes, as: UTF8.self) }
 
-    /// The kernel writes space, tab, newline and backslash as three octal digits.
-    private static func unescape(_ bytes: ArraySlice<UInt8>) -> String {
-        guard bytes.contains(UInt8(ascii: "\\")) else { return text(bytes) }
-        var out: [UInt8] = []
+    private static func unescape(_ bytes: ArraySlice<UInt8>) -> String { text(unescapedBytes(bytes)) }
+
+    /// The kernel writes space, tab, newline and backslash as three octal digits; in options the comma and the equals sign, too.
+    static func unescapedBytes(_ bytes: ArraySlice<UInt8>) -> ArraySlice<UInt8> {
+        guard bytes.contains(UInt8(ascii: "\\")) else { return bytes }
+        var out: ArraySlice<UInt8> = []
         var index = bytes.startIndex
         while index < bytes.endIndex {
             if bytes[index] == UInt8(ascii: "\\"), index + 3 < bytes.endIndex,
@@ -123,6 +125,6 @@ public struct MountTable: Sendable {
                 index += 1
             }
         }
-        return String(decoding: out, as: UTF8.self)
+        return out
     }
 }

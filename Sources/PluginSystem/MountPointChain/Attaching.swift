@@ -24,14 +24,16 @@ extension PluginChain {
     ///   - release: lets go of the sources. Called before plugins are asked to detach, which may want to unmount them.
     ///   - check: says whether a source that a plugin has given can be mounted. Called before the next plugin is asked. One that is missing
     ///     is no failure of a mount whose source is made if it is missing: then the caller makes it, once all plugins have been asked.
-    ///   - findOrigins: says for each of some sources which paths show the same; asked when a plugin has attached mounts, which may have
-    ///     changed what their sources show, and another plugin follows.
+    ///   - findOrigins: says which paths show the same as the effective sources of the mounts at some indices. Called if a plugin has
+    ///     attached these, and so may have changed what is there, and another plugin follows.
     /// - Throws: `ChainError`. Those that had attached have been asked to detach, last first, and so has the plugin that failed if it
     ///   has attached, or may have.
     public func attach(
         _ mounts: [MountPoint], of container: String, record: some AppliedStackRecord, actions: some EmergencyActions,
         releasing release: () -> Void = {}, checkingSource check: (String) throws(SourceFailure) -> Void,
-        findingOrigins findOrigins: ([String]) throws(SourceFailure) -> [[String]] = { sources in sources.map { [$0] } }
+        findingOrigins findOrigins: (_ changed: [Int], _ mounts: [MountPoint]) throws(SourceFailure) -> [[String]] = { changed, mounts in
+            changed.map { [mounts[$0].effectiveSource] }
+        }
     ) throws(ChainError) -> AttachedMounts {
         var attached = AttachedMounts(mounts: mounts, stack: AppliedStack())
         // How many plugins had attached each mount when its origin was found.
@@ -91,14 +93,12 @@ extension PluginChain {
     }
 
     private static func updateOrigins(
-        of mounts: inout [MountPoint], known: inout [Int], _ findOrigins: ([String]) throws(SourceFailure) -> [[String]]
+        of mounts: inout [MountPoint], known: inout [Int], _ findOrigins: ([Int], [MountPoint]) throws(SourceFailure) -> [[String]]
     ) throws(ChainError) {
         let changed = mounts.indices.filter { mounts[$0].appliedMiddleware.count != known[$0] }
         if changed.isEmpty { return }
         do throws(SourceFailure) {
-            for (index, origin) in zip(changed, try findOrigins(changed.map { mounts[$0].effectiveSource })) {
-                mounts[index].origin = origin
-            }
+            for (index, origin) in zip(changed, try findOrigins(changed, mounts)) { mounts[index].origin = origin }
         } catch {
             throw ChainError(plugin: nil, message: error.message)
         }

@@ -45,7 +45,7 @@ struct Attaching {
             return nil
         }
         do throws(RuntimeError) {
-            try take(attached, given)
+            for position in attached.mounts.indices { try take(position, as: attached.mounts[position], given) }
         } catch {
             bundle.sources.release()
             given.release()
@@ -73,24 +73,35 @@ struct Attaching {
         }
         bundle.sources.lookForStrays()
         do throws(ChainError) {
-            return try chain.attach(bundle.mounts.map(\.mountPoint), of: id.text, record: folder, actions: actions, releasing: release) {
-                (path) throws(SourceFailure) in try given.pin(path)
-            }
+            return try chain.attach(
+                bundle.mounts.map(\.mountPoint), of: id.text, record: folder, actions: actions, releasing: release,
+                checkingSource: { (path) throws(SourceFailure) in try given.pin(path) },
+                findingOrigins: { (changed, mounts) throws(SourceFailure) in try findOrigins(changed, mounts, given) })
         } catch {
             throw RuntimeError("\(error)")
         }
     }
 
-    /// Pins what the plugins have left as the sources.
-    private func take(_ attached: AttachedMounts, _ given: GivenSources) throws(RuntimeError) {
-        for (mount, after) in zip(bundle.mounts, attached.mounts) {
-            let index = mount.configurationIndex
-            let applied = after.appliedMiddleware
-            let changing = applied.lastIndex { !$0.changes.effectiveSource.isEmpty }
-            if changing != nil { bundle.sources.replace(index, with: try given.source(at: after.effectiveSource)) }
-            let later = applied[(changing.map { $0 + 1 } ?? 0)...].map(\.name)
-            if later.isEmpty { continue }
-            try bundle.sources.lookAgain(index, at: after.destination, after: later.joined(separator: " or "))
+    /// Pins what the plugins have left as the source of a mount.
+    ///
+    /// - Parameter position: in the bundle's interposed mounts.
+    private func take(_ position: Int, as left: MountPoint, _ given: GivenSources) throws(RuntimeError) {
+        let index = bundle.mounts[position].configurationIndex
+        let applied = left.appliedMiddleware
+        let changing = applied.lastIndex { !$0.changes.effectiveSource.isEmpty }
+        if changing != nil { bundle.sources.replace(index, with: try given.source(at: left.effectiveSource)) }
+        let later = applied[(changing.map { $0 + 1 } ?? 0)...].map(\.name)
+        if later.isEmpty { return }
+        try bundle.sources.lookAgain(index, at: left.destination, after: later.joined(separator: " or "))
+    }
+
+    /// What the next plugin is shown as origins is what then is mounted.
+    private func findOrigins(_ changed: [Int], _ mounts: [MountPoint], _ given: GivenSources) throws(SourceFailure) -> [[String]] {
+        do throws(RuntimeError) {
+            for position in changed { try take(position, as: mounts[position], given) }
+            return try bundle.findOrigins(of: changed, mounts.map(\.effectiveSource))
+        } catch {
+            throw SourceFailure(error.message)
         }
     }
 }

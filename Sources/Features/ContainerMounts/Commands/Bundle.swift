@@ -20,7 +20,7 @@ struct Bundle {
     /// Of the mounts that plugins are asked about, held since they were looked up.
     let sources = PinnedSources()
     /// Those that plugins are asked about.
-    private(set) var mounts: [InterposedMount] = []
+    var mounts: [InterposedMount] = []
 
     init(file: String, bytes: [UInt8], state: String) throws(RuntimeError) {
         self.file = file

@@ -51,7 +51,10 @@ struct CreateCommand {
         } catch {
             throw RuntimeError("\(error)")
         }
+        // Whoever is asked sees the origins; the mount table is not read for nobody.
+        if chain.asksForOrigin { try bundle.findOrigins() }
         guard chain.isWanted(bundle.mounts.map(\.mountPoint)) else { return try handOver(bundle, to: runtime) }
+        if !chain.asksForOrigin { try bundle.findOrigins() }
         let attaching = Attaching(
             id: id, bundle: bundle, chain: chain, loader: loader, runtime: runtime, settings: settings, invocation: invocation)
         guard var supervisor = try attaching.run(arguments: arguments, pidFile: creation.pidFile, isRestore: isRestore) else {

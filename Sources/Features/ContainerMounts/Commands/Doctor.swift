@@ -155,7 +155,9 @@ final class Doctor {
             lines.append("its properties have \(members.joined(separator: ", ")), which is not known here; \(rest)")
         }
         let others = properties.unknownMembers.filter { !named.contains($0) }
-        if !others.isEmpty { lines.append("its properties have \(others.joined(separator: ", ")), which is not known here and has no effect") }
+        if !others.isEmpty {
+            lines.append("its properties have \(others.joined(separator: ", ")), which is not known here and has no effect")
+        }
         return lines.map { SanitizedText($0).text }
     }
 

@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+import Glibc
+import LinuxSystem
+import SystemPackage
+
+/// Finds the paths that show what a container's sources show.
+///
+/// The mount table alone says it, so that a server which does not answer cannot hold up a container. Only where the layers of an overlay
+/// are is looked up in file systems, and only in local ones.
+enum SourceOrigins {
+    struct Source {
+        /// As plugins are shown it.
+        let path: String
+        /// What was found there; nil if there was nothing.
+        let file: PinnedFile?
+    }
+
+    /// Reads the mount table once for all sources, unless something is moved meanwhile.
+    ///
+    /// - Returns: for each source its path, then the others sorted by their bytes.
+    /// - Throws: `RuntimeError` if the table cannot be read, something is moved again and again, or a source has too many paths.
+    static func find(_ sources: [Source]) throws(RuntimeError) -> [[String]] {
+        if sources.isEmpty { return [] }
+        for attempt in 1...attempts {
+            let table: MountOrigins
+            do throws(SystemError) {
+                table = try MountOrigins(parsing: readWholeFile("/proc/self/mountinfo", limit: 64 << 20))
+            } catch {
+                throw RuntimeError("cannot tell plugins what else shows the sources of mounts: \(error)")
+            }
+            var origins: [[String]] = []
+            for source in sources {
+                guard let origin = try origin(of: source, table, isLast: attempt == attempts) else { break }
+                origins.append(origin)
+            }
+            if origins.count == sources.count { return origins }
+        }
+        throw RuntimeError(
+            "cannot tell plugins what else shows the sources of mounts, since folders above them are moved all the time; start again")
+    }
+
+    private static let attempts = 16
+
+    /// - Returns: nil if the table is of another moment than the path.
+    private static func origin(of source: Source, _ table: MountOrigins, isLast: Bool) throws(RuntimeError) -> [String]? {
+        // Of tmpfs, there is none.
+        if source.path.isEmpty { return [] }
+        var path = Array(source.path.utf8)
+        var mount: Int?
+        // What has been removed meanwhile, or has no path, such as a namespace, is known by the path that led to it.
+        if let file = source.file, let now = try? file.path(), now.utf8.first == UInt8(ascii: "/"), let id = try? file.mountID() {
+            switch table.agrees(with: Array(now.utf8), on: id) {
+            case true?:
+                path = Array(now.utf8)
+                mount = id
+            case false?: return nil
+            // It may have been mounted after the table was read. In the end, it is on a mount outside this process's root.
+            case nil: if !isLast { return nil }
+            }
+        }
+        guard let found = table.paths(showing: path, on: mount, resolvingLayer: { resolvingLayer($0, table) }) else {
+            throw RuntimeError(
+                "cannot tell plugins what else shows \(source.path): it is mounted at more than \(MountOrigins.limit) places; unmount some")
+        }
+        let others = found.map { String(decoding: $0, as: UTF8.self) }.filter { !$0.utf8.elementsEqual(source.path.utf8) }
+        return [source.path] + others
+    }
+
+    /// Follows the symbolic links in a path as far as it is in local file systems. readlink(2).
+    ///
+    /// - Returns: nil if it leads nowhere: what mounted the overlay had other mounts, or the layer is gone.
+    private static func resolvingLayer(_ path: [UInt8], _ table: MountOrigins) -> [UInt8]? {
+        let slash = UInt8(ascii: "/")
+        var resolved: [[UInt8]] = []
+        var rest = path.split(separator: slash).map(Array.init)
+        var links = 0
+        while !rest.isEmpty {
+            let name = rest.removeFirst()
+            if name.elementsEqual(".".utf8) { continue }
+            if name.elementsEqual("..".utf8) {
+                _ = resolved.popLast()
+                continue
+            }
+            resolved.append(name)
+            let here = [slash] + resolved.joined(separator: [slash])
+            if table.mayBlock(here) { return here + rest.flatMap { [slash] + $0 } }
+            var target = [UInt8](repeating: 0, count: Int(PATH_MAX))
+            let count = readlink((here + [0]).map(CChar.init(bitPattern:)), &target, target.count)
+            if count < 0 {
+                // Anything else than a link.
+                if errno == EINVAL { continue }
+                return nil
+            }
+            links += 1
+            // As many as the kernel follows. path_resolution(7).
+            if links > 40 { return nil }
+            if target.first == slash { resolved.removeAll() } else { resolved.removeLast() }
+            rest = target[..<count].split(separator: slash).map(Array.init) + rest
+        }
+        return [slash] + resolved.joined(separator: [slash])
+    }
+}
