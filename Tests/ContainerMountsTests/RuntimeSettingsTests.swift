@@ -11,11 +11,12 @@ struct RuntimeSettingsTests {
     @Test func readsEverything() throws {
         let settings = try RuntimeSettings(
             parsing: Array(
-                #"{"mount-point-plugins": ["a", "b", "a"], "runtime-path": "/usr/bin/crun", "plugin-timeout": 2.5, "docker-data-root": "/data"}"#
+                #"{"mount-point-plugins": ["a", "b", "a"], "runtime-path": "/usr/bin/crun", "plugin-timeout": 2.5, "docker-data-root": "/data", "attach-timeout-limit": 60, "detach-timeout-limit": 0.5}"#
                     .utf8))
         #expect(settings.plugins == ["a", "b"])
         #expect(settings.runtimePath == "/usr/bin/crun")
         #expect(settings.timeout == 2.5)
+        #expect(settings.limits == CallLimits(attach: 60, detach: 0.5))
         #expect(settings.dataRoot == "/data")
     }
 
@@ -23,6 +24,7 @@ struct RuntimeSettingsTests {
         #expect(try RuntimeSettings.read(from: "/nonexistent/mountpoint-runc.json") == RuntimeSettings())
         #expect(try RuntimeSettings(parsing: Array("{}".utf8)) == RuntimeSettings())
         #expect(RuntimeSettings().timeout == 30)
+        #expect(RuntimeSettings().limits == CallLimits(attach: 30, detach: 600))
     }
 
     @Test(arguments: [

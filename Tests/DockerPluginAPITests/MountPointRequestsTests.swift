@@ -144,7 +144,10 @@ import Testing
                 #"{"ID":"0f","ExitStatus":0,"Reason":"ended","Mounts":[{"Destination":"/b","EffectiveSource":"/a"}]}"#
             ),
             (MountPointDetachRequest(id: "0f", reason: .notStarted), #"{"ID":"0f","Reason":"not-started","Mounts":[]}"#),
-            (MountPointDetachRequest(id: "0f", exitStatus: 137, reason: .recovered), #"{"ID":"0f","ExitStatus":137,"Reason":"recovered","Mounts":[]}"#),
+            (
+                MountPointDetachRequest(id: "0f", exitStatus: 137, reason: .recovered),
+                #"{"ID":"0f","ExitStatus":137,"Reason":"recovered","Mounts":[]}"#
+            ),
             (MountPointDetachRequest(id: "0f", reason: .boot), #"{"ID":"0f","Reason":"boot","Mounts":[]}"#),
         ] {
             #expect(Self.written(request.write) == text)
@@ -170,5 +173,25 @@ import Testing
                 "/MountPointPlugin.MountPointProperties", "/MountPointPlugin.MountPointAttach", "/MountPointPlugin.MountPointDetach",
                 "/MountPointPlugin.MountPointMounted",
             ])
+    }
+
+    /// They are encoded once: ten mounts of one container take little longer than one.
+    @Test func manyLabelsAreWrittenForEachMount() throws {
+        var container = MountPoint.Container()
+        for number in 0..<20_000 { container.labels.append(key: "org.example.\(number)", value: "\u{e9}\"\(number)") }
+        let mounts = (0..<10).map { MountPoint(type: .bind, source: "/s", destination: "/\($0)", container: container) }
+        let text = Self.written(MountPointAttachRequest(id: "0f", mounts: mounts).write)
+        let read = try MountPointAttachRequest(Array(text.utf8).span)
+        #expect(read.mounts.map(\.destination) == mounts.map(\.destination))
+        #expect(read.mounts.allSatisfy { $0.container == container })
+    }
+
+    @Test func mountsOfDifferentContainersAreNotMixedUp() throws {
+        let mounts = ["a", "b", "b", "a"].map { name in
+            MountPoint(
+                type: .bind, source: "/s", destination: "/d", container: .init(name: name), image: .init(labels: ["l": name]))
+        }
+        let text = Self.written(MountPointAttachRequest(id: "0f", mounts: mounts).write)
+        #expect(try MountPointAttachRequest(Array(text.utf8).span).mounts == mounts)
     }
 }

@@ -12,12 +12,13 @@ import Testing
     @Test func readsWhatDecidesAboutMounts() throws {
         let read = try configuration(
             #"""
-            {"ociVersion":"1.0.2","process":{"terminal":true,"args":["sh"]},"root":{"path":"/var/lib/docker/overlay2/x/merged"},
+            {"ociVersion":"1.0.2","process":{"terminal":true,"args":["sh"],"user":{"uid":1000,"gid":4294967295,"additionalGids":[4,20]}},"root":{"path":"/var/lib/docker/overlay2/x/merged"},
              "hostname":"box","mounts":[
               {"destination":"/proc","type":"proc","source":"proc","options":["nosuid","noexec","nodev"]},
               {"destination":"/data/./x/","type":"bind","source":"/srv/data","options":["rbind","ro","rprivate"]}],
              "annotations":{"key":"value","odd":1},
              "linux":{"cgroupsPath":"/docker/abc","uidMappings":[{"containerID":0,"hostID":100000,"size":65536}],
+              "gidMappings":[{"containerID":0,"hostID":200000,"size":1}],
               "namespaces":[{"type":"mount"},{"type":"network","path":"/proc/7/ns/net"},{"type":"pid","path":""}]}}
             """#)
         #expect(read.mounts.map(\.isBind) == [false, true])
@@ -30,6 +31,9 @@ import Testing
         #expect(read.hostname == "box")
         #expect(read.cgroupsPath == "/docker/abc")
         #expect(read.hasUserMappings)
+        #expect(read.user?.uid == 1000 && read.user?.gid == 4_294_967_295 && read.user?.additionalGIDs == [4, 20])
+        #expect(read.uidMappings.map { [$0.containerID, $0.hostID, $0.size] } == [[0, 100_000, 65_536]])
+        #expect(read.gidMappings.map { [$0.containerID, $0.hostID, $0.size] } == [[0, 200_000, 1]])
         #expect(read.namespace("mount") != nil)
         #expect(read.namespace("mount")?.path == nil)
         #expect(read.namespace("network")?.path == "/proc/7/ns/net")
@@ -47,6 +51,7 @@ import Testing
     func doesWithoutWhatIsMissing(text: String) throws {
         let read = try configuration(text)
         #expect(read.mounts.isEmpty && read.namespaces.isEmpty && !read.hasTerminal && !read.hasUserMappings)
+        #expect(read.user == nil && read.uidMappings.isEmpty)
         #expect(read.rootPath == nil && read.cgroupsPath == nil && read.hostname == nil)
     }
 
@@ -79,6 +84,21 @@ import Testing
         #expect(try OCIConfiguration(parsing: read.encoded()).mounts == read.mounts)
     }
 
+    @Test func changesOptionsAndTypes() throws {
+        var read = try configuration(
+            #"{"mounts":[{"destination":"/a","type":"tmpfs","source":"tmpfs","options":["size=1m"],"x":1},{"destination":"/b"}]}"#)
+        #expect(read.mounts.map(\.isTmpfs) == [true, false])
+        read.setOptions(ofMount: 1, to: ["ro"])
+        #expect(read.mounts[1].options == ["ro"])
+        read.makeBind(ofMount: 0, source: "/s", options: ["rbind", "nodev"])
+        #expect(read.mounts[0].isBind && !read.mounts[0].isTmpfs)
+        #expect(
+            String(decoding: read.encoded(), as: UTF8.self)
+                == #"{"mounts":[{"destination":"/a","type":"bind","source":"/s","options":["rbind","nodev"],"x":1},"#
+                + #"{"destination":"/b","options":["ro"]}]}"#)
+        #expect(try OCIConfiguration(parsing: read.encoded()).mounts == read.mounts)
+    }
+
     @Test(arguments: [
         ("", "it is not valid JSON: line 1, column 1: the document ends too early"),
         (#"{"mounts":[{"destination":"#, "it is not valid JSON: line 1, column 27: the document ends too early"),
@@ -95,6 +115,13 @@ import Testing
         (#"{"root":"/"}"#, "root must be an object, not a string"),
         (#"{"root":{"path":[]}}"#, "root.path must be a string, not an array"),
         (#"{"process":{"terminal":"yes"}}"#, "process.terminal must be a boolean, not a string"),
+        (#"{"process":{"user":7}}"#, "process.user must be an object, not a number"),
+        (#"{"process":{"user":{"uid":-1}}}"#, "process.user.uid must be a whole number from 0 to 4294967295, not -1"),
+        (#"{"process":{"user":{"additionalGids":[1,"2"]}}}"#, "process.user.additionalGids[1] must be a number, not a string"),
+        (
+            #"{"linux":{"gidMappings":[{"size":4294967296}]}}"#,
+            "linux.gidMappings[0].size must be a whole number from 0 to 4294967295, not 4294967296"
+        ),
         (#"{"linux":{"namespaces":[{"path":"/x"}]}}"#, "linux.namespaces[0] has no type"),
         (#"{"annotations":[]}"#, "annotations must be an object, not an array"),
         (#"{"Mounts":[]}"#, "Mounts must be spelled mounts, for runtimes differ in whether they read it"),

@@ -101,6 +101,8 @@ int CLinux_pidfd_send_signal(int pidfd, int signal) {
   return (int)syscall(__NR_pidfd_send_signal, pidfd, signal, NULL, 0);
 }
 
+int CLinux_probe_mount_setattr(void) { return (int)syscall(__NR_mount_setattr, -1, "", 0, NULL, 0); }
+
 int CLinux_wait_pidfd(int pidfd, int *wait_status) {
   siginfo_t info = {0};
   if (waitid((idtype_t)3 /* P_PIDFD */, (id_t)pidfd, &info, WEXITED | WNOHANG) < 0) return -1;

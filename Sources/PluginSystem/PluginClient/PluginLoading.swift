@@ -78,6 +78,7 @@ public struct PluginLoader: Sendable {
 
 extension PluginEndpoint {
     fileprivate func cannotRead(_ method: some StringProtocol, _ error: ResponseError) -> PluginClientError {
-        PluginClientError(.unclear, self, "\(method): it answered what cannot be understood: \(SanitizedText(error.message, limit: 500).text)")
+        let reason = SanitizedText(error.message, limit: 500).text
+        return PluginClientError(.unclear, self, "\(method): it answered what cannot be understood: \(reason)")
     }
 }

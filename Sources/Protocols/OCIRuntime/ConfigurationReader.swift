@@ -56,6 +56,32 @@ struct ConfigurationReader {
         return namespaces
     }
 
+    /// Whom the container's first process runs as; nil if nothing is said of it.
+    func user() throws(ConfigurationError) -> OCIConfiguration.User? {
+        guard let process = try object("process"), let user = try Self.object("user", in: process, path: "process.") else { return nil }
+        let path = "process.user."
+        var groups: [UInt32] = []
+        for (index, element) in try Self.array("additionalGids", in: user, path: path).enumerated() {
+            groups.append(try Self.identity(element, "\(path)additionalGids[\(index)]"))
+        }
+        return .init(
+            uid: try Self.identity("uid", in: user, path: path), gid: try Self.identity("gid", in: user, path: path), additionalGIDs: groups
+        )
+    }
+
+    /// - Parameter key: `uidMappings` or `gidMappings`.
+    func mappings(_ key: String) throws(ConfigurationError) -> [OCIConfiguration.IDMapping] {
+        var mappings: [OCIConfiguration.IDMapping] = []
+        for (index, mapping) in try objects(key, in: "linux").enumerated() {
+            let path = "linux.\(key)[\(index)]."
+            mappings.append(
+                .init(
+                    containerID: try Self.identity("containerID", in: mapping, path: path),
+                    hostID: try Self.identity("hostID", in: mapping, path: path), size: try Self.identity("size", in: mapping, path: path)))
+        }
+        return mappings
+    }
+
     func text(_ key: String, in parent: String? = nil) throws(ConfigurationError) -> String? {
         guard let (object, path) = try place(parent) else { return nil }
         return try Self.text(key, in: object, path: path)
@@ -80,12 +106,28 @@ struct ConfigurationReader {
         return objects
     }
 
-    func object(_ key: String) throws(ConfigurationError) -> JSONObject? {
-        switch document[key] {
+    func object(_ key: String) throws(ConfigurationError) -> JSONObject? { try Self.object(key, in: document, path: "") }
+
+    private static func object(_ key: String, in object: JSONObject, path: String) throws(ConfigurationError) -> JSONObject? {
+        switch object[key] {
         case nil, .null: return nil
         case .object(let value): return value
-        case let other?: throw Self.wrong(other, key, "an object")
+        case let other?: throw wrong(other, path + key, "an object")
         }
+    }
+
+    /// An id or a count of ids; 0 if it is missing.
+    private static func identity(_ key: String, in object: JSONObject, path: String) throws(ConfigurationError) -> UInt32 {
+        guard let value = object[key], !value.isNull else { return 0 }
+        return try identity(value, path + key)
+    }
+
+    private static func identity(_ value: JSONValue, _ path: String) throws(ConfigurationError) -> UInt32 {
+        guard case .number(let number) = value else { throw wrong(value, path, "a number") }
+        guard let identity = UInt32(number.text) else {
+            throw ConfigurationError("\(path) must be a whole number from 0 to \(UInt32.max), not \(number.text)")
+        }
+        return identity
     }
 
     private func place(_ parent: String?) throws(ConfigurationError) -> (JSONObject, String)? {

@@ -12,13 +12,28 @@ public struct OCIConfiguration: Sendable {
         public let destination: String
         /// Cleaned, and absolute: what to compare by.
         public let cleanedDestination: String
-        public let type: String?
+        public fileprivate(set) var type: String?
         /// As written; runtimes take a relative one of a bind mount relative to the bundle.
         public fileprivate(set) var source: String?
-        public let options: [String]
+        public fileprivate(set) var options: [String]
 
         /// By type or by options, as runc and crun decide: with `bind` or `rbind` among the options the type means nothing.
         public var isBind: Bool { type == "bind" || options.contains("bind") || options.contains("rbind") }
+        public var isTmpfs: Bool { type == "tmpfs" && !isBind }
+    }
+
+    /// Whom a process runs as, in the container's own ids.
+    public struct User: Sendable, Equatable {
+        public let uid: UInt32
+        public let gid: UInt32
+        public let additionalGIDs: [UInt32]
+    }
+
+    /// A range of ids of a user namespace. user_namespaces(7).
+    public struct IDMapping: Sendable, Equatable {
+        public let containerID: UInt32
+        public let hostID: UInt32
+        public let size: UInt32
     }
 
     public struct Namespace: Sendable, Equatable {
@@ -37,8 +52,12 @@ public struct OCIConfiguration: Sendable {
     public private(set) var namespaces: [Namespace]
     public let cgroupsPath: String?
     public let hostname: String?
+    /// Of the container's first process, if it is said.
+    public let user: User?
+    public let uidMappings: [IDMapping]
+    public let gidMappings: [IDMapping]
     /// Whether a user namespace's ids are mapped.
-    public let hasUserMappings: Bool
+    public var hasUserMappings: Bool { !uidMappings.isEmpty }
     /// Those whose value is text, which is what the specification allows.
     private let annotations: JSONObject
     private var document: JSONObject
@@ -53,7 +72,9 @@ public struct OCIConfiguration: Sendable {
         namespaces = try reader.namespaces()
         cgroupsPath = try reader.text("cgroupsPath", in: "linux")
         hostname = try reader.text("hostname")
-        hasUserMappings = try !reader.objects("uidMappings", in: "linux").isEmpty
+        user = try reader.user()
+        uidMappings = try reader.mappings("uidMappings")
+        gidMappings = try reader.mappings("gidMappings")
         annotations = try reader.object("annotations") ?? [:]
     }
 
@@ -66,11 +87,33 @@ public struct OCIConfiguration: Sendable {
     ///
     /// - Parameter index: of ``mounts``.
     public mutating func setSource(ofMount index: Int, to source: String) {
+        mounts[index].source = source
+        set(["source": .string(source)], ofMount: index)
+    }
+
+    /// Puts other options in the place of a mount's.
+    ///
+    /// - Parameter index: of ``mounts``.
+    public mutating func setOptions(ofMount index: Int, to options: [String]) {
+        mounts[index].options = options
+        set(["options": .array(options.map { .string($0) })], ofMount: index)
+    }
+
+    /// Makes a bind mount of one of another type.
+    ///
+    /// - Parameter index: of ``mounts``.
+    public mutating func makeBind(ofMount index: Int, source: String, options: [String]) {
+        mounts[index].type = "bind"
+        set(["type": "bind"], ofMount: index)
+        setSource(ofMount: index, to: source)
+        setOptions(ofMount: index, to: options)
+    }
+
+    private mutating func set(_ members: JSONObject, ofMount index: Int) {
         guard case .array(var elements)? = document["mounts"], case .object(var mount) = elements[index] else { return }
-        mount["source"] = .string(source)
+        for member in members.members { mount[member.key] = member.value }
         elements[index] = .object(mount)
         document["mounts"] = .array(elements)
-        mounts[index].source = source
     }
 
     /// Has the container join another namespace.

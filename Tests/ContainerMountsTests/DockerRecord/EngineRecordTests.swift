@@ -29,8 +29,10 @@ import Testing
             }
 
             let labels = (
-                container: MountPoint.Container(labels: ["cl": "1", "img.label": "yes", "second": "2"]),
-                image: MountPoint.Image(labels: ["img.label": "yes", "second": "2"])
+                container: MountPoint.Container(labels: ["cl": "1", "img.label": "yes", "second": "2"], name: "c1"),
+                image: MountPoint.Image(
+                    labels: ["img.label": "yes", "second": "2"], name: "box",
+                    id: "sha256:07e4a33340ff6671bb858c9961a53ceb2b67ab5b0867b53f4531fde4aeee6a22")
             )
             func bind(
                 _ destination: String, readOnly: Bool = false, mode: String = "", propagation: String = "rprivate",
@@ -74,7 +76,8 @@ import Testing
     @Test func knowsWhatTheMountFlagSaid() async throws {
         try await withScratchFolder { scratch in
             let record = try DockerFolder(scratch).add("mount-flags").find()
-            #expect(record.destinations == ["/v3", "/b1", "/b2", "/v1", "/v2"])
+            #expect(record.destinations == ["/v3", "/b1", "/b2", "/v1", "/v2", "/t2", "/t1"])
+            #expect(record["/t1"]?.type == .tmpfs && record["/t1"]?.container.name == "c2")
             #expect(record["/b1"]?.readOnly == true)
             #expect(record["/b1"]?.createSourceIfMissing == false)
             #expect(record["/b2"]?.consistency == .delegated)
@@ -132,7 +135,9 @@ import Testing
     @Test func leavesOutWhatDockerLeftOut() async throws {
         try await withScratchFolder { scratch in
             let record = try DockerFolder(scratch).add("tmpfs-over-bind").find()
-            #expect(record == EngineRecord(engine: .docker, mounts: []))
+            #expect(record.destinations == ["/y"])
+            #expect(record["/y"]?.type == .tmpfs && record["/y"]?.mode == "noexec,nosuid,nodev,rprivate")
+            #expect(record["/y"]?.container.name == "dup2" && record["/y"]?.image.name == "box")
         }
     }
 
@@ -168,7 +173,10 @@ import Testing
     @Test func readsNothingOfVolumesAndImagesForAContainerWithoutMounts() async throws {
         try await withScratchFolder { scratch in
             let docker = DockerFolder(scratch)
-            let container = try docker.add("tmpfs-over-bind")
+            let whole = try docker.add("tmpfs-over-bind")
+            let text = String(decoding: whole.configuration.encoded(), as: UTF8.self).replacing(
+                #""type":"tmpfs""#, with: #""type":"ramfs""#)
+            let container = DockerFolder.Container(id: whole.id, configuration: try OCIConfiguration(parsing: Array(text.utf8)))
             try docker.write("damaged".utf8, to: "volumes/metadata.db")
             try docker.write("damaged".utf8, to: "image/overlay2/imagedb/content/sha256/\(DockerFolder.image)")
             #expect(try container.find().mounts.isEmpty)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 
 import DockerPluginAPI
+import Glibc
 import LinuxSystem
 import MountPointChain
 import OCIRuntime
@@ -45,6 +46,7 @@ struct Attaching {
             return nil
         }
         do throws(RuntimeError) {
+            try makeMissingSources(attached)
             for position in attached.mounts.indices { try take(position, as: attached.mounts[position], given) }
         } catch {
             bundle.sources.release()
@@ -54,7 +56,8 @@ struct Attaching {
         }
         return Supervisor(
             aftermath: Aftermath(folder: folder, record: record, lock: lock, loader: loader, log: invocation.log), runtime: runtime,
-            arguments: arguments(folder), isRestore: isRestore, input: RuntimeInput(bundle, place: invocation.places.sources),
+            arguments: arguments(folder), isRestore: isRestore,
+            input: RuntimeInput(bundle, changed: changedConfiguration(attached), place: invocation.places.sources),
             pidFile: pidFile)
     }
 
@@ -104,6 +107,36 @@ struct Attaching {
             throw SourceFailure(error.message)
         }
     }
+
+    /// Makes what plugins have given as the sources of mounts whose source is made if it is missing, as Docker does with its own.
+    private func makeMissingSources(_ attached: AttachedMounts) throws(RuntimeError) {
+        for after in attached.mounts where after.createSourceIfMissing {
+            let source = after.appliedChanges.effectiveSource
+            if source.isEmpty || (try? FileIdentity(at: source)) != nil { continue }
+            do throws(SystemError) {
+                try makeSource(FilePath(source))
+            } catch {
+                throw RuntimeError("cannot make the source \(source) of the mount at \(after.destination): \(error)")
+            }
+        }
+    }
+
+    /// - Returns: nil if no plugin has changed anything.
+    private func changedConfiguration(_ attached: AttachedMounts) -> OCIConfiguration? {
+        if !attached.mounts.contains(where: \.appliedChanges.changesMount) { return nil }
+        var configuration = bundle.configuration
+        for (mount, after) in zip(bundle.mounts, attached.mounts) {
+            configuration.apply(after.appliedChanges, toMount: mount.configurationIndex)
+        }
+        return configuration
+    }
+}
+
+/// Makes a folder for a mount, and those above it: of root's, for all to look at. Docker's daemon has that umask, whoever calls us.
+private func makeSource(_ path: FilePath) throws(SystemError) {
+    let before = umask(0o022)
+    defer { umask(before) }
+    try makeFolders(path, mode: 0o755)
 }
 
 /// What plugins have given as sources, held from the moment of their answers.

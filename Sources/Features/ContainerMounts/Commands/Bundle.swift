@@ -37,7 +37,7 @@ struct Bundle {
 
     /// - Parameter folder: the bundle's.
     mutating func findMounts(id: ContainerID, folder: String, invocation: Invocation, settings: RuntimeSettings) throws(RuntimeError) {
-        if !configuration.mounts.contains(where: \.isBind) { return }
+        if !configuration.mounts.contains(where: { $0.isBind || TmpfsMounts.isAsked($0) }) { return }
         let scopes = VolumeScopes(
             places: invocation.places, loader: PluginLoader(places: invocation.places, timeout: settings.timeout))
         let record: EngineRecord
@@ -49,7 +49,7 @@ struct Bundle {
             throw RuntimeError("\(error)")
         }
         // Docker has the mounts of one depth in an order that changes from start to start.
-        mounts = try record.mounts.map { (mount) throws(RuntimeError) in try resolving(mount) }.sorted {
+        mounts = try record.mounts.map { (mount) throws(RuntimeError) in try completing(mount) }.sorted {
             $0.mountPoint.destination.utf8.lexicographicallyPrecedes($1.mountPoint.destination.utf8)
         }
     }
@@ -66,10 +66,14 @@ struct Bundle {
         return roots
     }
 
-    /// With the effective source where links in it lead: a pattern is a text, and must not be passed by another name for the same place.
-    private func resolving(_ mount: InterposedMount) throws(RuntimeError) -> InterposedMount {
+    /// With what config.json says of the container, and with the effective source where links in it lead: a pattern is a text, and must not
+    /// be passed by another name for the same place.
+    private func completing(_ mount: InterposedMount) throws(RuntimeError) -> InterposedMount {
         var mountPoint = mount.mountPoint
-        mountPoint.effectiveSource = try sources.pin(mountPoint.effectiveSource, of: mount.configurationIndex)
+        mountPoint.container = mountPoint.container.adding(configuration)
+        if mountPoint.type != .tmpfs {
+            mountPoint.effectiveSource = try sources.pin(mountPoint.effectiveSource, of: mount.configurationIndex)
+        }
         return InterposedMount(configurationIndex: mount.configurationIndex, mountPoint: mountPoint)
     }
 }

@@ -28,6 +28,10 @@ struct DockerContainer {
     }
 
     let id: String
+    /// Without the slash that Docker puts before it.
+    let name: String
+    /// As the container's creator spelled it.
+    let imageName: String
     /// `sha256:` and 64 digits.
     let image: String
     /// The digest of the image's manifest, where images lie in containerd's store.
@@ -43,7 +47,11 @@ struct DockerContainer {
         image = try record.text("Image")
         imageManifest = try record.object("ImageManifest").text("digest")
         storageDriver = try record.text("Driver")
-        labels = try record.object("Config").map("Labels")
+        let configuration = try record.object("Config")
+        labels = try configuration.map("Labels")
+        imageName = try configuration.text("Image")
+        let name = try record.text("Name")
+        self.name = name.utf8.first == UInt8(ascii: "/") ? String(name.dropFirst()) : name
         var mounts: [Mount] = []
         for mount in try record.objects("MountPoints") { mounts.append(try Mount(mount)) }
         self.mounts = mounts

@@ -18,12 +18,14 @@ enum DockerMounts {
             if indices.isEmpty { throw .disagreement(mount) }
             for index in indices where configuration.mounts[index].isBind { pairs.append((index, mount)) }
         }
-        if pairs.isEmpty { return [] }
+        if pairs.isEmpty && !configuration.mounts.contains(where: TmpfsMounts.isAsked) { return [] }
         pairs.sort { $0.index < $1.index }
 
         let volumes = try DockerVolumes(pairs.map(\.mount), folder: record.folder)
-        let container = MountPoint.Container(labels: record.container.labels)
-        let image = MountPoint.Image(labels: try DockerImages.labels(of: record.container, folder: record.folder))
+        let container = MountPoint.Container(labels: record.container.labels, name: record.container.name)
+        let image = MountPoint.Image(
+            labels: try DockerImages.labels(of: record.container, folder: record.folder), name: record.container.imageName,
+            id: record.container.image)
         var scopes: [(driver: String, scope: MountPoint.Scope)] = [("local", .local)]
         return pairs.map { pair in
             let mount = pair.mount
@@ -44,7 +46,7 @@ enum DockerMounts {
                     scope: scopes.first { $0.driver == mount.driver }?.scope ?? .unspecified, options: volume.options)
             }
             return InterposedMount(configurationIndex: pair.index, mountPoint: mountPoint)
-        }
+        } + TmpfsMounts.interposed(configuration, container: container, image: image)
     }
 }
 

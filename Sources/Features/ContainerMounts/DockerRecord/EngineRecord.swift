@@ -61,7 +61,7 @@ public struct EngineRecord: Sendable, Equatable {
             }
             if namespace == "moby" { throw .noRecord(looked) }
         }
-        return EngineRecord(engine: other.engine, mounts: other.interposed())
+        return EngineRecord(engine: other.engine, mounts: other.interposed() + TmpfsMounts.interposed(configuration))
     }
 
     private static func lastComponent(of path: String) -> String {

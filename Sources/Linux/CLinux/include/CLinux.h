@@ -55,6 +55,7 @@ int CLinux_start_sequence(struct CLinux_sequence *sequence, void *stack, size_t 
 // System calls without a libc wrapper in Debian 12 (glibc 2.36), or hidden by _GNU_SOURCE. All set errno.
 int CLinux_pidfd_send_signal(int pidfd, int signal);  // Linux 5.1
 int CLinux_wait_pidfd(int pidfd, int *wait_status);   // waitid(P_PIDFD), Linux 5.4; never blocks: EAGAIN if it still runs
+int CLinux_probe_mount_setattr(void);                 // mount_setattr(2) without arguments, Linux 5.12: EINVAL if it is known
 
 // Blocks SIGTERM, SIGINT and SIGHUP for this thread and all it makes, then a signalfd for them; and ignores SIGPIPE.
 int CLinux_termination_signals(void);

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+import DockerPluginAPI
+import LinuxSystem
+import OCIRuntime
+
+extension OCIConfiguration {
+    /// Makes of a mount what plugins have made of it.
+    ///
+    /// - Parameter index: of ``mounts``.
+    mutating func apply(_ changes: MountPointChanges, toMount index: Int) {
+        let isMemory = mounts[index].isTmpfs
+        if !changes.effectiveSource.isEmpty {
+            if isMemory {
+                makeBind(
+                    ofMount: index, source: changes.effectiveSource, options: MountOptionList(mounts[index].options).forBindMount.options)
+            } else {
+                setSource(ofMount: index, to: changes.effectiveSource)
+            }
+        }
+        var options = MountOptionList(mounts[index].options)
+        if changes.readOnly { options.makeReadOnly(recursively: knowsRecursiveMountAttributes()) }
+        for option in changes.options { options.add(option.rawValue) }
+        if !changes.propagation.isUnspecified { options.setPropagation(changes.propagation.rawValue) }
+        if options != MountOptionList(mounts[index].options) { setOptions(ofMount: index, to: options.options) }
+    }
+}
+
+extension MountPointChanges {
+    /// Whether config.json has to say something else.
+    var changesMount: Bool { !effectiveSource.isEmpty || readOnly || !options.isEmpty || !propagation.isUnspecified }
+}
+
+extension MountPoint.Container {
+    /// Adds what config.json says of the container.
+    func adding(_ configuration: OCIConfiguration) -> MountPoint.Container {
+        var container = self
+        container.user = configuration.user.map { User(uid: $0.uid, gid: $0.gid, additionalGIDs: $0.additionalGIDs) }
+        container.uidMappings = configuration.uidMappings.map(IDMapping.init)
+        container.gidMappings = configuration.gidMappings.map(IDMapping.init)
+        container.cgroup = configuration.cgroupsPath ?? ""
+        return container
+    }
+}
+
+extension MountPoint.Container.IDMapping {
+    fileprivate init(_ mapping: OCIConfiguration.IDMapping) {
+        self.init(containerID: mapping.containerID, hostID: mapping.hostID, size: mapping.size)
+    }
+}
