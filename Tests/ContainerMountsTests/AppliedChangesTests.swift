@@ -28,9 +28,10 @@ import Testing
         var changed = try configuration()
         changed.apply(
             MountPointChanges(effectiveSource: "/new", readOnly: true, options: [.nosuid, .noexec], propagation: .rslave), toMount: 1)
-        let recursive = knowsRecursiveMountAttributes() ? ["rro"] : []
+        let isRecursive = knowsRecursiveMountAttributes()
+        let options = isRecursive ? ["ro", "rro", "nosuid", "rnosuid", "noexec", "rnoexec"] : ["ro", "nosuid", "noexec"]
         #expect(changed.mounts[1].source == "/new")
-        #expect(changed.mounts[1].options == ["rbind", "ro"] + recursive + ["nosuid", "noexec", "rslave"])
+        #expect(changed.mounts[1].options == ["rbind"] + options + ["rslave"])
         changed.apply(MountPointChanges(effectiveConsistency: .cached), toMount: 6)
         #expect(changed.mounts[6] == (try configuration()).mounts[6])
         #expect(!MountPointChanges(effectiveConsistency: .cached).changesMount)

@@ -13,14 +13,25 @@ import Testing
         ])
     func readOnly(options: [String], recursively: Bool, result: [String]) {
         var list = MountOptionList(options)
-        list.makeReadOnly(recursively: recursively)
+        list.add("ro", recursively: recursively)
         #expect(list.options == result)
     }
 
     @Test func addsAndTakesAwayWhatSaysTheOpposite() {
         var list = MountOptionList(["rbind", "suid", "exec", "relatime", "nodev"])
-        for option in ["nosuid", "nodev", "noexec", "noatime"] { list.add(option) }
+        for option in ["nosuid", "nodev", "noexec", "noatime"] { list.add(option, recursively: false) }
         #expect(list.options == ["rbind", "nodev", "nosuid", "noexec", "noatime"])
+    }
+
+    /// A mount below would be a way around what a guard forbids.
+    @Test func forbidsForMountsBelowAsWell() {
+        var list = MountOptionList(["rbind", "rsuid", "noexec"])
+        for option in ["nosuid", "nodev", "noexec", "noatime", "nosymfollow"] { list.add(option, recursively: true) }
+        #expect(
+            list.options == ["rbind", "noexec", "nosuid", "rnosuid", "nodev", "rnodev", "rnoexec", "noatime", "nosymfollow"])
+        var single = MountOptionList(["bind"])
+        single.add("nosuid", recursively: true)
+        #expect(single.options == ["bind", "nosuid"])
     }
 
     @Test func theLastPropagationIsTheOnlyOne() {

@@ -95,7 +95,8 @@ extension PluginChain {
     private static func updateOrigins(
         of mounts: inout [MountPoint], known: inout [Int], _ findOrigins: ([Int], [MountPoint]) throws(SourceFailure) -> [[String]]
     ) throws(ChainError) {
-        let changed = mounts.indices.filter { mounts[$0].appliedMiddleware.count != known[$0] }
+        // A mount of memory shows no place of the host.
+        let changed = mounts.indices.filter { mounts[$0].appliedMiddleware.count != known[$0] && !mounts[$0].effectiveSource.isEmpty }
         if changed.isEmpty { return }
         do throws(SourceFailure) {
             for (index, origin) in zip(changed, try findOrigins(changed, mounts)) { mounts[index].origin = origin }

@@ -7,23 +7,27 @@ public struct MountOptionList: Sendable, Equatable {
     private static let propagations = ["private", "rprivate", "shared", "rshared", "slave", "rslave", "unbindable", "runbindable"]
     /// What says the opposite, and would count if it stood behind.
     private static let opposites = [
-        "ro": ["rw", "rrw"], "nosuid": ["suid"], "nodev": ["dev"], "noexec": ["exec"], "nosymfollow": ["symfollow"],
+        "ro": ["rw", "rrw"], "nosuid": ["suid", "rsuid"], "nodev": ["dev", "rdev"], "noexec": ["exec", "rexec"],
+        "nosymfollow": ["symfollow"],
         "noatime": ["atime", "relatime", "strictatime"],
     ]
 
     public init(_ options: [String]) { self.options = options }
 
-    /// - Parameter recursively: whether the runtime and the kernel can make mounts below it read-only as well (`rro`).
-    public mutating func makeReadOnly(recursively: Bool) {
-        add("ro")
-        // A runtime that does not know it takes it for one of the file system's options, of which a bind mount has none.
-        if recursively && options.contains("rbind") && !options.contains("rro") { options.append("rro") }
-    }
+    /// What forbids something, and in which form it does so for mounts below as well.
+    private static let recursiveForms = ["ro": "rro", "nosuid": "rnosuid", "nodev": "rnodev", "noexec": "rnoexec"]
 
-    public mutating func add(_ option: String) {
+    /// Adds an option, and takes away what says the opposite.
+    ///
+    /// - Parameter recursively: whether the kernel can give it to the mounts below a recursive bind mount as well; only for `ro`, `nosuid`,
+    ///   `nodev` and `noexec`. A runtime that does not know that form ignores it: it takes it for an option of the file system's, of which
+    ///   bind mounts have none.
+    public mutating func add(_ option: String, recursively: Bool) {
         let opposites = Self.opposites[option] ?? []
         options.removeAll { opposites.contains($0) }
-        if !options.contains(option) { options.append(option) }
+        var added = [option]
+        if recursively && options.contains("rbind"), let form = Self.recursiveForms[option] { added.append(form) }
+        options += added.filter { !options.contains($0) }
     }
 
     public mutating func setPropagation(_ propagation: String) {

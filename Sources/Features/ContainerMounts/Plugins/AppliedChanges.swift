@@ -19,8 +19,9 @@ extension OCIConfiguration {
             }
         }
         var options = MountOptionList(mounts[index].options)
-        if changes.readOnly { options.makeReadOnly(recursively: knowsRecursiveMountAttributes()) }
-        for option in changes.options { options.add(option.rawValue) }
+        let added = (changes.readOnly ? ["ro"] : []) + changes.options.map(\.rawValue)
+        let isRecursive = !added.isEmpty && knowsRecursiveMountAttributes()
+        for option in added { options.add(option, recursively: isRecursive) }
         if !changes.propagation.isUnspecified { options.setPropagation(changes.propagation.rawValue) }
         if options != MountOptionList(mounts[index].options) { setOptions(ofMount: index, to: options.options) }
     }
