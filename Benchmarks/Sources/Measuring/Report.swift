@@ -58,7 +58,7 @@ package struct Report {
         case .ratio(let most):
             // A figure that could not be computed is not one that holds.
             holds = ratio.map { $0 <= most } ?? false
-            limitText = fixed(most, 1) + " times"
+            limitText = fixed(most, (most * 10).rounded() == most * 10 ? 1 : 2) + " times"
         case .value(let most):
             holds = ours <= most
             limitText = unit.text(most)

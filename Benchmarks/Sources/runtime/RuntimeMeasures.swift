@@ -3,7 +3,7 @@
 import Glibc
 import Measuring
 
-/// The measures of mountpoint-runc, against the runtime below it alone.
+/// The measures of mountpoint-runc, against the runtime below it alone, and against a wrapper that only becomes that runtime.
 struct RuntimeMeasures {
     let settings: RuntimeSettings
     let folder: String
@@ -11,6 +11,7 @@ struct RuntimeMeasures {
     /// What one round measured.
     private struct Round {
         var plain: LifeFigures
+        var wrapper: LifeFigures
         var empty: LifeFigures
         var unmatched: LifeFigures
         var matched: LifeFigures
@@ -21,6 +22,7 @@ struct RuntimeMeasures {
         becomeUndisturbed()
         // As systemd gives it to containerd.
         setenv("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", 1)
+        setenv("EXEC_RUNC", settings.below, 1)
         try run("mount", ["--make-rshared", "/"])
         let folders = try EngineFolders(settings, in: folder)
         // As `make install` leaves it: a file that the linker has just written takes more page faults.
@@ -30,6 +32,7 @@ struct RuntimeMeasures {
         let other = try MeasuredPlugin(name: "other", wanting: "/nowhere", in: folder)
         let ways = [
             Way(program: settings.below, chain: [], plugin: nil),
+            Way(program: settings.peer, chain: [], plugin: nil),
             Way(program: program, chain: [], plugin: nil),
             Way(program: program, chain: ["other"], plugin: other),
             Way(program: program, chain: ["wanting"], plugin: wanting),
@@ -71,39 +74,51 @@ struct RuntimeMeasures {
                 let id = String(repeating: "b", count: 64 - digits.count) + digits
                 figures[way] = try ContainerLife(ways[way], id: id, folders: folders, below: settings.below, null: null).run()
             }
-            if number > 0 { rounds.append(Round(plain: figures[0], empty: figures[1], unmatched: figures[2], matched: figures[3])) }
+            if number > 0 { 
+                rounds.append(
+                    Round(plain: figures[0], wrapper: figures[1], empty: figures[2], unmatched: figures[3], matched: figures[4]))
+            }
         }
         return rounds
     }
 
     private func report(_ rounds: [Round]) -> [String] {
-        var report = Report("mountpoint-runc against \(settings.below) alone", against: "alone")
         func pairs(_ ours: KeyPath<Round, LifeFigures>, _ figure: KeyPath<LifeFigures, Double>) -> Pairs {
             var pairs = Pairs()
             for round in rounds { pairs.add(ours: round[keyPath: ours][keyPath: figure], theirs: round.plain[keyPath: figure]) }
             return pairs
         }
-        func add(_ name: String, _ pairs: Pairs, less other: Double = 0, limit: Limit) {
-            report.add(name, .nanoseconds, pairs)
-            report.add("\(name), added", .nanoseconds, ours: pairs.difference - other, limit: limit)
-        }
-        for (name, figure) in [
-            ("--version", \LifeFigures.version), ("state", \.state), ("start", \.start), ("kill", \.kill), ("delete", \.delete),
-        ] {
-            add("\(name), handed over", pairs(\.unmatched, figure), limit: .value(1.5e6))
-        }
-        add("create, no plugins", pairs(\.empty, \.create), limit: .none)
-        add("create, no pattern matches", pairs(\.unmatched, \.create), limit: .value(5e6))
-        let plugin = median(rounds.map(\.matched.plugin))
-        add("create, one plugin matches", pairs(\.matched, \.create), less: plugin, limit: .value(8e6))
-        report.add("of that the plugin itself, not counted as added", .nanoseconds, ours: plugin)
-        add("start, supervised", pairs(\.matched, \.start), limit: .none)
-        add("kill, supervised", pairs(\.matched, \.kill), limit: .none)
-        add("delete, supervised", pairs(\.matched, \.delete), limit: .none)
-        report.add("supervisor, resident", .bytes, ours: median(rounds.compactMap(\.matched.resident)), limit: .value(6e6))
-        report.add("supervisor, resident, shared pages in parts", .bytes, ours: median(rounds.compactMap(\.matched.proportional)))
+        var whole = Report("mountpoint-runc against \(settings.below) alone", against: "alone")
+        for (name, figure) in Self.commands { whole.add("\(name), handed over", .nanoseconds, pairs(\.unmatched, figure)) }
+        whole.add("create, no plugins", .nanoseconds, pairs(\.empty, \.create))
+        whole.add("create, no pattern matches", .nanoseconds, pairs(\.unmatched, \.create), limit: .ratio(1.15))
+        whole.add("create, one plugin matches", .nanoseconds, pairs(\.matched, \.create), limit: .ratio(1.15))
+        whole.add("of that the plugin itself", .nanoseconds, ours: median(rounds.map(\.matched.plugin)))
+        for (name, figure) in Self.commands.dropFirst(2) { whole.add("\(name), supervised", .nanoseconds, pairs(\.matched, figure)) }
+        whole.add("supervisor, resident", .bytes, ours: median(rounds.compactMap(\.matched.resident)), limit: .value(6e6))
+        whole.add("supervisor, resident, shared pages in parts", .bytes, ours: median(rounds.compactMap(\.matched.proportional)))
         let left = rounds.filter { $0.unmatched.resident != nil || $0.empty.resident != nil }
-        report.add("supervisors of containers that no plugin wants", .count, ours: Double(left.count), limit: .value(0))
-        return report.missed
+        whole.add("supervisors of containers that no plugin wants", .count, ours: Double(left.count), limit: .value(0))
+
+        var added = Report("what a command adds to \(settings.below) alone, against a Go wrapper that only becomes it", against: "Go wrapper")
+        for (name, figure) in Self.commands {
+            added.add(
+                "\(name), handed over, added", .nanoseconds, ours: pairs(\.unmatched, figure).difference,
+                peer: pairs(\.wrapper, figure).difference, limit: .ratio(1))
+        }
+        added.add(
+            "create, no plugins, added", .nanoseconds, ours: pairs(\.empty, \.create).difference,
+            peer: pairs(\.wrapper, \.create).difference, limit: .ratio(1))
+        for (name, way) in [("no pattern matches", \Round.unmatched), ("one plugin matches", \Round.matched)] {
+            added.add(
+                "create, \(name), added", .nanoseconds, ours: pairs(way, \.create).difference,
+                peer: pairs(\.wrapper, \.create).difference)
+        }
+        return whole.missed + added.missed
+    }
+
+    /// Those that are handed over of a container that no plugin wants.
+    private static var commands: [(name: String, figure: KeyPath<LifeFigures, Double>)] {
+        [("--version", \.version), ("state", \.state), ("start", \.start), ("kill", \.kill), ("delete", \.delete)]
     }
 }

@@ -5,16 +5,18 @@ import Measuring
 /// What the command line says.
 struct RuntimeSettings {
     static let usage = """
-        usage: runtime --runtime PROGRAM --pause PROGRAM [OPTION]...
+        usage: runtime --runtime PROGRAM --pause PROGRAM --peer PROGRAM [OPTION]...
           --runtime PROGRAM     mountpoint-runc
           --pause PROGRAM       what containers run: a static program that waits until it is killed
+          --peer PROGRAM        a wrapper that only becomes the runtime that EXEC_RUNC names
           --below PROGRAM       the runtime that is measured against and that does the work (default: runc)
-          --rounds N            rounds, of some 0.4 s each (default 101)
+          --rounds N            rounds, of some 0.5 s each (default 101)
           --report-only         succeed whatever the figures are
         """
 
     var runtime = ""
     var pause = ""
+    var peer = ""
     var below = "runc"
     var rounds = 101
     var reportOnly = false
@@ -30,6 +32,7 @@ struct RuntimeSettings {
             switch option {
             case "--runtime": runtime = value
             case "--pause": pause = value
+            case "--peer": peer = value
             case "--below": below = value
             case "--rounds":
                 guard let number = Int(value), number > 0 else { throw BenchmarkError("--rounds needs a number above 0") }
@@ -37,7 +40,7 @@ struct RuntimeSettings {
             default: throw BenchmarkError("no option \(option)\n\(Self.usage)")
             }
         }
-        for (option, program) in [("--runtime", runtime), ("--pause", pause)] where program.isEmpty {
+        for (option, program) in [("--runtime", runtime), ("--pause", pause), ("--peer", peer)] where program.isEmpty {
             throw BenchmarkError("\(option) is missing\n\(Self.usage)")
         }
     }
