@@ -100,7 +100,7 @@ let package = Package(
             name: "NFSMountTests", dependencies: ["NFSMount", "LinuxSystem", "TestSupport", systemPackage], path: "Tests/NFSMountTests"),
         .testTarget(name: "JSONTests", dependencies: ["JSON"], path: "Tests/JSONTests"),
         .testTarget(
-            name: "DockerPluginAPITests", dependencies: ["DockerPluginAPI", "JSON"], path: "Tests/DockerPluginAPITests"),
+            name: "DockerPluginAPITests", dependencies: ["DockerPluginAPI", "JSON", "TestSupport"], path: "Tests/DockerPluginAPITests"),
         .testTarget(name: "OCIRuntimeTests", dependencies: ["OCIRuntime", "JSON"], path: "Tests/OCIRuntimeTests"),
         .testTarget(
             name: "PluginClientTests",

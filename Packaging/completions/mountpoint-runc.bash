@@ -40,7 +40,7 @@ _mountpoint_runc() {
         "")
             case $current in
                 -*) word="--mount-point-plugin --runtime-path --root --log --log-format --debug --systemd-cgroup --rootless --criu --help --version" ;;
-                *) word="doctor checkpoint create delete events exec features kill list pause ps restore resume run spec start state update help" ;;
+                *) word="doctor status ask checkpoint create delete events exec features kill list pause ps restore resume run spec start state update help" ;;
             esac
             ;;
         create | run | restore)
@@ -49,6 +49,14 @@ _mountpoint_runc() {
             [ "$command" != run ] || word+=" --keep --no-new-keyring"
             [ "$command" != create ] || word+=" --no-new-keyring"
             [ "$command" != restore ] || word+=" --image-path --work-path"
+            [[ $current == -* ]] || word=
+            ;;
+        status)
+            word="--json"
+            [[ $current == -* ]] || word=$(mountpoint-runc list -q 2>/dev/null)
+            ;;
+        ask)
+            word="--volume --mount --volume-driver --label --name --image --image-label --dry-run --json --help"
             [[ $current == -* ]] || word=
             ;;
         delete | kill | start | state | pause | resume | ps | exec | events | update | checkpoint)

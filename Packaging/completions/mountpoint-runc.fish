@@ -9,10 +9,10 @@ function __mountpoint_runc_plugins
     end
 end
 
-set -l commands doctor create run restore start delete kill checkpoint events exec features list pause ps resume spec state update help
+set -l commands doctor status ask create run restore start delete kill checkpoint events exec features list pause ps resume spec state update help
 set -l none "not __fish_seen_subcommand_from $commands"
 set -l making "__fish_seen_subcommand_from create run restore"
-set -l existing "__fish_seen_subcommand_from start delete kill checkpoint events exec pause ps resume state update"
+set -l existing "__fish_seen_subcommand_from status start delete kill checkpoint events exec pause ps resume state update"
 
 complete -c mountpoint-runc -f
 complete -c mountpoint-runc -n $none -l mount-point-plugin -x -a '(__mountpoint_runc_plugins)' -d 'A plugin of the chain'
@@ -26,7 +26,15 @@ complete -c mountpoint-runc -n $none -l rootless -x -a 'true false auto' -d 'Wit
 complete -c mountpoint-runc -n $none -l help -s h -d 'Help of the runtime below'
 complete -c mountpoint-runc -n $none -l version -s v -d 'Version of the runtime below'
 complete -c mountpoint-runc -n $none -a doctor -d 'Say what is wrong with settings, plugins and containers'
-complete -c mountpoint-runc -n $none -a "$commands[2..]"
+complete -c mountpoint-runc -n $none -a status -d 'Show which plugins have attached to which mounts'
+complete -c mountpoint-runc -n $none -a ask -d 'Ask plugins what they would make of mounts'
+complete -c mountpoint-runc -n $none -a "$commands[4..]"
+complete -c mountpoint-runc -n "__fish_seen_subcommand_from status ask" -l json -d 'As JSON'
+complete -c mountpoint-runc -n "__fish_seen_subcommand_from ask" -l dry-run -d 'Only say who would be asked'
+complete -c mountpoint-runc -n "__fish_seen_subcommand_from ask" -l volume -s v -r -F -d 'A mount, SOURCE:PATH[:MODE]'
+for flag in mount volume-driver label name image image-label
+    complete -c mountpoint-runc -n "__fish_seen_subcommand_from ask" -l $flag -x
+end
 complete -c mountpoint-runc -n $making -l bundle -s b -x -a '(__fish_complete_directories)' -d 'Folder of the bundle'
 complete -c mountpoint-runc -n $making -l pid-file -r -F -d 'File for the process id'
 complete -c mountpoint-runc -n $making -l console-socket -r -F -d 'Socket for the terminal'

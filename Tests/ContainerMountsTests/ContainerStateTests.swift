@@ -18,7 +18,7 @@ struct ContainerStateTests {
         record = ContainerRecord(
             boot: "b", id: id, phase: .created, runtime: "/usr/sbin/runc", arguments: ["--root", "/r"], configuration: "/b/config.json",
             timeout: 0.5, ownsProcesses: true, supervisor: ProcessIdentity(process: 7, startTime: .max), process: nil,
-            writtenConfiguration: [.max, 3])
+            writtenConfiguration: [.max, 3], since: "2026-03-01T12:00:00Z", name: "web", image: "nginx:1")
     }
 
     @Test func aRecordIsReadAsItWasWritten() throws {

@@ -39,6 +39,18 @@ import Testing
         #expect(try AppliedStack(parsing: AppliedStack().encoded().span) == AppliedStack())
     }
 
+    @Test func whatIsForPeopleGoesThereAndBackWhereItIsKnown() throws {
+        let stack = AppliedStack([
+            AppliedPlugin(
+                name: "a", state: .attached, mounts: [AppliedMount(destination: "/x", effectiveSource: "/view", source: "/srv")],
+                since: "2026-03-01T12:00:00Z")
+        ])
+        let text = String(decoding: stack.encoded(), as: UTF8.self)
+        #expect(text.contains(#""since":"2026-03-01T12:00:00Z""#))
+        #expect(text.contains(#""source":"/srv""#))
+        #expect(try AppliedStack(parsing: Array(text.utf8).span) == stack)
+    }
+
     @Test func noPartOfARecordIsARecord() {
         let bytes = Array(Self.text.utf8)
         for count in 0..<bytes.count {

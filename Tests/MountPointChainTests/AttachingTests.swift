@@ -13,8 +13,8 @@ import Testing
         #expect(attached.stack == host.kept)
         #expect(
             attached.stack.plugins[1].mounts == [
-                AppliedMount(destination: "/x", effectiveSource: "/srv/x", emergencyDetach: [.unmount("/b/x")]),
-                AppliedMount(destination: "/y", effectiveSource: "/srv/y", emergencyDetach: [.unmount("/b/y")]),
+                AppliedMount(destination: "/x", effectiveSource: "/srv/x", emergencyDetach: [.unmount("/b/x")], source: "/srv/x"),
+                AppliedMount(destination: "/y", effectiveSource: "/srv/y", emergencyDetach: [.unmount("/b/y")], source: "/srv/y"),
             ])
         #expect(host.log == [])
     }

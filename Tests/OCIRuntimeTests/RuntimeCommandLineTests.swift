@@ -96,6 +96,8 @@ func parse(_ text: String) throws(CommandLineError) -> RuntimeCommandLine { try 
         #expect(try parse("kill x SIGTERM -a").command == .kill(.id(id), signal: "SIGTERM", all: true))
         #expect(try parse("kill --regex .* KILL").command == .kill(.matching(".*"), signal: "KILL", all: false))
         #expect(try parse("--mount-point-plugin p doctor --verbose x").command == .doctor(["--verbose", "x"]))
+        #expect(try parse("status --json x").command == .status(["--json", "x"]))
+        #expect(try parse("--root /r ask -v /a:/b").command == .ask(["-v", "/a:/b"]))
     }
 
     @Test(arguments: [

@@ -17,6 +17,17 @@ struct RuntimeLog: Sendable {
         _ = Glibc.write(2, line, line.count)
     }
 
+    /// What only those want to see who have asked for it: in the log, or in the system's if there is none.
+    ///
+    /// - Parameter isForSystem: in the system's in any case. An engine that has not asked for it itself may take its log for one error.
+    func debug(_ message: String, isForSystem: Bool) {
+        if let path, !path.isEmpty, !isForSystem {
+            write("debug", message)
+        } else {
+            SystemLog.write(message, priority: .debug, from: "mountpoint-runc")
+        }
+    }
+
     /// What nobody waits for any more: in the log, and in the system's.
     func warning(_ message: String) {
         write("warning", message)

@@ -3,6 +3,7 @@
 import Glibc
 import LinuxSystem
 import OCIRuntime
+import PluginClient
 
 /// The runtime, as it is called: reads the command line and does what it says, or becomes the runtime below.
 public enum RuntimeProgram {
@@ -47,6 +48,8 @@ struct Invocation {
         case .delete(let selection, let force): return try DeleteCommand(invocation: self, selection: selection, isForced: force).run()
         case .kill(let selection, _, _): return try KillCommand(invocation: self, selection: selection).run()
         case .doctor(let words): return Doctor(invocation: self).run(words)
+        case .status(let words): return try StatusCommand(words).run(self)
+        case .ask(let words): return try AskCommand(words).run(self)
         case .handedOver: handOver()
         }
     }
@@ -57,6 +60,20 @@ struct Invocation {
         if !line.plugins.isEmpty { settings.plugins = line.plugins }
         settings.runtimePath = line.runtimePath ?? settings.runtimePath
         return settings
+    }
+
+    /// What finds and calls plugins.
+    ///
+    /// - Parameters:
+    ///   - timeout: seconds, for each call.
+    ///   - settings: those that hold; nil to look into the file for what must not fail where it is damaged.
+    func loader(timeout: Double, settings: RuntimeSettings? = nil, patience: Patience = .docker) -> PluginLoader {
+        var loader = PluginLoader(places: places, timeout: timeout, patience: patience)
+        let isWanted = line.isDebugging
+        if isWanted || (settings ?? (try? RuntimeSettings.read(from: places.settings)))?.isDebugging == true {
+            loader.callLog = CallLog { [log] in log.debug($0, isForSystem: !isWanted) }
+        }
+        return loader
     }
 
     /// The runtime below, for containers that exist: what is wrong with the settings must not keep anybody from stopping one.

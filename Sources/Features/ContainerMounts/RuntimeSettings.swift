@@ -16,6 +16,8 @@ struct RuntimeSettings: Sendable, Equatable {
     var limits = CallLimits()
     /// `docker-data-root`: where Docker keeps its state, if it cannot be told from the bundle.
     var dataRoot: String?
+    /// `debug`: whether each call of a plugin is a line in the system's log.
+    var isDebugging = false
 
     /// Bytes.
     private static let sizeLimit = 1 << 20
@@ -52,12 +54,15 @@ struct RuntimeSettings: Sendable, Equatable {
             case "mount-point-plugins": plugins = try Self.chain(member.value)
             case "runtime-path": runtimePath = try Self.path(member)
             case "docker-data-root": dataRoot = try Self.path(member)
+            case "debug":
+                guard let flag = member.value.boolValue else { throw RuntimeError("debug must be true or false") }
+                isDebugging = flag
             case "plugin-timeout": timeout = try Self.seconds(member)
             case "attach-timeout-limit": limits.attach = try Self.seconds(member)
             case "detach-timeout-limit": limits.detach = try Self.seconds(member)
             default:
                 throw RuntimeError(
-                    "there is no setting \(JSONValue.string(member.key)); there are mount-point-plugins, runtime-path, plugin-timeout, attach-timeout-limit, detach-timeout-limit and docker-data-root"
+                    "there is no setting \(JSONValue.string(member.key)); there are mount-point-plugins, runtime-path, plugin-timeout, attach-timeout-limit, detach-timeout-limit, docker-data-root and debug"
                 )
             }
         }

@@ -12,6 +12,7 @@ public enum SystemLog {
         case warning = 4
         case notice = 5
         case information = 6
+        case debug = 7
     }
 
     /// LOG_DAEMON.

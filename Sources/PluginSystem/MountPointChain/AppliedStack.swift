@@ -72,10 +72,12 @@ public struct AppliedPlugin: Sendable, Equatable {
     public var persistent: Bool
     /// Those that it has attached; none while that is not known.
     public var mounts: [AppliedMount]
+    /// When it was asked, for people; as RFC 3339 has it. Records of earlier versions have no time.
+    public var since: String?
 
     public init(
         name: String, state: State, wantsMounted: Bool = false, detachTimeout: Double? = nil, persistent: Bool = false,
-        mounts: [AppliedMount] = []
+        mounts: [AppliedMount] = [], since: String? = nil
     ) {
         self.name = name
         self.state = state
@@ -83,6 +85,7 @@ public struct AppliedPlugin: Sendable, Equatable {
         self.detachTimeout = detachTimeout
         self.persistent = persistent
         self.mounts = mounts
+        self.since = since
     }
 }
 
@@ -106,10 +109,13 @@ public struct AppliedMount: Sendable, Equatable {
     public var effectiveSource: String
     /// What to do if the plugin cannot be asked to detach, in this order.
     public var emergencyDetach: [EmergencyAction]
+    /// Where it came from before any plugin was asked, for people. Records of earlier versions do not have it.
+    public var source: String?
 
-    public init(destination: String, effectiveSource: String, emergencyDetach: [EmergencyAction] = []) {
+    public init(destination: String, effectiveSource: String, emergencyDetach: [EmergencyAction] = [], source: String? = nil) {
         self.destination = destination
         self.effectiveSource = effectiveSource
         self.emergencyDetach = emergencyDetach
+        self.source = source
     }
 }

@@ -41,8 +41,8 @@ extension AppliedStack {
                 mounts: try plugin.list("mounts") { (mount) throws(RecordFailure) in
                     AppliedMount(
                         destination: try mount.text("destination"), effectiveSource: try mount.text("effectiveSource"),
-                        emergencyDetach: try mount.emergencyActions("emergencyDetach"))
-                })
+                        emergencyDetach: try mount.emergencyActions("emergencyDetach"), source: try mount.textIfThere("source"))
+                }, since: try plugin.textIfThere("since"))
         }
         stopped = object.has("stopped") ? try object.text("stopped") : nil
         hasFailed = object.has("hasFailed") ? try object.flag("hasFailed") : false
@@ -88,6 +88,7 @@ extension AppliedPlugin {
         writer.beginObject()
         writer.write("name", name)
         writer.write("state", state.rawValue)
+        if let since { writer.write("since", since) }
         writer.key("wantsMounted")
         writer.write(.bool(wantsMounted))
         if let seconds = detachTimeout.flatMap({ JSONNumber($0) }) {
@@ -102,6 +103,7 @@ extension AppliedPlugin {
         writer.beginArray()
         for mount in mounts {
             writer.beginObject()
+            if let source = mount.source { writer.write("source", source) }
             writer.write("destination", mount.destination)
             writer.write("effectiveSource", mount.effectiveSource)
             writer.key("emergencyDetach")
@@ -164,6 +166,8 @@ private struct Member {
         guard let text = member.value.stringValue else { throw member.wrong("a string") }
         return text
     }
+
+    func textIfThere(_ key: String) throws(RecordFailure) -> String? { value[key] == nil ? nil : try text(key) }
 
     func flag(_ key: String) throws(RecordFailure) -> Bool {
         let member = try member(key)

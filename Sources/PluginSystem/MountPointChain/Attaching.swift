@@ -22,6 +22,7 @@ extension PluginChain {
     ///   - mounts: those of one container, which no plugin has been asked about.
     ///   - record: keeps the stack from the moment of the first request on.
     ///   - release: lets go of the sources. Called before plugins are asked to detach, which may want to unmount them.
+    ///   - now: the time for the record, of each plugin when it is asked; nil leaves it out.
     ///   - check: says whether a source that a plugin has given can be mounted. Called before the next plugin is asked. One that is missing
     ///     is no failure of a mount whose source is made if it is missing: then the caller makes it, once all plugins have been asked.
     ///   - findOrigins: says which paths show the same as the effective sources of the mounts at some indices. Called if a plugin has
@@ -30,7 +31,8 @@ extension PluginChain {
     ///   has attached, or may have.
     public func attach(
         _ mounts: [MountPoint], of container: String, record: some AppliedStackRecord, actions: some EmergencyActions,
-        releasing release: () -> Void = {}, checkingSource check: (String) throws(SourceFailure) -> Void,
+        now: () -> String? = { nil }, releasing release: () -> Void = {},
+        checkingSource check: (String) throws(SourceFailure) -> Void,
         findingOrigins findOrigins: (_ changed: [Int], _ mounts: [MountPoint]) throws(SourceFailure) -> [[String]] = { changed, mounts in
             changed.map { [mounts[$0].effectiveSource] }
         }
@@ -43,7 +45,7 @@ extension PluginChain {
                 try Self.updateOrigins(of: &attached.mounts, known: &known, findOrigins)
                 let wanted = attached.mounts.indices.filter { link.wants(attached.mounts[$0]) }
                 if wanted.isEmpty { continue }
-                try ask(link, about: wanted, in: &attached, of: container, record: record, checkingSource: check)
+                try ask(link, about: wanted, in: &attached, of: container, record: record, since: now(), checkingSource: check)
             } catch {
                 release()
                 throw undo(attached.stack, after: error, of: container, record: record, actions: actions)
@@ -55,13 +57,13 @@ extension PluginChain {
     /// - Throws: `ChainError`; the stack then has the plugin in it if it is to be asked to detach.
     private func ask(
         _ link: Link, about wanted: [Int], in attached: inout AttachedMounts, of container: String, record: some AppliedStackRecord,
-        checkingSource check: (String) throws(SourceFailure) -> Void
+        since: String?, checkingSource check: (String) throws(SourceFailure) -> Void
     ) throws(ChainError) {
         let name = link.plugin.name
         let before = attached.stack
         var entry = AppliedPlugin(
             name: name, state: .attaching, wantsMounted: link.properties.mounted, detachTimeout: link.properties.detachTimeout,
-            persistent: link.properties.persistent)
+            persistent: link.properties.persistent, since: since)
         attached.stack.plugins.append(entry)
         let request = MountPointAttachRequest(
             id: container, mounts: wanted.map { attached.mounts[$0] }, hasFlatVolume: link.properties.hasFlatVolume)
@@ -129,7 +131,7 @@ extension PluginChain {
             attached.append(
                 AppliedMount(
                     destination: mounts[index].destination, effectiveSource: mounts[index].effectiveSource,
-                    emergencyDetach: attachment.emergencyDetach))
+                    emergencyDetach: attachment.emergencyDetach, source: mounts[index].source))
         }
         return (attached, problem)
     }

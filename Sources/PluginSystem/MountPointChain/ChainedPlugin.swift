@@ -67,6 +67,11 @@ public struct PreparedRecord: Sendable, Equatable {
         self.draft = draft
         self.path = path
     }
+
+    /// For a record that no later process is to find: there is nothing to rename.
+    public static var inMemory: PreparedRecord { PreparedRecord(draft: "", path: "") }
+
+    public var isInMemory: Bool { path.isEmpty }
 }
 
 /// Keeps the stack where the next process finds it if this one is killed. Each record replaces the one before as a whole.

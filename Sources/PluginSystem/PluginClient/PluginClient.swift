@@ -20,6 +20,8 @@ public struct PluginClient: Sendable {
     /// From the beginning of a call to its end.
     public let timeout: Duration
     var hostNames = HostNames()
+    /// Told of each call, if there is one.
+    public var callLog: CallLog?
 
     /// Bytes of an answer.
     public static let answerLimit = 1 << 20
@@ -49,6 +51,20 @@ public struct PluginClient: Sendable {
     /// The same, with the process that answered.
     public func answer(
         _ path: String, _ body: [UInt8], answerLimit: Int = answerLimit, committing: (draft: String, path: String)? = nil
+    ) throws(PluginClientError) -> PluginAnswer {
+        let start = ContinuousClock.now
+        do throws(PluginClientError) {
+            let answer = try exchange(path, body, answerLimit, committing)
+            callLog?.note(path, of: endpoint.name.text, for: nil, since: start, outcome: "answered")
+            return answer
+        } catch {
+            callLog?.note(path, of: endpoint.name.text, for: nil, since: start, outcome: error.outcome)
+            throw error
+        }
+    }
+
+    private func exchange(
+        _ path: String, _ body: [UInt8], _ answerLimit: Int, _ committing: (draft: String, path: String)?
     ) throws(PluginClientError) -> PluginAnswer {
         let deadline = Deadline(after: timeout)
         let request = self.request(path, body)

@@ -16,6 +16,8 @@ public struct PluginLoader: Sendable {
     public var timeout: Duration
     /// With a plugin that is not there.
     public var patience: Patience
+    /// Told of each call, if there is one.
+    public var callLog: CallLog?
 
     public init(discovery: PluginDiscovery, kept: KeptAnswers, timeout: Duration, patience: Patience = .none) {
         self.discovery = discovery
@@ -34,7 +36,8 @@ public struct PluginLoader: Sendable {
     /// The same, without waiting for it if it is not there.
     public func loadOnce(_ name: String) throws(PluginClientError) -> LoadedPlugin {
         let endpoint = try discovery.find(name)
-        let client = PluginClient(endpoint, timeout: timeout)
+        var client = PluginClient(endpoint, timeout: timeout)
+        client.callLog = callLog
         let properties = try kept.properties(of: endpoint) { () throws(PluginClientError) in
             try activate(client)
             return try client.answer(MountPointMethod.properties.rawValue, Array("{}".utf8))

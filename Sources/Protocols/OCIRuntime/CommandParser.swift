@@ -9,7 +9,8 @@
 enum CommandParser {
     /// What runc and crun have, so that the word after an unknown global flag is not taken for its value.
     static let names = [
-        "create", "run", "restore", "start", "delete", "kill", "doctor", "checkpoint", "events", "exec", "features", "init", "list",
+        "create", "run", "restore", "start", "delete", "kill", "doctor", "status", "ask", "checkpoint", "events", "exec", "features",
+        "init", "list",
         "mounts",
         "pause", "ps", "resume", "spec", "state", "update", "help", "h",
     ]
@@ -25,6 +26,8 @@ enum CommandParser {
         case "delete": flags = RuntimeFlag.delete
         case "kill": flags = RuntimeFlag.kill
         case "doctor": return (.doctor(Array(words[(commandWord + 1)...])), [])
+        case "status": return (.status(Array(words[(commandWord + 1)...])), [])
+        case "ask": return (.ask(Array(words[(commandWord + 1)...])), [])
         default: return (.handedOver, [])
         }
         var parser = FlagParser(words: words, flags: flags, context: "\(name): ")

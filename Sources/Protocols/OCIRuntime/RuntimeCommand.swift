@@ -13,6 +13,10 @@ public enum RuntimeCommand: Sendable, Equatable {
     case kill(ContainerSelection, signal: String?, all: Bool)
     /// Our own: says what is wrong. With the words after it.
     case doctor([String])
+    /// Our own: says which plugins have attached to which mounts. With the words after it.
+    case status([String])
+    /// Our own: says what plugins would make of mounts. With the words after it.
+    case ask([String])
     /// Everything else, known or not: the runtime below answers for it.
     case handedOver
 }

@@ -30,7 +30,8 @@ struct Attaching {
         guard let lock = try folder.attemptLock() else { throw RuntimeError("container \(id) is being created by somebody else, too") }
         let record = ContainerRecord(
             boot: bootIdentity(), id: id, runtime: runtime.path, arguments: globalArguments, configuration: bundle.file,
-            timeout: settings.timeout, ownsProcesses: bundle.configuration.hasOwnProcesses)
+            timeout: settings.timeout, ownsProcesses: bundle.configuration.hasOwnProcesses, since: timestamp(),
+            name: known(\.container.name), image: known(\.image.name))
         let attached: AttachedMounts
         let given = GivenSources()
         do throws(RuntimeError) {
@@ -61,6 +62,11 @@ struct Attaching {
             pidFile: pidFile)
     }
 
+    /// What the engine says of the container or its image; the same for all mounts.
+    private func known(_ text: KeyPath<MountPoint, String>) -> String? {
+        bundle.mounts.first.flatMap { $0.mountPoint[keyPath: text].isEmpty ? nil : $0.mountPoint[keyPath: text] }
+    }
+
     private var globalArguments: [String] {
         var arguments: [String] = []
         if let root = invocation.line.root { arguments += ["--root", root] }
@@ -77,7 +83,7 @@ struct Attaching {
         bundle.sources.lookForStrays()
         do throws(ChainError) {
             return try chain.attach(
-                bundle.mounts.map(\.mountPoint), of: id.text, record: folder, actions: actions, releasing: release,
+                bundle.mounts.map(\.mountPoint), of: id.text, record: folder, actions: actions, now: { timestamp() }, releasing: release,
                 checkingSource: { (path) throws(SourceFailure) in try given.pin(path) },
                 findingOrigins: { (changed, mounts) throws(SourceFailure) in try findOrigins(changed, mounts, given) })
         } catch {

@@ -39,7 +39,7 @@ struct Bundle {
     mutating func findMounts(id: ContainerID, folder: String, invocation: Invocation, settings: RuntimeSettings) throws(RuntimeError) {
         if !configuration.mounts.contains(where: { $0.isBind || TmpfsMounts.isAsked($0) }) { return }
         let scopes = VolumeScopes(
-            places: invocation.places, loader: PluginLoader(places: invocation.places, timeout: settings.timeout))
+            places: invocation.places, loader: invocation.loader(timeout: settings.timeout, settings: settings))
         let record: EngineRecord
         do throws(EngineRecordError) {
             record = try EngineRecord.find(
@@ -55,7 +55,7 @@ struct Bundle {
     }
 
     /// Where Docker's files may be, if they cannot be told from the bundle.
-    private static func dataRoots(_ settings: RuntimeSettings, _ places: RuntimePlaces) -> [String] {
+    static func dataRoots(_ settings: RuntimeSettings, _ places: RuntimePlaces) -> [String] {
         var roots = settings.dataRoot.map { [$0] } ?? []
         if let bytes = try? readWholeFile(FilePath(places.dockerSettings), limit: 1 << 20), let document = try? JSONValue(parsing: bytes),
             let root = document["data-root"]?.stringValue

@@ -44,7 +44,7 @@ struct CreateCommand {
             throw RuntimeError("container \(id) is there already; delete it first")
         }
 
-        let loader = PluginLoader(places: invocation.places, timeout: settings.timeout)
+        let loader = invocation.loader(timeout: settings.timeout, settings: settings)
         let chain: PluginChain
         do throws(ChainError) {
             chain = try PluginChain(asking: settings.plugins.map { loader.plugin($0, limits: settings.limits) })

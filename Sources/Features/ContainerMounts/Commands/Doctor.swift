@@ -121,7 +121,7 @@ final class Doctor {
     }
 
     private func checkChain(_ settings: RuntimeSettings) {
-        let loader = PluginLoader(places: invocation.places, timeout: settings.timeout, patience: .none)
+        let loader = invocation.loader(timeout: settings.timeout, settings: settings, patience: .none)
         for name in settings.plugins {
             do throws(PluginClientError) {
                 let plugin = try loader.load(name)

@@ -34,16 +34,24 @@ final class SocketPlugin: ChainedPlugin {
     func attach(_ request: MountPointAttachRequest, committing record: PreparedRecord) throws(PluginFailure) -> [Attachment] {
         let said = loaded.map { limits.applied(to: $0.properties, timeout: loader.timeout) }?.attachTimeout
         let timeout = said.map(Duration.seconds) ?? loader.timeout
-        let body = try call(.attach, timeout, loader.patience, record, request.write)
-        let response = try decode(.attach) { () throws(ResponseError) in try MountPointAttachResponse(body.span) }
-        guard response.success else { throw PluginFailure(.refused, response.err) }
-        return response.attachments
+        return try logged(.attach, request.id) { () throws(PluginFailure) in
+            let body = try call(.attach, timeout, loader.patience, record, request.write)
+            let response = try decode(.attach) { () throws(ResponseError) in try MountPointAttachResponse(body.span) }
+            guard response.success else { throw PluginFailure(.refused, response.err) }
+            return response.attachments
+        } outcome: {
+            "attached \($0.count { $0.attach }) of \(request.mounts.count) mounts"
+        }
     }
 
     func mounted(_ request: MountPointMountedRequest) throws(PluginFailure) {
-        let body = try call(.mounted, loader.timeout, loader.patience, nil, request.write)
-        let response = try decode(.mounted) { () throws(ResponseError) in try MountPointMountedResponse(body.span) }
-        guard response.success else { throw PluginFailure(.refused, response.err) }
+        try logged(.mounted, request.id) { () throws(PluginFailure) in
+            let body = try call(.mounted, loader.timeout, loader.patience, nil, request.write)
+            let response = try decode(.mounted) { () throws(ResponseError) in try MountPointMountedResponse(body.span) }
+            guard response.success else { throw PluginFailure(.refused, response.err) }
+        } outcome: {
+            "answered"
+        }
     }
 
     /// Waits for it as long as it may take: what it has attached is undone by nobody else.
@@ -52,8 +60,34 @@ final class SocketPlugin: ChainedPlugin {
     ) throws(PluginFailure) -> MountPointDetachResponse {
         let timeout = seconds.map(Duration.seconds) ?? loader.timeout
         let patience = loader.patience.limit == .zero ? Patience.none : Patience(timeout)
-        let body = try call(.detach, timeout, patience, record, request.write)
-        return try decode(.detach) { () throws(ResponseError) in try MountPointDetachResponse(body.span) }
+        return try logged(.detach, request.id) { () throws(PluginFailure) in
+            let body = try call(.detach, timeout, patience, record, request.write)
+            return try decode(.detach) { () throws(ResponseError) in try MountPointDetachResponse(body.span) }
+        } outcome: {
+            $0.success ? "detached" : $0.recoverable ? "not detached, recoverable" : "not detached, not recoverable"
+        }
+    }
+
+    private func logged<Value>(
+        _ method: MountPointMethod, _ container: String, _ body: () throws(PluginFailure) -> Value, outcome: (Value) -> String
+    ) throws(PluginFailure) -> Value {
+        guard let log = loader.callLog else { return try body() }
+        let start = ContinuousClock.now
+        do throws(PluginFailure) {
+            let value = try body()
+            log.note(method.rawValue, of: name, for: container, since: start, outcome: outcome(value))
+            return value
+        } catch {
+            let words =
+                switch error.kind {
+                case .notSent: "not sent"
+                case .notRecorded: "not sent, since it could not be recorded"
+                case .refused: "refused"
+                case .unclear: "no answer that can be used"
+                }
+            log.note(method.rawValue, of: name, for: container, since: start, outcome: words)
+            throw error
+        }
     }
 
     private func call(
@@ -73,7 +107,7 @@ final class SocketPlugin: ChainedPlugin {
                 isLoading = false
                 do throws(PluginClientError) {
                     return try PluginClient(plugin.endpoint, timeout: timeout)
-                        .call(method.rawValue, body, committing: record.map { ($0.draft, $0.path) })
+                        .call(method.rawValue, body, committing: record.flatMap { $0.isInMemory ? nil : ($0.draft, $0.path) })
                 } catch {
                     // It may come back at another place.
                     if error.isAbsence { loaded = nil }

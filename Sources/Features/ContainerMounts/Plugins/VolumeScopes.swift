@@ -22,7 +22,8 @@ struct VolumeScopes {
     func scope(of driver: String) -> MountPoint.Scope? {
         guard let endpoint = try? loader.discovery.find(driver) else { return nil }
         do throws(PluginClientError) {
-            let client = PluginClient(endpoint, timeout: loader.timeout)
+            var client = PluginClient(endpoint, timeout: loader.timeout)
+            client.callLog = loader.callLog
             return try kept.properties(of: endpoint) { () throws(PluginClientError) in
                 try client.answer(VolumeMethod.capabilities.rawValue, Array("{}".utf8))
             } read: { (answer) throws(PluginClientError) in

@@ -40,6 +40,11 @@ struct ContainerRecord: Sendable, Equatable {
     var process: ProcessIdentity?
     /// config.json as this program has written it, to be put back only if nobody has changed it since: device, inode.
     var writtenConfiguration: [UInt64]?
+    /// When its creation began, for people; as RFC 3339 has it. Records of earlier versions have no time.
+    var since: String?
+    /// What the engine calls the container and its image, for people, where that is known.
+    var name: String?
+    var image: String?
 
     func encoded() -> [UInt8] {
         var object: JSONObject = [
@@ -51,6 +56,7 @@ struct ContainerRecord: Sendable, Equatable {
         object["supervisor"] = supervisor.map(Self.encode)
         object["process"] = process.map(Self.encode)
         object["writtenConfiguration"] = writtenConfiguration.map { .array($0.map { JSONValue($0) }) }
+        for (key, text) in [("since", since), ("name", name), ("image", image)] { object[key] = text.map { .string($0) } }
         return JSONValue.object(object).encoded()
     }
 
@@ -79,7 +85,8 @@ extension ContainerRecord {
             boot: boot, id: id, phase: phase, runtime: runtime, arguments: arguments.compactMap(\.stringValue),
             configuration: configuration,
             timeout: timeout, ownsProcesses: ownsProcesses, supervisor: Self.identity(document["supervisor"]),
-            process: Self.identity(document["process"]), writtenConfiguration: Self.numbers(document["writtenConfiguration"]))
+            process: Self.identity(document["process"]), writtenConfiguration: Self.numbers(document["writtenConfiguration"]),
+            since: document["since"]?.stringValue, name: document["name"]?.stringValue, image: document["image"]?.stringValue)
     }
 
     private static func identity(_ value: JSONValue?) -> ProcessIdentity? {

@@ -11,8 +11,7 @@ import SystemPackage
 struct ManagedContainer {
     let folder: ContainerFolder
     let record: ContainerRecord
-    private let places: RuntimePlaces
-    private let log: RuntimeLog
+    private let invocation: Invocation
 
     /// Added to what the plugins may take.
     private static let patience = Duration.seconds(30)
@@ -21,16 +20,15 @@ struct ManagedContainer {
 
     /// - Returns: nil if no plugin takes part in that container. What an earlier boot has left is removed.
     init?(_ id: ContainerID, invocation: Invocation) throws(RuntimeError) {
-        places = invocation.places
-        log = invocation.log
-        folder = try ContainerFolder(in: places.state, root: invocation.line.root, id: id)
+        self.invocation = invocation
+        folder = try ContainerFolder(in: invocation.places.state, root: invocation.line.root, id: id)
         guard folder.isThere else { return nil }
         let found: ContainerRecord?
         do throws(RuntimeError) {
             found = try folder.record()
         } catch {
             // What it says is lost, but the container must be stoppable, and whoever is responsible for it has it in memory.
-            log.warning("container \(id): \(error.message)")
+            invocation.log.warning("container \(id): \(error.message)")
             record = ContainerRecord(
                 boot: bootIdentity(), id: id, phase: .created, runtime: try invocation.runtime().path,
                 arguments: invocation.line.root.map { ["--root", $0] } ?? [], configuration: "", timeout: RuntimeSettings().timeout,
@@ -59,7 +57,8 @@ struct ManagedContainer {
     func releaseGroups() {
         do throws(SystemError) {
             if try !DoorbellSocket.ring(FilePath(folder.control), until: Deadline(after: Self.doorbellLimit)) {
-                log.warning("the supervisor of container \(record.id) did not leave its control groups within \(Self.doorbellLimit)")
+                invocation.log.warning(
+                    "the supervisor of container \(record.id) did not leave its control groups within \(Self.doorbellLimit)")
             }
         } catch {
             // Nobody listens: there is no supervisor, so nothing of it is in the groups.
@@ -102,6 +101,6 @@ struct ManagedContainer {
             record.phase = .ended
         }
         return Aftermath(
-            folder: folder, record: record, lock: lock, loader: PluginLoader(places: places, timeout: record.timeout), log: log)
+            folder: folder, record: record, lock: lock, loader: invocation.loader(timeout: record.timeout), log: invocation.log)
     }
 }

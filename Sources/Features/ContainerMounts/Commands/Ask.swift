@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+import DockerPluginAPI
+import JSON
+import LinuxSystem
+import MountPointChain
+import OCIRuntime
+import PluginClient
+import SystemPackage
+
+/// `ask`: who of the chain would be asked what about mounts, and what they answer, without a container.
+struct AskCommand {
+    private let asked: AskedMounts
+
+    /// - Parameter words: behind the command's name.
+    init(_ words: [String]) throws(RuntimeError) { asked = try AskedMounts(words) }
+
+    func run(_ invocation: Invocation) throws(RuntimeError) -> Int32 {
+        if asked.wantsHelp {
+            TerminalOutput.write(AskedMounts.usage + "\n")
+            return 0
+        }
+        let settings = try invocation.settings()
+        if settings.plugins.isEmpty {
+            throw RuntimeError(
+                "ask: the chain is empty, so no plugin is asked about any mount; name plugins in \(invocation.places.settings)")
+        }
+        let signals: SignalQueue
+        do throws(SystemError) {
+            // Blocked from here on: whatever this program is told, whoever has attached is asked to detach before it ends.
+            signals = try SignalQueue()
+        } catch {
+            throw RuntimeError("ask: cannot wait for signals: \(error)")
+        }
+        var isInterrupted = false
+        let loader = invocation.loader(timeout: settings.timeout, settings: settings)
+        let answer = try answer(
+            settings: settings, loader: loader, log: invocation.log, dataRoots: Bundle.dataRoots(settings, invocation.places),
+            scopes: VolumeScopes(places: invocation.places, loader: loader).scope
+        ) {
+            while let signal = signals.take() {
+                if Self.interrupting.contains(signal.number) { isInterrupted = true }
+            }
+            return isInterrupted
+        }
+        TerminalOutput.write(asked.isJSON ? String(decoding: answer.json.encoded(.pretty), as: UTF8.self) + "\n" : answer.text)
+        return answer.status
+    }
+
+    /// SIGHUP, SIGINT, SIGQUIT, SIGTERM. signal(7).
+    private static let interrupting: [Int32] = [1, 2, 3, 15]
+
+    /// - Parameters:
+    ///   - dataRoots: where Docker's files may be, for what it knows of volumes.
+    ///   - isInterrupted: asked before each plugin.
+    /// - Throws: `RuntimeError` if a plugin of the chain cannot be loaded, with which no container starts either.
+    func answer(
+        settings: RuntimeSettings, loader: PluginLoader, log: RuntimeLog, dataRoots: [String],
+        scopes: (String) -> MountPoint.Scope? = { _ in nil }, isInterrupted: @escaping () -> Bool
+    ) throws(RuntimeError) -> AskedAnswer {
+        let plugins = settings.plugins.map { AskedPlugin(loader.plugin($0, limits: settings.limits), isInterrupted: isInterrupted) }
+        let chain: PluginChain
+        do throws(ChainError) {
+            chain = try PluginChain(asking: plugins)
+        } catch {
+            throw RuntimeError("\(error)")
+        }
+        let id = Self.madeUpID()
+        var answer = AskedAnswer(id: id, isDryRun: asked.isDryRun, plugins: plugins)
+        let mounts = asked.mountPoints(dataRoots: dataRoots, scopes: scopes, notes: &answer.notes)
+        if asked.isDryRun {
+            for plugin in plugins { plugin.wouldBeAsked(id, about: mounts) }
+            return answer
+        }
+        let record = PassingRecord()
+        let actions = HostEmergencyActions(container: id, log: log, timeout: loader.timeout)
+        do throws(ChainError) {
+            var attached = try chain.attach(mounts, of: id, record: record, actions: actions) { (path) throws(SourceFailure) in
+                do throws(SystemError) {
+                    _ = try FileIdentity(at: path)
+                } catch {
+                    throw SourceFailure("\(error)")
+                }
+            }
+            answer.mounts = attached.mounts
+            let outcome = attached.stack.unwind(container: id, reason: .notStarted, record: record, actions: actions) {
+                (name) throws(PluginFailure) in
+                guard let plugin = plugins.first(where: { $0.name.utf8.elementsEqual(name.utf8) }) else {
+                    throw PluginFailure(.notSent, "it is not in the chain")
+                }
+                return plugin
+            }
+            answer.failures = outcome.failures
+        } catch {
+            answer.failures = error.undoing.failures
+            answer.denial = "\(ChainError(plugin: error.plugin, message: error.message))"
+        }
+        return answer
+    }
+
+    /// As long as Docker's, and with little chance of being one.
+    private static func madeUpID() -> String {
+        let digits = Array("0123456789abcdef".utf8)
+        return String(decoding: (0..<64).map { _ in digits[Int.random(in: 0..<16)] }, as: UTF8.self)
+    }
+}
+
+extension AskedMounts {
+    /// The mounts as plugins would be shown them.
+    ///
+    /// - Parameters:
+    ///   - scopes: says how far a volume driver's volumes reach.
+    ///   - notes: gets what could not be found out.
+    func mountPoints(dataRoots: [String], scopes: (String) -> MountPoint.Scope?, notes: inout [String]) -> [MountPoint] {
+        var points: [MountPoint] = []
+        for mount in mounts {
+            var point = MountPoint(
+                type: mount.isVolume ? .volume : .bind, source: mount.source, destination: mount.destination, readOnly: mount.isReadOnly,
+                mode: mount.mode, propagation: MountPoint.Propagation(rawValue: mount.propagation),
+                createSourceIfMissing: mount.createsSource, consistency: Consistency(rawValue: mount.consistency),
+                container: MountPoint.Container(labels: labels, name: name), image: MountPoint.Image(labels: imageLabels, name: image))
+            if mount.isVolume { describe(mount, &point, dataRoots, scopes, &notes) }
+            point.effectiveSource = point.source.isEmpty ? "" : resolvingSymbolicLinks(FilePath(point.source)).string
+            points.append(point)
+        }
+        // As they are asked about for a container.
+        return points.sorted { $0.destination.utf8.lexicographicallyPrecedes($1.destination.utf8) }
+    }
+
+    private func describe(
+        _ mount: Mount, _ point: inout MountPoint, _ dataRoots: [String], _ scopes: (String) -> MountPoint.Scope?, _ notes: inout [String]
+    ) {
+        let driver = mount.driver.isEmpty ? volumeDriver : mount.driver
+        let isLocal = driver.utf8.elementsEqual("local".utf8)
+        point.source = ""
+        point.volume = MountPoint.Volume(
+            name: mount.source, driver: driver, labels: mount.labels, driverOptions: mount.driverOptions,
+            scope: isLocal ? .local : scopes(driver) ?? .unspecified)
+        guard let root = dataRoots.first(where: { (try? FileIdentity(at: $0 + "/volumes"))?.isFolder == true }), isComponent(mount.source)
+        else {
+            notes.append("where the volume at \(mount.destination) would be is not known here, so it is asked about without a source")
+            return
+        }
+        if isLocal {
+            point.source = "\(root)/volumes/\(mount.source)/_data"
+        } else {
+            notes.append("where the driver \(driver) mounts \(mount.source) is known when it does, so it is asked about without a source")
+        }
+        let known = DockerContainer.Mount(
+            cleanedDestination: mount.destination, type: "volume", source: "", isReadOnly: mount.isReadOnly, mode: mount.mode,
+            propagation: "", createsSource: false, consistency: .default, name: mount.source, driver: driver, mountID: "",
+            driverOptions: mount.driverOptions)
+        do throws(EngineRecordError) {
+            let volume = try DockerVolumes([known], folder: root).volume(mount.source)
+            if mount.labels.isEmpty { point.volume.labels = volume.labels }
+            point.volume.options = volume.options
+        } catch {
+            notes.append("what Docker knows of the volume \(mount.source) is not known here: \(error)")
+        }
+    }
+}

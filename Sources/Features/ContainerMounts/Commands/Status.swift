@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+import JSON
+import LinuxSystem
+import OCIRuntime
+import SystemPackage
+
+/// `status`: which plugins have attached to which mounts of which containers, and what is owed to them.
+struct StatusCommand {
+    static let usage = "usage: mountpoint-runc status [--json] [CONTAINER]"
+
+    private var isJSON = false
+    private var wantsHelp = false
+    /// An id, the beginning of one, or a name.
+    private var wanted: String?
+
+    /// - Parameter words: behind the command's name.
+    /// - Throws: `RuntimeError`, one line.
+    init(_ words: [String]) throws(RuntimeError) {
+        for word in words {
+            switch word {
+            case "--json", "-json": isJSON = true
+            case "--help", "-h": wantsHelp = true
+            default:
+                if word.utf8.first == UInt8(ascii: "-") {
+                    throw RuntimeError("status: there is no flag \(JSONValue.string(word)); \(Self.usage)")
+                }
+                if wanted != nil { throw RuntimeError("status: one container at most, and \(JSONValue.string(word)) is a second") }
+                if word.isEmpty { throw RuntimeError("status: the container's name or id is empty") }
+                wanted = word
+            }
+        }
+    }
+
+    func run(_ invocation: Invocation) throws(RuntimeError) -> Int32 {
+        TerminalOutput.write(try output(invocation.places, dataRoots: { Bundle.dataRoots($0, invocation.places) }))
+        return 0
+    }
+
+    /// - Parameters:
+    ///   - isRoot: whether what is looked at is this host's, and not that of a user without its root.
+    ///   - dataRoots: where Docker's records may be.
+    /// - Throws: `RuntimeError` if what is kept cannot be read, or there is no such container.
+    func output(
+        _ places: RuntimePlaces, isRoot: Bool = EffectiveUser.isRootOfHost, dataRoots: (RuntimeSettings) -> [String]
+    ) throws(RuntimeError) -> String {
+        if wantsHelp { return Self.usage + "\n" }
+        let settings = (try? RuntimeSettings.read(from: places.settings)) ?? RuntimeSettings()
+        let roots = dataRoots(settings)
+        let boot = bootIdentity()
+        var containers: [ContainerStatus] = []
+        for folder in try Self.folders(places, isRoot: isRoot) {
+            var container = ContainerStatus(folder, boot: boot)
+            // It may have been deleted while it was read.
+            if !folder.isThere { continue }
+            let configuration = (try? folder.record())?.configuration ?? ""
+            container.nameAfterDocker(configuration: configuration, dataRoots: roots)
+            containers.append(container)
+        }
+        if let wanted { containers = [try Self.find(wanted, in: containers)] }
+        if isJSON {
+            let document: JSONValue = ["version": 1, "containers": .array(containers.map(\.json))]
+            return String(decoding: document.encoded(.pretty), as: UTF8.self) + "\n"
+        }
+        if containers.isEmpty { return "no container has plugins attached\n" }
+        return containers.map(\.text).joined(separator: "\n")
+    }
+
+    private static func folders(_ places: RuntimePlaces, isRoot: Bool) throws(RuntimeError) -> [ContainerFolder] {
+        let above = FilePath(places.state).appending("containers")
+        do throws(SystemError) {
+            var folders: [ContainerFolder] = []
+            for root in try namesInFolder(above) {
+                for id in try namesInFolder(above.appending(root)) {
+                    folders.append(ContainerFolder(at: above.appending(root).appending(id)))
+                }
+            }
+            return folders
+        } catch  where error.errno == .noSuchFileOrDirectory && isRoot {
+            return []
+        } catch  where error.errno == .noSuchFileOrDirectory {
+            throw RuntimeError("this user has no containers with plugins; those of the host are for root to see: run it with sudo")
+        } catch {
+            throw RuntimeError("what is kept of containers cannot be read: \(error)\(isRoot ? "" : "; run it with sudo")")
+        }
+    }
+
+    private static func find(_ wanted: String, in containers: [ContainerStatus]) throws(RuntimeError) -> ContainerStatus {
+        func isSame(_ text: String?) -> Bool { text?.utf8.elementsEqual(wanted.utf8) ?? false }
+        let exact = containers.filter { isSame($0.id) }
+        let named = exact.isEmpty ? containers.filter { isSame($0.name) } : exact
+        let found = named.isEmpty ? containers.filter { $0.id.utf8.starts(with: wanted.utf8) } : named
+        if let first = found.first, found.count == 1 { return first }
+        let text = JSONValue.string(wanted)
+        if found.isEmpty {
+            throw RuntimeError("no plugin takes part in a container \(text); mountpoint-runc status lists those in which one does")
+        }
+        throw RuntimeError("\(text) may be any of \(found.map(\.id).joined(separator: ", ")); give more of the id")
+    }
+}
