@@ -11,14 +11,15 @@ struct RuntimePlaces: Sendable {
     var plugins = PluginDiscovery()
     /// Only what ends with the boot; mode 0700.
     var state = "/run/mountpoint-runc"
-    /// What outlives the boot; mode 0700.
-    var durableState = "/var/lib/mountpoint-runc"
+    /// What outlives the boot; mode 0700. Nil if there is no place for it.
+    var durableState: String? = "/var/lib/mountpoint-runc"
 
     /// Of this host; for an engine without root, which may call itself root in a user namespace, in the user's runtime folder.
     init() {
         guard let folder = getenv("XDG_RUNTIME_DIR"), !EffectiveUser.isRootOfHost else { return }
         state = String(cString: folder) + "/mountpoint-runc"
-        durableState = ""
+        let home = getenv("XDG_STATE_HOME").map { String(cString: $0) } ?? getenv("HOME").map { String(cString: $0) + "/.local/state" }
+        durableState = home.map { $0 + "/mountpoint-runc" }
     }
 
     /// All of them in one folder, for tests.

@@ -8,12 +8,18 @@ import PluginClient
 /// The runtime, as it is called: reads the command line and does what it says, or becomes the runtime below.
 public enum RuntimeProgram {
     /// Does it, and ends the process with the exit status. Without exit(3): nobody has anything left to do there.
-    public static func exit() -> Never { _exit(run(RuntimePlaces())) }
+    public static func exit() -> Never {
+        let inherited = InheritedState()
+        _exit(run(RuntimePlaces(), inherited))
+    }
 
     /// The same, with all that it finds and keeps on a host in one folder: for tests.
-    package static func exit(in folder: String) -> Never { _exit(run(RuntimePlaces(in: folder))) }
+    package static func exit(in folder: String) -> Never {
+        let inherited = InheritedState()
+        _exit(run(RuntimePlaces(in: folder), inherited))
+    }
 
-    private static func run(_ places: RuntimePlaces) -> Int32 {
+    private static func run(_ places: RuntimePlaces, _ inherited: InheritedState) -> Int32 {
         let given = CommandLine.unsafeArgv
         let line: RuntimeCommandLine
         do throws(CommandLineError) {
@@ -23,7 +29,7 @@ public enum RuntimeProgram {
             return 1
         }
         let log = RuntimeLog(path: line.log, isJSON: line.logFormat == "json")
-        let invocation = Invocation(line: line, given: given, places: places, log: log)
+        let invocation = Invocation(line: line, given: given, places: places, log: log, inherited: inherited)
         do throws(RuntimeError) {
             return try invocation.run()
         } catch {
@@ -39,6 +45,7 @@ struct Invocation {
     let given: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>
     let places: RuntimePlaces
     let log: RuntimeLog
+    let inherited: InheritedState
 
     func run() throws(RuntimeError) -> Int32 {
         switch line.command {
@@ -50,6 +57,8 @@ struct Invocation {
         case .doctor(let words): return Doctor(invocation: self).run(words)
         case .status(let words): return try StatusCommand(words).run(self)
         case .ask(let words): return try AskCommand(words).run(self)
+        case .detach(let words): return try DetachCommand(invocation: self, words: words).run()
+        case .recover(let words): return try RecoverCommand(invocation: self, words: words).run()
         case .handedOver: handOver()
         }
     }
@@ -87,6 +96,7 @@ struct Invocation {
     func handOver(to known: RuntimeBelow? = nil) -> Never {
         do throws(RuntimeError) {
             let runtime = if let known { known } else { try self.runtime() }
+            inherited.restoreSignals()
             throw runtime.become(arguments(line.handedOn))
         } catch {
             log.error(error.message)

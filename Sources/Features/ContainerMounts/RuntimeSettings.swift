@@ -14,6 +14,8 @@ struct RuntimeSettings: Sendable, Equatable {
     var timeout = 30.0
     /// `attach-timeout-limit`, `detach-timeout-limit`: what plugins get that say they need more.
     var limits = CallLimits()
+    /// `persistent`: whether every plugin gets its detach after a reboot, also one that has not said that it wants it.
+    var persistsAll = false
     /// `docker-data-root`: where Docker keeps its state, if it cannot be told from the bundle.
     var dataRoot: String?
     /// `debug`: whether each call of a plugin is a line in the system's log.
@@ -58,11 +60,14 @@ struct RuntimeSettings: Sendable, Equatable {
                 guard let flag = member.value.boolValue else { throw RuntimeError("debug must be true or false") }
                 isDebugging = flag
             case "plugin-timeout": timeout = try Self.seconds(member)
+            case "persistent":
+                guard let flag = member.value.boolValue else { throw RuntimeError("persistent must be true or false") }
+                persistsAll = flag
             case "attach-timeout-limit": limits.attach = try Self.seconds(member)
             case "detach-timeout-limit": limits.detach = try Self.seconds(member)
             default:
                 throw RuntimeError(
-                    "there is no setting \(JSONValue.string(member.key)); there are mount-point-plugins, runtime-path, plugin-timeout, attach-timeout-limit, detach-timeout-limit, docker-data-root and debug"
+                    "there is no setting \(JSONValue.string(member.key)); there are mount-point-plugins, runtime-path, plugin-timeout, attach-timeout-limit, detach-timeout-limit, persistent, docker-data-root and debug"
                 )
             }
         }

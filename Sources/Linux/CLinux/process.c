@@ -77,6 +77,14 @@ int CLinux_spawn(const char *path, char *const *arguments, int signal_at_parents
   return -1;
 }
 
+static int set_signal(int number, void (*action)(int)) {
+  void (*before)(int) = signal(number, action);
+  return before == SIG_ERR ? -1 : before == SIG_IGN;
+}
+
+int CLinux_ignore_signal(int number) { return set_signal(number, SIG_IGN); }
+int CLinux_default_signal(int number) { return set_signal(number, SIG_DFL); }
+
 int CLinux_setns(int descriptor, int kind) { return setns(descriptor, kind); }
 
 // Set by the linker: the program's header, and the end of its code.

@@ -28,9 +28,11 @@ public final class FileIdentity: Sendable {
     /// Asked for as a folder first: only then what is mounted on demand is mounted, as mount(2) would have it, too.
     public convenience init(at path: String) throws(SystemError) {
         let flags = CInt(CLINUX_O_PATH) | O_CLOEXEC
-        let folder = open(path, flags | O_DIRECTORY)
-        let raw = folder < 0 && errno == ENOTDIR ? open(path, flags) : folder
-        try self.init(owning: systemCall("open", on: path) { raw }, operand: path)
+        let raw = try systemCall("open", on: path) { () -> CInt in
+            let folder = open(path, flags | O_DIRECTORY)
+            return folder < 0 && errno == ENOTDIR ? open(path, flags) : folder
+        }
+        try self.init(owning: raw, operand: path)
     }
 
     public func isSame(as other: FileIdentity) -> Bool { device == other.device && inode == other.inode }

@@ -118,7 +118,8 @@ private func write(_ content: [UInt8], to file: CInt, durable: Bool, operand: St
     if durable { try systemCall("fsync", on: operand) { fsync(file) } }
 }
 
-private func syncFolder(_ path: FilePath) throws(SystemError) {
+/// Makes durable which names are in a folder. fsync(2).
+public func syncFolder(_ path: FilePath) throws(SystemError) {
     let folder = try openFile(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
     defer { Glibc.close(folder) }
     try systemCall("fsync", on: path.string) { fsync(folder) }

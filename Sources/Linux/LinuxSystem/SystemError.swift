@@ -55,17 +55,23 @@ extension Errno {
     ]
 }
 
+/// How often a call may be interrupted in turn. A signal does so once.
+private let interruptionLimit = 1000
+
 /// The only place that reads errno: runs a call of the C shape and turns -1 into an error.
 ///
-/// `EINTR` is retried, so this is for calls where a second try is harmless; never for close(2).
+/// `EINTR` is retried, so this is for calls where a second try is harmless; never for close(2). Not without end: a file system in user
+/// space can answer so for ever, and a body that only repeats what was found before would never find anything else.
 @discardableResult
 public func systemCall<Result: FixedWidthInteger>(
     _ name: String, on operand: @autoclosure () -> String, _ body: () -> Result
 ) throws(SystemError) -> Result {
+    var tries = 0
     while true {
         let result = body()
         if result != -1 { return result }
         let code = Errno.current
-        if code != .interrupted { throw SystemError(name, code, on: operand()) }
+        tries += 1
+        if code != .interrupted || tries == interruptionLimit { throw SystemError(name, code, on: operand()) }
     }
 }

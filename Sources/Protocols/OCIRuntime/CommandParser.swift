@@ -9,7 +9,8 @@
 enum CommandParser {
     /// What runc and crun have, so that the word after an unknown global flag is not taken for its value.
     static let names = [
-        "create", "run", "restore", "start", "delete", "kill", "doctor", "status", "ask", "checkpoint", "events", "exec", "features",
+        "create", "run", "restore", "start", "delete", "kill", "doctor", "status", "ask", "detach", "recover", "checkpoint", "events",
+        "exec", "features",
         "init", "list",
         "mounts",
         "pause", "ps", "resume", "spec", "state", "update", "help", "h",
@@ -28,6 +29,8 @@ enum CommandParser {
         case "doctor": return (.doctor(Array(words[(commandWord + 1)...])), [])
         case "status": return (.status(Array(words[(commandWord + 1)...])), [])
         case "ask": return (.ask(Array(words[(commandWord + 1)...])), [])
+        case "detach": return (.detach(Array(words[(commandWord + 1)...])), [])
+        case "recover": return (.recover(Array(words[(commandWord + 1)...])), [])
         default: return (.handedOver, [])
         }
         var parser = FlagParser(words: words, flags: flags, context: "\(name): ")

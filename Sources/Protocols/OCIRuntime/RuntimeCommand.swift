@@ -17,6 +17,10 @@ public enum RuntimeCommand: Sendable, Equatable {
     case status([String])
     /// Our own: says what plugins would make of mounts. With the words after it.
     case ask([String])
+    /// Our own: asks plugins again that could not be asked to detach. With the words after it.
+    case detach([String])
+    /// Our own: tells plugins of containers that a reboot has ended. With the words after it.
+    case recover([String])
     /// Everything else, known or not: the runtime below answers for it.
     case handedOver
 }

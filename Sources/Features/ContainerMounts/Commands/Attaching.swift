@@ -25,18 +25,20 @@ struct Attaching {
     func run(
         arguments: (ContainerFolder) -> OriginalArguments, pidFile: String?, isRestore: Bool
     ) throws(RuntimeError) -> Supervisor? {
+        let boot = try Self.boot()
         let folder = try ContainerFolder(in: invocation.places.state, root: invocation.line.root, id: id)
         try folder.make()
         guard let lock = try folder.attemptLock() else { throw RuntimeError("container \(id) is being created by somebody else, too") }
+        let owed = OwedDetaches(in: invocation.places, root: invocation.line.root, id: id)
         let record = ContainerRecord(
-            boot: bootIdentity(), id: id, runtime: runtime.path, arguments: globalArguments, configuration: bundle.file,
+            boot: boot.text, id: id, runtime: runtime.path, arguments: globalArguments, configuration: bundle.file,
             timeout: settings.timeout, ownsProcesses: bundle.configuration.hasOwnProcesses, since: timestamp(),
             name: known(\.container.name), image: known(\.image.name))
         let attached: AttachedMounts
         let given = GivenSources()
         do throws(RuntimeError) {
             try folder.write(record)
-            attached = try ask(folder, given)
+            attached = try ask(ContainerStackRecord(folder, owed, record, persistsAll: settings.persistsAll), given)
         } catch {
             try? folder.remove()
             throw error
@@ -52,12 +54,12 @@ struct Attaching {
         } catch {
             bundle.sources.release()
             given.release()
-            Aftermath(folder: folder, record: record, lock: lock, loader: loader, log: invocation.log).abandon()
+            Aftermath(folder: folder, record: record, owed: owed, lock: lock, loader: loader, log: invocation.log).abandon()
             throw error
         }
         return Supervisor(
-            aftermath: Aftermath(folder: folder, record: record, lock: lock, loader: loader, log: invocation.log), runtime: runtime,
-            arguments: arguments(folder), isRestore: isRestore,
+            aftermath: Aftermath(folder: folder, record: record, owed: owed, lock: lock, loader: loader, log: invocation.log),
+            runtime: runtime, arguments: arguments(folder), isRestore: isRestore,
             input: RuntimeInput(bundle, changed: changedConfiguration(attached), place: invocation.places.sources),
             pidFile: pidFile)
     }
@@ -67,6 +69,15 @@ struct Attaching {
         bundle.mounts.first.flatMap { $0.mountPoint[keyPath: text].isEmpty ? nil : $0.mountPoint[keyPath: text] }
     }
 
+    /// A record of an unknown boot would count in every other.
+    private static func boot() throws(RuntimeError) -> Boot {
+        do throws(SystemError) {
+            return try Boot.current()
+        } catch {
+            throw RuntimeError("cannot keep the state of a container: \(error)")
+        }
+    }
+
     private var globalArguments: [String] {
         var arguments: [String] = []
         if let root = invocation.line.root { arguments += ["--root", root] }
@@ -74,7 +85,7 @@ struct Attaching {
         return arguments
     }
 
-    private func ask(_ folder: ContainerFolder, _ given: GivenSources) throws(RuntimeError) -> AttachedMounts {
+    private func ask(_ record: ContainerStackRecord, _ given: GivenSources) throws(RuntimeError) -> AttachedMounts {
         let actions = HostEmergencyActions(container: id.text, log: invocation.log, timeout: loader.timeout)
         let release = {
             bundle.sources.release()
@@ -83,7 +94,7 @@ struct Attaching {
         bundle.sources.lookForStrays()
         do throws(ChainError) {
             return try chain.attach(
-                bundle.mounts.map(\.mountPoint), of: id.text, record: folder, actions: actions, now: { timestamp() }, releasing: release,
+                bundle.mounts.map(\.mountPoint), of: id.text, record: record, actions: actions, now: { timestamp() }, releasing: release,
                 checkingSource: { (path) throws(SourceFailure) in try given.pin(path) },
                 findingOrigins: { (changed, mounts) throws(SourceFailure) in try findOrigins(changed, mounts, given) })
         } catch {

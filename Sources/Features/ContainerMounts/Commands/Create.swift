@@ -30,6 +30,7 @@ struct CreateCommand {
         let settings = try invocation.settings()
         let runtime = try RuntimeBelow(settings.runtimePath)
         try clearLeftovers()
+        askOwed(settings)
         let hasPlugins = !settings.plugins.isEmpty
         if !hasPlugins && ContainerFolder.all(in: invocation.places.state).isEmpty { invocation.handOver(to: runtime) }
         let file = try BundleFile.path(bundle: creation.bundle, named: creation.config)
@@ -103,6 +104,28 @@ struct CreateCommand {
     private func arguments(_ folder: ContainerFolder) -> OriginalArguments {
         let pidFile = Supervisor.pidFile(in: folder).string
         return invocation.arguments(invocation.line.handedOn(pidFile: pidFile, isDetached: isRestore, asCreate: !isRestore))
+    }
+
+    /// Those that do not know yet that their containers have ended, before the first container of a boot, and before another one has this id.
+    ///
+    /// One that cannot be asked now does not keep a container from being made: it may have gone for good. If it takes part in the new one,
+    /// it has to be there for that, and is told of the end of that.
+    private func askOwed(_ settings: RuntimeSettings) {
+        let places = invocation.places
+        do throws(RuntimeError) {
+            let recovery = Recovery(places: places, log: invocation.log)
+            var results = try recovery.run()
+            let asking = OwedAsking(occasion: .creation, places: places, log: invocation.log) { name in
+                settings.plugins.contains { $0.utf8.elementsEqual(name.utf8) }
+            }
+            var absent = results.filter(\.isOwed).map(\.plugin)
+            results += try asking.ask(OwedDetaches(in: places, root: invocation.line.root, id: id), absent: &absent)
+            for result in results {
+                if let failure = result.failure { invocation.log.warning("container \(result.id): \(failure)") }
+            }
+        } catch {
+            invocation.log.warning(error.message)
+        }
     }
 
     /// What an earlier container of that id has left, if whoever was to undo it has been killed.

@@ -4,25 +4,33 @@ import LinuxSystem
 import OCIRuntime
 
 /// `delete`.
+///
+/// containerd gives it 5 seconds where the shim of the container has died, and takes the container for running for ever if it is longer.
+/// So what plugins have to do after 3 seconds is left to a process of its own, for which the next `create` of that id waits.
 struct DeleteCommand {
     let invocation: Invocation
     let selection: ContainerSelection
     let isForced: Bool
 
+    /// From the beginning to the end, but for what the runtime below needs.
+    private static let limit = Duration.seconds(3)
+
     func run() throws(RuntimeError) -> Int32 {
         let containers = try selected()
         guard let first = containers.first else { invocation.handOver() }
-        var taken: [Aftermath?] = []
+        let deadline = Deadline(after: Self.limit)
+        var pending: [BackgroundUndoing?] = []
         for container in containers {
-            container.releaseGroups()
-            taken.append(try takeOver(container))
+            container.releaseGroups(until: deadline)
+            pending.append(try takeOver(container, until: deadline))
         }
         let status = try invocation.passOn(to: RuntimeBelow(recorded: first.record.runtime))
-        for (container, aftermath) in zip(containers, taken) {
-            if let aftermath {
-                try aftermath.forget()
+        for (container, undoing) in zip(containers, pending) {
+            if let undoing {
+                undoing.wait(until: deadline)
             } else if isDeleted(container, after: status) {
-                try container.clear()
+                container.folder.markDeleted()
+                try waitForAftermath(of: container, until: deadline)?.undoInBackground().wait(until: deadline)
             }
         }
         return status
@@ -43,16 +51,15 @@ struct DeleteCommand {
 
     /// Before the runtime below deletes it: if nobody is responsible for the container any more, has it undone.
     ///
-    /// - Returns: nil if its supervisor is there and the container has not ended yet.
-    private func takeOver(_ container: ManagedContainer) throws(RuntimeError) -> Aftermath? {
+    /// - Returns: nil if somebody is.
+    private func takeOver(_ container: ManagedContainer, until deadline: Deadline) throws(RuntimeError) -> BackgroundUndoing? {
         if let aftermath = try container.takeOver() {
-            try aftermath.finish()
-            return aftermath
+            try aftermath.endProcesses()
+            return aftermath.undoInBackground()
         }
         if container.record.process?.isAlive == true || container.record.process == nil { return nil }
-        let aftermath = try container.waitForAftermath()
-        try aftermath?.finish()
-        return aftermath
+        container.folder.markDeleted()
+        return try waitForAftermath(of: container, until: deadline)?.undoInBackground()
     }
 
     /// After the runtime below was to delete it, whether it has: then its supervisor sees the end of it, and undoes.
@@ -60,5 +67,12 @@ struct DeleteCommand {
         if status == 0 { return true }
         // Without force, one that is being created stays.
         return container.record.process.map { !$0.isAlive } ?? isForced
+    }
+
+    /// - Returns: nil if all has been undone and forgotten, or if somebody else is still at it, who forgets it then.
+    private func waitForAftermath(of container: ManagedContainer, until deadline: Deadline) throws(RuntimeError) -> Aftermath? {
+        guard let aftermath = try container.takeOver(until: deadline) else { return nil }
+        try aftermath.endProcesses()
+        return aftermath
     }
 }

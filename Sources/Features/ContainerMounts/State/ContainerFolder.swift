@@ -24,7 +24,7 @@ struct ContainerFolder: Sendable {
     }
 
     private init(in state: String, root: String?, name: String) throws(RuntimeError) {
-        let folder = Self.escape(root.map(LexicalPath.fromWorkingDirectory) ?? "default")
+        let folder = Self.name(ofRoot: root)
         guard folder.utf8.count <= 255 else { throw RuntimeError("the path given with --root is too long: \(root ?? "")") }
         above = FilePath(state).appending("containers").appending(folder)
         path = above.appending(name)
@@ -35,7 +35,11 @@ struct ContainerFolder: Sendable {
         above = path.removingLastComponent()
     }
 
-    var isThere: Bool { access(path.string, F_OK) == 0 }
+    /// The runtime's folder of states as one file's name.
+    static func name(ofRoot root: String?) -> String { escape(root.map(LexicalPath.fromWorkingDirectory) ?? "default") }
+
+    /// Only what is known not to be there is not.
+    var isThere: Bool { access(path.string, F_OK) == 0 || (errno != ENOENT && errno != ENOTDIR) }
     var control: String { path.appending("control").string }
 
     private var recordFile: FilePath { path.appending("container.json") }
@@ -66,6 +70,12 @@ struct ContainerFolder: Sendable {
         try wrapping("keep the state of a container") { () throws(SystemError) in
             try makeFolders(above, mode: 0o700)
             try makeFolder(path, mode: 0o700)
+            do throws(SystemError) {
+                try replaceFile(askedFile(nil), with: [], durable: false)
+            } catch {
+                try? removeEmptyFolder(path)
+                throw error
+            }
         }
     }
 
@@ -99,6 +109,13 @@ struct ContainerFolder: Sendable {
         }
     }
 
+    /// Says that whoever is responsible is to remove the folder as the last thing, since nobody waits for that.
+    func markDeleted() { _ = try? replaceFile(deletedMark, with: [], durable: false) }
+
+    var isMarkedDeleted: Bool { access(deletedMark.string, F_OK) == 0 }
+
+    private var deletedMark: FilePath { path.appending("deleted") }
+
     // MARK: What is in it
 
     func write(_ record: ContainerRecord) throws(RuntimeError) {
@@ -107,28 +124,89 @@ struct ContainerFolder: Sendable {
         }
     }
 
-    /// - Returns: nil if there is none yet: the one who was to write it has been killed before.
-    func record() throws(RuntimeError) -> ContainerRecord? {
-        guard let bytes = try read(recordFile) else { return nil }
+    /// What `container.json` is.
+    enum RecordReading {
+        case record(ContainerRecord)
+        /// There is none yet: the one who was to write it has been killed before.
+        case none
+        /// It makes no sense.
+        case damaged(RuntimeError)
+    }
+
+    /// - Throws: `RuntimeError` if it cannot be read now, for want of a descriptor, say: then it may be as it should.
+    func readRecord() throws(RuntimeError) -> RecordReading {
+        guard let bytes = try read(recordFile) else { return .none }
         do throws(RuntimeError) {
-            return try ContainerRecord(parsing: bytes)
+            return .record(try ContainerRecord(parsing: bytes))
         } catch {
-            throw RuntimeError("the state in \(recordFile) cannot be used: \(error)")
+            return .damaged(RuntimeError("the state in \(recordFile) cannot be used: \(error)"))
+        }
+    }
+
+    /// - Returns: nil if there is none yet.
+    func record() throws(RuntimeError) -> ContainerRecord? {
+        switch try readRecord() {
+        case .record(let record): return record
+        case .none: return nil
+        case .damaged(let error): throw error
         }
     }
 
     func stack() throws(RuntimeError) -> AppliedStack {
         guard let bytes = try read(stackFile) else { return AppliedStack() }
+        var stack: AppliedStack
         do throws(RecordFailure) {
-            return try AppliedStack(parsing: bytes.span)
+            stack = try AppliedStack(parsing: bytes.span)
         } catch {
             throw RuntimeError("the state in \(stackFile) cannot be used: \(error.message)")
         }
+        // Those above have been asked as well, or could not be, which nobody can tell any more.
+        if let place = try askedPlace() {
+            for index in stack.plugins.indices where index >= place { stack.plugins[index].state = .detaching }
+        }
+        return stack
+    }
+
+    // MARK: Without room for a record
+
+    /// An empty file, whose name says the place of the lowest plugin in `stack.json` that has been asked to detach where that could not be
+    /// recorded there: a file can be renamed where none can be written.
+    private func askedFile(_ place: Int?) -> FilePath { path.appending("\(Self.askedPrefix)\(place.map(String.init) ?? Self.nobody)") }
+
+    private static let askedPrefix = "asked."
+    private static let nobody = "none"
+
+    /// - Returns: nil if all that has been asked is in `stack.json`.
+    private func askedPlace() throws(RuntimeError) -> Int? {
+        let names = try wrapping("find out which plugins have been asked to detach") { () throws(SystemError) in try namesInFolder(path) }
+        return names.compactMap { $0.hasPrefix(Self.askedPrefix) ? Int($0.dropFirst(Self.askedPrefix.count)) : nil }.min()
+    }
+
+    /// Prepares to say by the file's name that a plugin is asked; nil if that cannot be.
+    private func prepareByName(_ stack: AppliedStack) -> PreparedRecord? {
+        guard let place = stack.plugins.lastIndex(where: { $0.state == .detaching }), let asked = try? askedPlace() else { return nil }
+        let before = askedFile(asked)
+        return access(before.string, F_OK) == 0 ? PreparedRecord(draft: before.string, path: askedFile(place).string) : nil
+    }
+
+    /// The stack that has been written says all.
+    private func forgetAskedPlace() {
+        guard let asked = try? askedPlace() else { return }
+        try? renameFile(askedFile(asked), to: askedFile(nil))
     }
 
     func saveConfiguration(_ bytes: [UInt8]) throws(RuntimeError) {
         try wrapping("keep the bundle's config.json") { () throws(SystemError) in
             try replaceFile(savedConfiguration, with: bytes, durable: false)
+        }
+    }
+
+    private static let draftPrefix = "stack.json.next-"
+
+    /// Takes away the records that killed processes had prepared, so that none of them comes to count any more.
+    func removeDrafts() {
+        for name in (try? namesInFolder(path)) ?? [] where name.hasPrefix(Self.draftPrefix) {
+            try? removeFile(path.appending(name), durable: false)
         }
     }
 
@@ -179,24 +257,21 @@ extension ContainerFolder: AppliedStackRecord {
             } else {
                 try replaceFile(stackFile, with: stack.encoded(), durable: false)
             }
+            forgetAskedPlace()
         } catch {
             throw RecordFailure("the applied plugins cannot be recorded: \(error)")
         }
     }
 
     func prepare(_ stack: AppliedStack) throws(RecordFailure) -> PreparedRecord {
-        let draft = path.appending("stack.json.next")
+        // A process that sends the last byte of an earlier request, and goes on late, must not find this draft for its own.
+        let draft = path.appending("\(Self.draftPrefix)\(getpid())")
         do throws(SystemError) {
             try replaceFile(draft, with: stack.encoded(), durable: false)
         } catch {
+            if let prepared = prepareByName(stack) { return prepared }
             throw RecordFailure("the applied plugins cannot be recorded: \(error)")
         }
         return PreparedRecord(draft: draft.string, path: stackFile.string)
     }
-}
-
-/// Tells one boot from another. random(4).
-func bootIdentity() -> String {
-    guard let bytes = try? readWholeFile("/proc/sys/kernel/random/boot_id", limit: 128) else { return "" }
-    return String(decoding: bytes.prefix { $0 != 0x0a }, as: UTF8.self)
 }

@@ -11,6 +11,7 @@ import SystemPackage
 struct ManagedContainer {
     let folder: ContainerFolder
     let record: ContainerRecord
+    let owed: OwedDetaches
     private let invocation: Invocation
 
     /// Added to what the plugins may take.
@@ -21,44 +22,44 @@ struct ManagedContainer {
     /// - Returns: nil if no plugin takes part in that container. What an earlier boot has left is removed.
     init?(_ id: ContainerID, invocation: Invocation) throws(RuntimeError) {
         self.invocation = invocation
-        folder = try ContainerFolder(in: invocation.places.state, root: invocation.line.root, id: id)
+        let places = invocation.places
+        folder = try ContainerFolder(in: places.state, root: invocation.line.root, id: id)
+        owed = OwedDetaches(in: places, root: invocation.line.root, id: id)
         guard folder.isThere else { return nil }
-        let found: ContainerRecord?
-        do throws(RuntimeError) {
-            found = try folder.record()
-        } catch {
-            // What it says is lost, but the container must be stoppable, and whoever is responsible for it has it in memory.
-            invocation.log.warning("container \(id): \(error.message)")
-            record = ContainerRecord(
-                boot: bootIdentity(), id: id, phase: .created, runtime: try invocation.runtime().path,
-                arguments: invocation.line.root.map { ["--root", $0] } ?? [], configuration: "", timeout: RuntimeSettings().timeout,
-                ownsProcesses: true)
-            return
-        }
-        guard let record = found else {
-            // Killed before anything was asked: only the lock can be in it.
+        // Of which boot a record is that was made in an unknown one, or is looked at in one, cannot be told: then it counts.
+        let boot = try? Boot.current()
+        switch try folder.readRecord() {
+        case .record(let record):
+            if let boot, !record.boot.isEmpty, record.boot != boot.text {
+                try folder.remove()
+                return nil
+            }
+            self.record = record
+        case .none:
+            // Killed before anything was asked: nothing in it matters.
             if let lock = try folder.attemptLock() {
                 try folder.remove()
                 withExtendedLifetime(lock) {}
             }
             return nil
+        case .damaged(let error):
+            // What it says is lost, but the container must be stoppable, and whoever is responsible for it has it in memory.
+            log.warning("container \(id): \(error.message)")
+            record = ContainerRecord(
+                boot: boot?.text ?? "", id: id, phase: .created, runtime: try invocation.runtime().path,
+                arguments: invocation.line.root.map { ["--root", $0] } ?? [], configuration: "", timeout: RuntimeSettings().timeout,
+                ownsProcesses: true)
         }
-        if record.boot != bootIdentity() {
-            try folder.remove()
-            return nil
-        }
-        self.record = record
     }
 
     /// Whether its process may be started: it has ended, or its mounts have been looked at, and its supervisor listens.
     var isSettled: Bool { record.process?.isAlive == false || access(folder.control, F_OK) == 0 }
 
     /// Has its supervisor, if there is one, leave the container's control groups.
-    func releaseGroups() {
+    func releaseGroups(until deadline: Deadline? = nil) {
         do throws(SystemError) {
-            if try !DoorbellSocket.ring(FilePath(folder.control), until: Deadline(after: Self.doorbellLimit)) {
-                invocation.log.warning(
-                    "the supervisor of container \(record.id) did not leave its control groups within \(Self.doorbellLimit)")
+            if try !DoorbellSocket.ring(FilePath(folder.control), until: deadline ?? Deadline(after: Self.doorbellLimit)) {
+                invocation.log.warning("the supervisor of container \(record.id) did not leave its control groups in time")
             }
         } catch {
             // Nobody listens: there is no supervisor, so nothing of it is in the groups.
@@ -69,6 +70,11 @@ struct ManagedContainer {
 
     /// Becomes responsible for it, if nobody is.
     func takeOver() throws(RuntimeError) -> Aftermath? { try folder.attemptLock().map(aftermath) }
+
+    /// The same, once nobody is, at the latest by the deadline.
+    ///
+    /// - Returns: nil if somebody still is, or if they have removed the folder, too.
+    func takeOver(until deadline: Deadline) throws(RuntimeError) -> Aftermath? { try folder.waitForLock(until: deadline).map(aftermath) }
 
     /// Waits for whoever is responsible to have undone everything, or to be gone with something left, and becomes responsible.
     ///
@@ -101,6 +107,6 @@ struct ManagedContainer {
             record.phase = .ended
         }
         return Aftermath(
-            folder: folder, record: record, lock: lock, loader: invocation.loader(timeout: record.timeout), log: invocation.log)
+            folder: folder, record: record, owed: owed, lock: lock, loader: invocation.loader(timeout: record.timeout), log: invocation.log)
     }
 }

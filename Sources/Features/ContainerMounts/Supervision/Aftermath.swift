@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 
 import DockerPluginAPI
+import DockerPluginAPI
 import Glibc
 import LinuxSystem
 import MountPointChain
@@ -11,11 +12,12 @@ import SystemPackage
 /// What is left to do for a container in which plugins take part, owned by whoever is responsible for it: the program that creates
 /// it, then its supervisor, or a command that finds that both have been killed.
 ///
-/// Four verbs: ``undo(after:)`` when the container has ended, ``finish()`` when nobody has seen whether it has, ``abandon()`` for one that
+/// Four verbs: ``undo(_:)`` when the container has ended, ``finish()`` when nobody has seen whether it has, ``abandon()`` for one that
 /// is not made, and ``forget()`` as the last.
 struct Aftermath {
     let folder: ContainerFolder
     var record: ContainerRecord
+    let owed: OwedDetaches
     /// Makes this process responsible, together with those that it forks.
     let lock: FileLock
     let loader: PluginLoader
@@ -37,34 +39,97 @@ struct Aftermath {
     /// An engine that has lost its patience kills the process that it takes for the container's, and ends commands that take it too
     /// long. The worker, which asks the plugins, is neither.
     ///
-    /// - Parameter status: with which the container's process ended.
-    /// - Returns: the one to report.
-    func undo(after status: Int32) -> Int32 {
+    /// - Returns: the exit status to report.
+    func undo(_ ending: ContainerEnding) -> Int32 {
         for _ in 0..<Self.attempts {
             do throws(SystemError) {
-                var all = try LastProcess()
-                let child = try ChildProcess.fork()
-                if child == 0 {
-                    setsid()
-                    _exit(detachPlugins(after: status))
-                }
-                all.watch()
-                if case .exited(let status) = try ChildProcess.wait(for: child) { return status }
-                // It may have been about to send a request, which then is sent without it.
-                _ = all.wait(until: Deadline(after: Self.lastRequestLimit))
+                if case .exited(let status) = try runWorker(ending) { return status }
             } catch {
                 log.warning("container \(record.id): no process can be made to undo its mounts in: \(error)")
-                return detachPlugins(after: status)
+                return detachPlugins(ending)
             }
         }
         log.warning("container \(record.id): the process that undoes its mounts was killed \(Self.attempts) times")
-        return status == 0 ? 129 : status
+        return ending.statusAfterFailure
+    }
+
+    /// - Returns: how it has ended, all that it made with it; nil if that cannot be seen, and the next one finds what is left to do.
+    /// - Throws: `SystemError` if it cannot be made.
+    private func runWorker(_ ending: ContainerEnding) throws(SystemError) -> ProcessEnd? {
+        var all = try LastProcess()
+        let child = try ChildProcess.fork()
+        if child == 0 {
+            setsid()
+            _exit(detachPlugins(ending))
+        }
+        all.watch()
+        let end = try? ChildProcess.wait(for: child)
+        if case .exited = end { return end }
+        // It may have been about to send a request, which then is sent without it.
+        _ = all.wait(until: end == nil ? nil : Deadline(after: Self.lastRequestLimit))
+        return end
+    }
+
+    /// Undoes and forgets, by a process of its own that nobody has to wait for, and leaves the lock to it.
+    func undoInBackground() -> BackgroundUndoing {
+        do throws(SystemError) {
+            let child = try ChildProcess.fork()
+            if child == 0 {
+                setsid()
+                // Whoever reads the output of the command waits for all who could still write.
+                try? ChildProcess.releaseDescriptors(except: [lock.descriptor])
+                _ = undo(ContainerEnding(.recovered))
+                forgetOrWarn()
+                _exit(0)
+            }
+            lock.leaveToChildren()
+            return BackgroundUndoing(process: child)
+        } catch {
+            _ = undo(ContainerEnding(.recovered))
+            forgetOrWarn()
+            return BackgroundUndoing(process: nil)
+        }
     }
 
     /// Ends what is left of the container, and undoes. For a command that is responsible because all others have been killed.
     ///
     /// - Throws: `RuntimeError` if a process of the container does not end, so that its mounts are still in use.
     func finish() throws(RuntimeError) {
+        try endProcesses()
+        _ = undo(ContainerEnding(.recovered))
+    }
+
+    /// Undoes and forgets a container that is not made.
+    func abandon() {
+        if record.phase != .attaching { removeFromRuntime() }
+        _ = undo(ContainerEnding(.notStarted))
+        forgetOrWarn()
+    }
+
+    /// Removes what is known of the container, but for the plugins that are owed their detach.
+    func forget() throws(RuntimeError) {
+        if let stack = try? folder.stack(), !stack.owed.isEmpty {
+            // A worker had no room for it.
+            guard moveOwed(stack) else { throw RuntimeError("container \(record.id): it is kept, since plugins are owed their detach") }
+        }
+        try folder.remove()
+        withExtendedLifetime(lock) {}
+    }
+
+    private func forgetOrWarn() {
+        do throws(RuntimeError) {
+            try forget()
+        } catch {
+            log.warning(error.message)
+        }
+    }
+
+    // MARK: Parts
+
+    /// Ends what is left of the container.
+    ///
+    /// - Throws: `RuntimeError` if a process of the container does not end, so that its mounts are still in use.
+    func endProcesses() throws(RuntimeError) {
         if record.phase == .ended { return }
         if let process = record.process {
             // The engine has seen the supervisor's end and takes it for the container's.
@@ -78,27 +143,7 @@ struct Aftermath {
         } else if record.phase == .creating {
             removeFromRuntime()
         }
-        _ = undo(after: 137)
     }
-
-    /// Undoes and forgets a container that is not made.
-    func abandon() {
-        if record.phase != .attaching { removeFromRuntime() }
-        _ = undo(after: 1)
-        do throws(RuntimeError) {
-            try forget()
-        } catch {
-            log.warning(error.message)
-        }
-    }
-
-    /// Removes what is known of the container.
-    func forget() throws(RuntimeError) {
-        try folder.remove()
-        withExtendedLifetime(lock) {}
-    }
-
-    // MARK: Parts
 
     /// Has the runtime below end and forget a container that is not to start, or whose supervisor has been killed.
     func removeFromRuntime() { command(["delete", "--force", record.id.text]) }
@@ -120,25 +165,29 @@ struct Aftermath {
     }
 
     /// The worker's work.
-    private func detachPlugins(after status: Int32) -> Int32 {
-        if record.phase == .ended { return status }
+    private func detachPlugins(_ ending: ContainerEnding) -> Int32 {
+        // An earlier worker may have been killed when all was done.
+        guard record.phase != .ended, folder.isThere else { return ending.status }
         restoreConfiguration()
+        folder.removeDrafts()
         var outcome = UnwindingOutcome()
         var stack: AppliedStack
         do throws(RuntimeError) {
             stack = try folder.stack()
         } catch {
             log.warning("container \(record.id): it is not known which plugins are to detach: \(error.message)")
-            return status == 0 ? 129 : status
+            return ending.statusAfterFailure
         }
         if !stack.isEmpty {
             let actions = HostEmergencyActions(container: record.id.text, log: log, timeout: loader.timeout)
+            let keeper = ContainerStackRecord(folder, owed, record)
             outcome = stack.unwind(
-                container: record.id.text, reason: .ended, exitStatus: status, record: folder, actions: actions
+                container: record.id.text, reason: ending.reason, exitStatus: ending.exitStatus, record: keeper, actions: actions
             ) { (name) throws(PluginFailure) in
                 loader.plugin(name)
             }
             for failure in outcome.failures { log.warning("container \(record.id): \(failure)") }
+            moveOwed(stack)
         }
         var ended = record
         ended.phase = .ended
@@ -147,9 +196,37 @@ struct Aftermath {
         } catch {
             log.warning(error.message)
         }
+        if folder.isMarkedDeleted { forgetOrWarn() }
         withExtendedLifetime(lock) {}
         // A process that was killed may have seen the failure.
-        return status == 0 && (stack.hasFailed || stack.stopped != nil) ? 129 : outcome.exitStatus(for: status)
+        return stack.hasFailed || stack.stopped != nil ? ending.statusAfterFailure : outcome.exitStatus(for: ending.status)
+    }
+
+    /// Keeps those that are owed their detach where they do not stand in the way of the next container with this id.
+    ///
+    /// - Returns: whether that could be written. Otherwise they stay in the container's folder.
+    @discardableResult
+    private func moveOwed(_ stack: AppliedStack) -> Bool {
+        let places = stack.plugins.indices.filter { place in stack.owed.contains(stack.plugins[place]) }
+        if places.isEmpty { return true }
+        do throws(RuntimeError) {
+            for place in places {
+                let one = OwedDetach(at: place, of: stack, boot: Boot(record.boot), id: record.id, timeout: record.timeout)
+                if let one { try owed.add(one) }
+            }
+            var rest = stack
+            rest.plugins = []
+            do throws(RecordFailure) {
+                // Not by the keeper: what is durable stays so until the plugin has been asked.
+                try folder.write(rest)
+            } catch {
+                throw RuntimeError(error.message)
+            }
+            return true
+        } catch {
+            log.warning("container \(record.id): \(error.message)")
+            return false
+        }
     }
 
     /// Puts config.json back as it was: the runtime below needs it no more, and who uses a bundle twice finds in it what he has put there.
@@ -166,4 +243,23 @@ struct Aftermath {
             log.warning("container \(record.id): its config.json is not put back as it was: \(error.message)")
         }
     }
+}
+
+/// What ``Aftermath/undoInBackground()`` has left to a process of its own.
+struct BackgroundUndoing {
+    /// Nil if it is done.
+    let process: Int32?
+
+    /// Returns when it is done, or at the deadline.
+    func wait(until deadline: Deadline) {
+        if let process { _ = try? ChildProcess.wait(for: process, until: deadline) }
+    }
+}
+
+extension ContainerEnding {
+    /// As it is reported if no plugin fails.
+    fileprivate var status: Int32 { exitStatus ?? (reason == .notStarted ? 1 : 128 + SIGKILL) }
+
+    /// As the protocol has it.
+    fileprivate var statusAfterFailure: Int32 { status == 0 ? 129 : status }
 }

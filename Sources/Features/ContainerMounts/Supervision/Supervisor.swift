@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 
+import DockerPluginAPI
 import Glibc
 import LinuxSystem
 import MountPointChain
@@ -290,7 +291,7 @@ struct Supervisor {
         doorbell.close()
         unlink(folder.control)
         if !record.ownsProcesses { aftermath.killProcesses() }
-        return aftermath.undo(after: end.exitStatus)
+        return aftermath.undo(ContainerEnding(.ended, exitStatus: end.exitStatus))
     }
 }
 

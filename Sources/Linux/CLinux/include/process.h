@@ -18,6 +18,10 @@ void CLinux_release_memory(void);
 // default action in it, as a program expects that was started by a shell. null_input and null_output put /dev/null there.
 int CLinux_spawn(const char *path, char *const *arguments, int signal_at_parents_end, int null_input, int null_output);
 
+// signal(2) with SIG_IGN or SIG_DFL: whether the signal was ignored before, -1 on failure.
+int CLinux_ignore_signal(int number);
+int CLinux_default_signal(int number);
+
 int CLinux_setns(int descriptor, int kind);                        // setns(2)
 int CLinux_set_child_subreaper(void);                              // prctl(2), PR_SET_CHILD_SUBREAPER, Linux 3.4
 int CLinux_close_range(unsigned int first, unsigned int last);     // close_range(2), Linux 5.9; falls back to closing one by one

@@ -24,10 +24,10 @@ public struct LastProcess: ~Copyable {
         writing = -1
     }
 
-    /// Blocks until the last one has ended, or the deadline has passed.
+    /// Blocks until the last one has ended, or the deadline has passed; with nil, without a limit.
     ///
     /// - Returns: whether they have ended.
-    public func wait(until deadline: Deadline) -> Bool {
+    public func wait(until deadline: Deadline?) -> Bool {
         Poll.wait(for: reading, until: deadline)
     }
 }

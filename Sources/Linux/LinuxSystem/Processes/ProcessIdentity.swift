@@ -21,9 +21,10 @@ public struct ProcessIdentity: Sendable, Hashable {
         self.init(process: process, startTime: status.startTime)
     }
 
-    /// Whether it still runs. One that has ended and that its parent has not yet taken notice of (a zombie) does not.
+    /// Whether it still runs. One that has ended and that its parent has not yet taken notice of (a zombie) does not. One that cannot be
+    /// looked at, for want of a descriptor, say, counts as running.
     public var isAlive: Bool {
-        guard let status = ProcessStatus(of: process) else { return false }
+        guard let status = ProcessStatus(of: process) else { return access("/proc/\(process)", F_OK) == 0 }
         return status.startTime == startTime && status.state != UInt8(ascii: "Z") && status.state != UInt8(ascii: "X")
     }
 

@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+import LinuxSystem
+import MountPointChain
+import OCIRuntime
+
+/// Keeps the applied stack of a container in its folder, and what is to outlive the boot where that outlives it.
+final class ContainerStackRecord: AppliedStackRecord {
+    private let folder: ContainerFolder
+    private let owed: OwedDetaches
+    private let record: ContainerRecord
+    /// Every plugin gets its detach after a reboot, also those that have not said that they want it.
+    private let persistsAll: Bool
+    /// What this object has made durable of a plugin that is being asked to attach.
+    private var attaching: OwedDetach?
+
+    init(_ folder: ContainerFolder, _ owed: OwedDetaches, _ record: ContainerRecord, persistsAll: Bool = false) {
+        self.folder = folder
+        self.owed = owed
+        self.record = record
+        self.persistsAll = persistsAll
+    }
+
+    /// Durable before the request goes out: after a power cut the plugin may have acted.
+    func prepare(_ stack: AppliedStack) throws(RecordFailure) -> PreparedRecord {
+        if let last = stack.plugins.last, last.state == .attaching, last.persistent || persistsAll { attaching = try persist(stack) }
+        return try folder.prepare(stack)
+    }
+
+    func write(_ stack: AppliedStack) throws(RecordFailure) {
+        var failure: RecordFailure?
+        do throws(RecordFailure) {
+            if let last = stack.plugins.last, last.state == .attached || last.state == .attaching {
+                // Its next detach tells it of the end of an earlier container with this id, too.
+                owed.remove(last.name, isDurableToo: false)
+                // With the mounts, which are known only now.
+                if let attaching, attaching.name.utf8.elementsEqual(last.name.utf8) { _ = try persist(stack) }
+            }
+            attaching = nil
+        } catch {
+            failure = error
+        }
+        do throws(RecordFailure) {
+            try folder.write(stack)
+        } catch {
+            failure = failure ?? error
+        }
+        for name in owed.persisted(in: Boot(record.boot)) where !stack.plugins.contains(where: { $0.name.utf8.elementsEqual(name.utf8) }) {
+            owed.remove(name, isDurableToo: true)
+        }
+        if let failure { throw failure }
+    }
+
+    /// Makes the last plugin of the stack durable.
+    private func persist(_ stack: AppliedStack) throws(RecordFailure) -> OwedDetach? {
+        let one = OwedDetach(
+            at: stack.plugins.count - 1, of: stack, boot: Boot(record.boot), id: record.id, timeout: record.timeout)
+        do throws(RuntimeError) {
+            if let one { try owed.persist(one) }
+        } catch {
+            throw RecordFailure(error.message)
+        }
+        return one
+    }
+}

@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+import JSON
+import LinuxSystem
+import MountPointChain
+import OCIRuntime
+
+/// A plugin that has attached for a container and does not know, or may not know, that the container has ended.
+struct OwedDetach: Sendable, Equatable {
+    private static let version = 1
+
+    /// In which it attached.
+    var boot: Boot
+    var id: ContainerID
+    /// Among the plugins of that container: the last to attach is the first to be asked.
+    var place: Int
+    /// Seconds that a plugin has for a call, if it has not said more.
+    var timeout: Double
+    /// With this plugin alone in it.
+    var stack: AppliedStack
+
+    /// - Returns: nil for a stack without that place.
+    init?(at place: Int, of stack: AppliedStack, boot: Boot, id: ContainerID, timeout: Double) {
+        guard stack.plugins.indices.contains(place) else { return nil }
+        (self.boot, self.id, self.place, self.timeout) = (boot, id, place, timeout)
+        self.stack = stack
+        self.stack.plugins = [stack.plugins[place]]
+    }
+
+    /// Without `plugin:`.
+    var name: String { stack.plugins.first?.name ?? "" }
+
+    /// Whether it could not be asked. Otherwise one above it in the chain has stopped the unwinding.
+    var couldNotBeAsked: Bool { stack.plugins.first?.state == .owed }
+
+    func encoded() -> [UInt8] {
+        var writer = JSONWriter()
+        writer.beginObject()
+        for (key, value) in [
+            ("version", JSONValue(Self.version)), ("boot", .string(boot.text)), ("id", .string(id.text)), ("place", JSONValue(place)),
+            ("timeout", JSONNumber(timeout).map { .number($0) } ?? .null),
+        ] as [(String, JSONValue)] {
+            writer.key(key)
+            writer.write(value)
+        }
+        writer.key("stack")
+        stack.write(to: &writer)
+        writer.endObject()
+        return writer.bytes
+    }
+
+    /// - Throws: `RuntimeError` if it is damaged, or was written by another version of this program.
+    init(parsing bytes: [UInt8]) throws(RuntimeError) {
+        let document: JSONValue
+        do throws(JSONError) {
+            document = try JSONValue(parsing: bytes)
+        } catch {
+            throw RuntimeError("not valid JSON: \(error)")
+        }
+        guard document["version"]?.intValue == Self.version else { throw RuntimeError("not of version \(Self.version)") }
+        guard let boot = document["boot"]?.stringValue, let id = document["id"]?.stringValue.flatMap({ try? ContainerID($0) }),
+            let place = document["place"]?.intValue, let timeout = document["timeout"]?.doubleValue, timeout > 0, timeout <= 3600,
+            let value = document["stack"]
+        else { throw RuntimeError("not complete") }
+        do throws(RecordFailure) {
+            stack = try AppliedStack(value)
+        } catch {
+            throw RuntimeError(error.message)
+        }
+        guard stack.plugins.count == 1 else { throw RuntimeError("not of one plugin") }
+        (self.boot, self.id, self.place, self.timeout) = (Boot(boot), id, place, timeout)
+    }
+}

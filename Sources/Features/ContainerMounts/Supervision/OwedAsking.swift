@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+import DockerPluginAPI
+import LinuxSystem
+import MountPointChain
+import OCIRuntime
+import PluginClient
+import SystemPackage
+
+/// Asks plugins to detach that are owed it.
+struct OwedAsking {
+    enum Occasion {
+        /// A person has said so: what stopped the unwinding has been looked at.
+        case command
+        /// A container with the same id is to be created. Those below a plugin that has stopped the unwinding are left alone, since what it
+        /// has mounted may still be there; unless that one has been asked now.
+        case creation
+        /// The host has been started again, and nothing that was mounted is there any more.
+        case boot
+    }
+
+    /// What became of one plugin.
+    struct Result {
+        var id: ContainerID
+        var plugin: String
+        /// Whether it is owed its detach still.
+        var isOwed: Bool
+        /// Why it has failed, or is owed; nil if it has detached.
+        var failure: String?
+    }
+
+    let occasion: Occasion
+    let places: RuntimePlaces
+    let log: RuntimeLog
+    /// Whether a plugin that is away is waited for.
+    var waits: (String) -> Bool = { _ in true }
+
+    /// For another process that asks.
+    private static let lockLimit = Duration.seconds(60)
+
+    /// - Parameters:
+    ///   - name: of the only plugin to ask; nil for all.
+    ///   - absent: plugins that are not waited for any more; those that are found to be away are added.
+    /// - Throws: `RuntimeError` if it cannot be found out who is owed.
+    func ask(_ owed: OwedDetaches, only name: String? = nil, absent: inout [String]) throws(RuntimeError) -> [Result] {
+        guard owed.isThere else { return [] }
+        let boot = try? Boot.current()
+        if try owed.list(boot).isEmpty {
+            owed.forgetAsked(log)
+            return []
+        }
+        guard let lock = try owed.lock(until: Deadline(after: Self.lockLimit)) else {
+            throw RuntimeError("another process has been asking plugins of container \(owed.id) to detach for \(Self.lockLimit)")
+        }
+        defer { owed.release(lock) }
+        owed.forgetAsked(log)
+        var results: [Result] = []
+        var mayAskBelow = occasion == .command
+        for one in try owed.list(boot) {
+            let isOfEarlierBoot = boot.map { $0 != one.boot } ?? false
+            if occasion == .boot && !isOfEarlierBoot { continue }
+            if let name, !name.utf8.elementsEqual(one.name.utf8) { continue }
+            if !isOfEarlierBoot && !one.couldNotBeAsked && !mayAskBelow && name == nil {
+                results.append(
+                    Result(id: owed.id, plugin: one.name, isOwed: true, failure: "undoing has stopped: \(one.stack.stopped ?? "unknown")"))
+                continue
+            }
+            let result = ask(one, of: owed, isOfEarlierBoot: isOfEarlierBoot, absent: &absent)
+            if !isOfEarlierBoot { mayAskBelow = result.failure == nil }
+            results.append(result)
+        }
+        return results
+    }
+
+    private func ask(_ one: OwedDetach, of owed: OwedDetaches, isOfEarlierBoot: Bool, absent: inout [String]) -> Result {
+        var stack = one.stack
+        if isOfEarlierBoot {
+            // Nothing is left that could be unmounted or removed in its place.
+            for index in stack.plugins.indices { stack.plugins[index].state = .owed }
+            stack.ending = ContainerEnding(.boot)
+        }
+        let isAbsent = absent.contains { $0.utf8.elementsEqual(one.name.utf8) }
+        let loader = PluginLoader(
+            places: places, timeout: one.timeout, patience: isAbsent || !waits(one.name) ? .none : .docker)
+        let actions = HostEmergencyActions(container: owed.id.text, log: log, timeout: loader.timeout)
+        let outcome = stack.askAgain(container: owed.id.text, record: owed.record(of: one.name), actions: actions) {
+            (plugin) throws(PluginFailure) in loader.plugin(plugin)
+        }
+        if !stack.isEmpty && !isAbsent { absent.append(one.name) }
+        let failure = outcome.failures.isEmpty ? nil : outcome.failures.joined(separator: "; ")
+        return Result(id: owed.id, plugin: one.name, isOwed: !stack.isEmpty, failure: failure)
+    }
+}
+
+/// Tells plugins of containers that a reboot or a power cut has ended. Once in a boot; who cannot be asked then is asked when a container
+/// of the same id is created, or by `detach`.
+struct Recovery {
+    let places: RuntimePlaces
+    let log: RuntimeLog
+
+    private var mark: String { places.state + "/recovered" }
+
+    /// A look at two names: nothing else is done before most commands.
+    var isNeeded: Bool {
+        guard let folder = OwedDetaches.durableAbove(places), isThere(folder.string) else { return false }
+        return !isThere(mark)
+    }
+
+    /// - Parameter isAgain: also if it has been done in this boot.
+    /// - Throws: `RuntimeError` if it cannot be done at all.
+    func run(isAgain: Bool = false) throws(RuntimeError) -> [OwedAsking.Result] {
+        guard isAgain || isNeeded else { return [] }
+        let lock: FileLock?
+        do throws(SystemError) {
+            // Whose files are of an earlier boot could not be told otherwise.
+            _ = try Boot.current()
+            try makeFolders(FilePath(places.state), mode: 0o700)
+            lock = try FileLock.wait(for: FilePath(places.state + "/recovery.lock"), until: Deadline(after: .seconds(120)))
+        } catch {
+            throw RuntimeError("cannot tell plugins of containers that a reboot has ended: \(error)")
+        }
+        guard let lock else { throw RuntimeError("another process has been telling plugins of a reboot for two minutes") }
+        defer { withExtendedLifetime(lock) {} }
+        guard isAgain || isNeeded else { return [] }
+        let asking = OwedAsking(occasion: .boot, places: places, log: log)
+        var absent: [String] = []
+        var results: [OwedAsking.Result] = []
+        for owed in OwedDetaches.all(in: places) {
+            do throws(RuntimeError) {
+                results += try asking.ask(owed, absent: &absent)
+            } catch {
+                log.warning("container \(owed.id): \(error.message)")
+            }
+        }
+        do throws(SystemError) {
+            try replaceFile(FilePath(mark), with: [], durable: false)
+        } catch {
+            log.warning("it cannot be kept that plugins have been told of the reboot: \(error)")
+        }
+        return results
+    }
+
+    private func isThere(_ path: String) -> Bool { (try? FileIdentity(at: path)) != nil }
+}
