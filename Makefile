@@ -109,6 +109,8 @@ install: ## Install the programs, their units and their manual (after make; as r
 	mv $(DESTDIR)$(SBINDIR)/.mountpoint-runc.new $(DESTDIR)$(SBINDIR)/mountpoint-runc
 	sed 's,@SBINDIR@,$(SBINDIR),' Packaging/systemd/docker-nfsd.service.in > $(DESTDIR)$(UNITDIR)/docker-nfsd.service
 	chmod 644 $(DESTDIR)$(UNITDIR)/docker-nfsd.service
+	sed 's,@SBINDIR@,$(SBINDIR),' Packaging/systemd/mountpoint-runc-recover.service.in > $(DESTDIR)$(UNITDIR)/mountpoint-runc-recover.service
+	chmod 644 $(DESTDIR)$(UNITDIR)/mountpoint-runc-recover.service
 	install -m 644 Packaging/systemd/docker-nfsd.socket $(DESTDIR)$(UNITDIR)/docker-nfsd.socket
 	for program in docker-nfsd mountpoint-runc; do \
 		install -m 644 Packaging/man/$$program.8 $(DESTDIR)$(MANDIR)/man8/$$program.8 && \
@@ -124,7 +126,8 @@ uninstall: ## Take everything away again; the state too with PURGE=1
 	@if [ -z "$(DESTDIR)" ]; then FORCE=$(FORCE) PROGRAM=$(SBINDIR)/mountpoint-runc sh Packaging/debian/prerm remove 2>&1; fi
 	@if grep -qs ' /var/lib/docker-volumes-nfsd/' /proc/self/mountinfo && [ -z "$(DESTDIR)" ]; then \
 		echo "make uninstall: volumes are still mounted below /var/lib/docker-volumes-nfsd; stop their containers first" >&2; fi
-	rm -f $(DESTDIR)$(UNITDIR)/docker-nfsd.service $(DESTDIR)$(UNITDIR)/docker-nfsd.socket
+	rm -f $(DESTDIR)$(UNITDIR)/docker-nfsd.service $(DESTDIR)$(UNITDIR)/docker-nfsd.socket \
+		$(DESTDIR)$(UNITDIR)/mountpoint-runc-recover.service
 	for program in docker-nfsd mountpoint-runc; do \
 		rm -f $(DESTDIR)$(SBINDIR)/$$program $(DESTDIR)$(BASHDIR)/$$program $(DESTDIR)$(ZSHDIR)/_$$program $(DESTDIR)$(FISHDIR)/$$program.fish \
 			$(DESTDIR)$(MANDIR)/man8/$$program.8 $(DESTDIR)$(MANDIR)/man5/$$program.json.5 || exit 1; done
@@ -134,7 +137,9 @@ uninstall: ## Take everything away again; the state too with PURGE=1
 		if [ -z "$(DESTDIR)" ]; then \
 			for place in $$(awk '$$5 ~ "^/run/docker-nfsd/" { print $$5 }' /proc/self/mountinfo); do umount -l "$$place" || exit 1; done; fi; \
 		rm -rf --one-file-system $(DESTDIR)/var/lib/docker-nfsd $(DESTDIR)/run/docker-nfsd $(DESTDIR)/etc/docker/docker-nfsd.json; \
-		rm -rf $(DESTDIR)/run/mountpoint-runc/plugins $(DESTDIR)/run/mountpoint-runc/volume-drivers $(DESTDIR)/etc/docker/mountpoint-runc.json; \
+		rm -rf $(DESTDIR)/run/mountpoint-runc/plugins $(DESTDIR)/run/mountpoint-runc/volume-drivers $(DESTDIR)/run/mountpoint-runc/owed \
+			$(DESTDIR)/var/lib/mountpoint-runc $(DESTDIR)/etc/docker/mountpoint-runc.json; \
+		rm -f $(DESTDIR)/run/mountpoint-runc/recovered $(DESTDIR)/run/mountpoint-runc/recovery.lock; \
 		rmdir $(DESTDIR)/run/mountpoint-runc/containers/* $(DESTDIR)/run/mountpoint-runc/containers $(DESTDIR)/run/mountpoint-runc 2>/dev/null || true; \
 		rmdir $(DESTDIR)/var/lib/docker-volumes-nfsd/* $(DESTDIR)/var/lib/docker-volumes-nfsd 2>/dev/null || true; fi
 

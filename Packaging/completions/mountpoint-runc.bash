@@ -40,7 +40,7 @@ _mountpoint_runc() {
         "")
             case $current in
                 -*) word="--mount-point-plugin --runtime-path --root --log --log-format --debug --systemd-cgroup --rootless --criu --help --version" ;;
-                *) word="doctor status ask checkpoint create delete events exec features kill list pause ps restore resume run spec start state update help" ;;
+                *) word="doctor status ask detach recover checkpoint create delete events exec features kill list pause ps restore resume run spec start state update help" ;;
             esac
             ;;
         create | run | restore)

@@ -9,7 +9,7 @@ function __mountpoint_runc_plugins
     end
 end
 
-set -l commands doctor status ask create run restore start delete kill checkpoint events exec features list pause ps resume spec state update help
+set -l commands doctor status ask detach recover create run restore start delete kill checkpoint events exec features list pause ps resume spec state update help
 set -l none "not __fish_seen_subcommand_from $commands"
 set -l making "__fish_seen_subcommand_from create run restore"
 set -l existing "__fish_seen_subcommand_from status start delete kill checkpoint events exec pause ps resume state update"
@@ -26,9 +26,11 @@ complete -c mountpoint-runc -n $none -l rootless -x -a 'true false auto' -d 'Wit
 complete -c mountpoint-runc -n $none -l help -s h -d 'Help of the runtime below'
 complete -c mountpoint-runc -n $none -l version -s v -d 'Version of the runtime below'
 complete -c mountpoint-runc -n $none -a doctor -d 'Say what is wrong with settings, plugins and containers'
+complete -c mountpoint-runc -n $none -a detach -d 'Ask plugins again that could not be asked to detach'
+complete -c mountpoint-runc -n $none -a recover -d 'Tell plugins of containers that a reboot has ended'
 complete -c mountpoint-runc -n $none -a status -d 'Show which plugins have attached to which mounts'
 complete -c mountpoint-runc -n $none -a ask -d 'Ask plugins what they would make of mounts'
-complete -c mountpoint-runc -n $none -a "$commands[4..]"
+complete -c mountpoint-runc -n $none -a "$commands[6..]"
 complete -c mountpoint-runc -n "__fish_seen_subcommand_from status ask" -l json -d 'As JSON'
 complete -c mountpoint-runc -n "__fish_seen_subcommand_from ask" -l dry-run -d 'Only say who would be asked'
 complete -c mountpoint-runc -n "__fish_seen_subcommand_from ask" -l volume -s v -r -F -d 'A mount, SOURCE:PATH[:MODE]'

@@ -158,6 +158,22 @@ final class ScratchRuntime: Sendable {
         }
     }
 
+    /// What a power cut and the boot after it leave: nothing of `run`, no process, and records of another boot.
+    func reboot() async throws {
+        try await endAll()
+        try FileManager.default.removeItem(atPath: "\(folder)/run")
+        try FileManager.default.createDirectory(atPath: "\(folder)/run", withIntermediateDirectories: true)
+        try? FileManager.default.removeItem(atPath: "\(folder)/below")
+        try FileManager.default.createDirectory(atPath: "\(folder)/below", withIntermediateDirectories: true)
+        let boot = try String(contentsOfFile: "/proc/sys/kernel/random/boot_id", encoding: .utf8).trimmingCharacters(
+            in: .whitespacesAndNewlines)
+        for name in files(below: "lib") {
+            let file = "\(folder)/lib/\(name)"
+            let text = try String(contentsOfFile: file, encoding: .utf8)
+            try text.replacing(boot, with: "0f3bd9b1-5bd4-4b5d-8f0b-3a1c9d1f2e4a").write(toFile: file, atomically: true, encoding: .utf8)
+        }
+    }
+
     private func endAll() async throws {
         try await eventually("all processes of \(folder) end") {
             let found = processes

@@ -164,6 +164,7 @@ final class Doctor {
     // MARK: Containers
 
     private func checkContainers() {
+        checkOwed()
         let above = FilePath(invocation.places.state).appending("containers")
         var count = 0
         for root in (try? namesInFolder(above)) ?? [] {
@@ -176,6 +177,26 @@ final class Doctor {
         case 0: say(.ok, "no container has plugins attached")
         case 1: say(.ok, "one container has plugins attached, or had")
         default: say(.ok, "\(count) containers have plugins attached, or had")
+        }
+    }
+
+    /// Plugins that do not know yet that a container has ended.
+    private func checkOwed() {
+        let boot = try? Boot.current()
+        for owed in OwedDetaches.all(in: invocation.places) {
+            do throws(RuntimeError) {
+                for one in try owed.list(boot) {
+                    let why =
+                        boot.map { $0 != one.boot } ?? false
+                        ? "has not been told that a reboot has ended it"
+                        : one.couldNotBeAsked
+                            ? "could not be asked to detach"
+                            : "was not asked to detach, since undoing has stopped: \(one.stack.stopped ?? "")"
+                    say(.failed, "container \(owed.id): plugin \(one.name) \(why); mountpoint-runc detach \(owed.id) asks again")
+                }
+            } catch {
+                say(.failed, "container \(owed.id): \(error.message)")
+            }
         }
     }
 

@@ -184,7 +184,9 @@ struct ContainerFolder: Sendable {
 
     /// Prepares to say by the file's name that a plugin is asked; nil if that cannot be.
     private func prepareByName(_ stack: AppliedStack) -> PreparedRecord? {
-        guard let place = stack.plugins.lastIndex(where: { $0.state == .detaching }), let asked = try? askedPlace() else { return nil }
+        guard let place = stack.plugins.lastIndex(where: { $0.state == .detaching }) else { return nil }
+        let asked: Int?
+        do throws(RuntimeError) { asked = try askedPlace() } catch { return nil }
         let before = askedFile(asked)
         return access(before.string, F_OK) == 0 ? PreparedRecord(draft: before.string, path: askedFile(place).string) : nil
     }

@@ -192,6 +192,7 @@ struct OwedDetaches: Sendable {
 
     /// Called after the lock has been taken and all has been asked.
     func release(_ lock: FileLock) {
+        try? removeFile(passing.appending("lock"), durable: false)
         tidy()
         withExtendedLifetime(lock) {}
     }
