@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 
+import Glibc
 import LinuxSystem
 import SystemPackage
 import TestSupport
@@ -45,6 +46,51 @@ struct RuntimeSettingsTests {
             try replaceFile(file, with: Array("{".utf8), durable: false)
             let error = #expect(throws: RuntimeError.self) { try RuntimeSettings.read(from: file.string) }
             #expect(error?.message.hasPrefix(file.string + ": ") == true)
+        }
+    }
+
+    @Test func tellsPluginsApartByTheirBytes() throws {
+        let settings = try RuntimeSettings(
+            parsing: Array(#"{"mount-point-plugins": ["\u00e9", "e\u0301"], "runtime-path": "/\u0301x"}"#.utf8))
+        #expect(settings.plugins.map { Array($0.utf8) } == [Array("\u{E9}".utf8), Array("e\u{301}".utf8)])
+        #expect(settings.runtimePath.map { Array($0.utf8) } == Array("/\u{301}x".utf8))
+    }
+
+    /// Without an error, no plugin would be asked; a named pipe would keep the container waiting besides.
+    @Test(arguments: [
+        "dangling link", "pipe", "folder", "socket", "link to a pipe", "device", "folder above is a dangling link",
+        "folder above is a file",
+    ])
+    func whatIsInThePlaceOfTheFileIsAnError(kind: String) async throws {
+        try await withScratchFolder { folder in
+            var file = folder.appending("settings.json")
+            let other = folder.appending("other")
+            switch kind {
+            case "dangling link": symlink("nowhere", file.string)
+            case "pipe": mkfifo(file.string, 0o600)
+            case "folder": mkdir(file.string, 0o700)
+            case "socket": mknod(file.string, S_IFSOCK | 0o600, 0)
+            case "link to a pipe":
+                mkfifo(other.string, 0o600)
+                symlink(other.string, file.string)
+            case "device": symlink("/dev/null", file.string)
+            case "folder above is a dangling link":
+                symlink("nowhere", other.string)
+                file = other.appending("sub/settings.json")
+            default:
+                try replaceFile(other, with: [], durable: false)
+                file = other.appending("settings.json")
+            }
+            let error = #expect(throws: RuntimeError.self) { try RuntimeSettings.read(from: file.string) }
+            #expect(error?.message.hasPrefix("the settings cannot be read: ") == true, "\(error?.message ?? "")")
+        }
+    }
+
+    @Test func followsALinkToAFile() async throws {
+        try await withScratchFolder { folder in
+            try replaceFile(folder.appending("real"), with: Array(#"{"mount-point-plugins":["a"]}"#.utf8), durable: false)
+            symlink("real", folder.appending("link").string)
+            #expect(try RuntimeSettings.read(from: folder.appending("link").string).plugins == ["a"])
         }
     }
 }

@@ -2,6 +2,7 @@
 
 import JSON
 import LinuxSystem
+import OCIRuntime
 import SystemPackage
 
 /// What `/etc/docker/mountpoint-runc.json` says.
@@ -24,13 +25,13 @@ struct RuntimeSettings: Sendable, Equatable {
     /// Bytes.
     private static let sizeLimit = 1 << 20
 
-    /// - Throws: `RuntimeError` for a file that cannot be read or understood. One that is not there says nothing.
+    /// - Throws: `RuntimeError` for a file that cannot be read or understood. One that is not there says nothing, but a symbolic link
+    ///   that leads nowhere, a named pipe or a folder in its place is an error: without plugins, nobody would be asked.
     static func read(from path: String) throws(RuntimeError) -> RuntimeSettings {
         let bytes: [UInt8]
         do throws(SystemError) {
-            bytes = try readWholeFile(FilePath(path), limit: sizeLimit)
-        } catch  where error.errno == .noSuchFileOrDirectory {
-            return RuntimeSettings()
+            guard let found = try readRegularFileIfThere(FilePath(path), limit: sizeLimit) else { return RuntimeSettings() }
+            bytes = found
         } catch {
             throw RuntimeError("the settings cannot be read: \(error)")
         }
@@ -80,7 +81,7 @@ struct RuntimeSettings: Sendable, Equatable {
             guard let name = element.stringValue, !name.isEmpty else {
                 throw RuntimeError("mount-point-plugins must have plugins' names in it, and \(element) is none")
             }
-            if !names.contains(name) { names.append(name) }
+            if !names.contains(where: { LexicalPath.areSame($0, name) }) { names.append(name) }
         }
         return names
     }
@@ -93,7 +94,9 @@ struct RuntimeSettings: Sendable, Equatable {
     }
 
     private static func path(_ member: JSONObject.Member) throws(RuntimeError) -> String {
-        guard let path = member.value.stringValue, path.hasPrefix("/") else { throw RuntimeError("\(member.key) must be an absolute path") }
+        guard let path = member.value.stringValue, path.utf8.first == UInt8(ascii: "/") else {
+            throw RuntimeError("\(member.key) must be an absolute path")
+        }
         return path
     }
 }

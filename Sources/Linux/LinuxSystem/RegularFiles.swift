@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+internal import CLinux
+import Glibc
+public import SystemPackage
+
+/// Reads a file that must be a regular one, whole. Never waits for the writer of a FIFO, as ``readWholeFile(_:limit:)`` would.
+///
+/// - Parameters:
+///   - path: its bytes are kept, also if they are not UTF-8.
+///   - folder: where a relative path begins; nil for the working directory.
+///   - limit: bytes; a longer file is refused with `EFBIG`.
+/// - Throws: `SystemError`; `EISDIR` for a folder, `EINVAL` for what else is no regular file. openat(2), fstat(2), read(2)
+public func readRegularFile(_ path: FilePath, in folder: OpenFolder? = nil, limit: Int) throws(SystemError) -> [UInt8] {
+    let flags = O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC
+    let start = folder?.descriptor ?? AT_FDCWD
+    let file = try systemCall("open", on: path.string) { path.withPlatformString { openat(start, $0, flags) } }
+    defer { Glibc.close(file) }
+    var status = stat()
+    try systemCall("fstat", on: path.string) { fstat(file, &status) }
+    switch status.st_mode & S_IFMT {
+    case S_IFREG: break
+    case S_IFDIR: throw SystemError("read", .isDirectory, on: path.string, hint: "it must be a regular file")
+    default: throw SystemError("open", .invalidArgument, on: path.string, hint: "it must be a regular file")
+    }
+    var content: [UInt8] = []
+    var buffer = [UInt8](repeating: 0, count: 16 << 10)
+    while true {
+        let count = try systemCall("read", on: path.string) { read(file, &buffer, buffer.count) }
+        if count == 0 { return content }
+        content.append(contentsOf: buffer[..<count])
+        if content.count > limit { throw SystemError("read", .fileTooLarge, on: path.string) }
+    }
+}
+
+/// Reads a regular file whole that need not be there.
+///
+/// A symbolic link that leads nowhere, as the file or as a folder above it, is an error: somebody meant something to be there.
+///
+/// - Returns: nil if it is not there.
+/// - Throws: `SystemError`, as ``readRegularFile(_:in:limit:)`` does, but no `ENOENT` for a file of which no part is there.
+public func readRegularFileIfThere(_ path: FilePath, limit: Int) throws(SystemError) -> [UInt8]? {
+    do throws(SystemError) {
+        return try readRegularFile(path, limit: limit)
+    } catch  where error.errno == .noSuchFileOrDirectory {
+        if let link = danglingLink(in: path) {
+            throw SystemError("open", error.errno, on: link.string, hint: "it is a symbolic link that leads nowhere; correct or remove it")
+        }
+        return nil
+    }
+}
+
+/// The nearest part of a path that is there, if it is a symbolic link to something that is not.
+private func danglingLink(in path: FilePath) -> FilePath? {
+    var part = path
+    var status = stat()
+    while lstat(part.string, &status) != 0 {
+        guard part.removeLastComponent() else { return nil }
+    }
+    return status.st_mode & S_IFMT == S_IFLNK && stat(part.string, &status) != 0 ? part : nil
+}
+
+/// A folder that is held open: a name is looked up in it, whatever becomes of the path that led there.
+public final class OpenFolder: Sendable {
+    let descriptor: CInt
+
+    /// Follows symbolic links, `..` after one included, as the kernel does for everybody who changes into the folder.
+    ///
+    /// - Parameter path: its bytes are kept, also if they are not UTF-8; empty for the working directory.
+    /// - Throws: `SystemError` of open(2), O_PATH.
+    public init(at path: FilePath) throws(SystemError) {
+        let path = path.isEmpty ? FilePath(".") : path
+        let flags = CInt(CLINUX_O_PATH) | O_DIRECTORY | O_CLOEXEC
+        descriptor = try systemCall("open", on: path.string) { path.withPlatformString { open($0, flags) } }
+    }
+
+    deinit { Glibc.close(descriptor) }
+
+    /// Its absolute path without links, as the kernel has it now. proc(5), /proc/self/fd
+    public func path() throws(SystemError) -> FilePath {
+        let link = "/proc/self/fd/\(descriptor)"
+        var buffer = [CChar](repeating: 0, count: Int(PATH_MAX) + 1)
+        let count = try systemCall("readlink", on: link) { readlink(link, &buffer, buffer.count - 1) }
+        buffer[count] = 0
+        return buffer.withUnsafeBufferPointer { bytes in bytes.baseAddress.map { FilePath(platformString: $0) } ?? FilePath("/") }
+    }
+}
