@@ -30,6 +30,13 @@ struct MountTableTests {
         #expect(entry.value(of: "rw") == nil)
     }
 
+    @Test func tellsPathsApartByTheirBytes() {
+        let table = MountTable(
+            parsing: Array("36 35 98:0 / /e\u{301} rw - ext3 /dev/a rw\n37 35 98:0 / /e\u{301}/\u{301}x rw - ext3 /dev/b rw\n".utf8))
+        #expect(table.topmost(at: "/e\u{301}") != nil && table.topmost(at: "/\u{E9}") == nil)
+        #expect(table.mounts(below: "/e\u{301}").count == 2 && table.mounts(below: "/\u{E9}").isEmpty)
+    }
+
     @Test func optionalFieldsMayBeMissing() throws {
         let entry = try #require(entries("36 35 98:0 / /mnt rw - ext3 /dev/root rw,errors=continue").first)
         #expect(entry.propagation.isEmpty)

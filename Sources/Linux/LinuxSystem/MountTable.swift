@@ -83,11 +83,11 @@ public struct MountTable: Sendable {
     }
 
     /// What is mounted on top at exactly this path.
-    public func topmost(at path: String) -> MountTableEntry? { entries.last { $0.mountPoint == path } }
+    public func topmost(at path: String) -> MountTableEntry? { entries.last { $0.mountPoint.utf8.elementsEqual(path.utf8) } }
 
     /// Every mount at or below this path.
     public func mounts(below path: String) -> [MountTableEntry] {
-        entries.filter { $0.mountPoint == path || $0.mountPoint.hasPrefix(path + "/") }
+        entries.filter { $0.mountPoint.utf8.elementsEqual(path.utf8) || $0.mountPoint.utf8.starts(with: (path + "/").utf8) }
     }
 
     private static func entry(_ line: ArraySlice<UInt8>) -> MountTableEntry? {

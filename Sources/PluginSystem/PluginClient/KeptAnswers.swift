@@ -48,7 +48,7 @@ public struct KeptAnswers: Sendable {
     }
 
     private func usable<Value, Failure: Error>(_ kept: Kept?, _ run: RunIdentity, _ read: ([UInt8]) throws(Failure) -> Value) -> Value? {
-        guard let kept, kept.run == run.text else { return nil }
+        guard let kept, kept.run.utf8.elementsEqual(run.text.utf8) else { return nil }
         return try? read(kept.answer)
     }
 
@@ -61,8 +61,8 @@ public struct KeptAnswers: Sendable {
 
     private func load(_ endpoint: PluginEndpoint) -> Kept? {
         guard let bytes = try? readOwnFile(file(endpoint, "json"), limit: Self.limit), let value = try? JSONValue(parsing: bytes),
-            value["format"]?.intValue == Self.format, value["plugin"]?.stringValue == endpoint.name.text,
-            value["address"]?.stringValue == endpoint.address.description, value["foundAt"]?.stringValue == endpoint.foundAt,
+            value["format"]?.intValue == Self.format, value["plugin"] == .string(endpoint.name.text),
+            value["address"] == .string(endpoint.address.description), value["foundAt"] == .string(endpoint.foundAt),
             let run = value["run"]?.stringValue, let answer = value["answer"]?.stringValue
         else { return nil }
         return Kept(run: run, answer: Array(answer.utf8))

@@ -12,6 +12,9 @@ extension MountPointWord {
     public static var unspecified: Self { Self(rawValue: "") }
     public var isUnspecified: Bool { rawValue.isEmpty }
 
+    /// By bytes, as for Go; `==` of texts would take what only looks the same for the same.
+    public static func == (one: Self, other: Self) -> Bool { one.rawValue.utf8.elementsEqual(other.rawValue.utf8) }
+    public func hash(into hasher: inout Hasher) { for byte in rawValue.utf8 { hasher.combine(byte) } }
 }
 
 /// How far container and host may see different contents for a while (`docker run -v a:b:cached`).
