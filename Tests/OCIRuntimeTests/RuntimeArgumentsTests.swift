@@ -10,6 +10,7 @@ import Testing
             switch argument {
             case .original(let index): words(text)[index]
             case .text(let text): "[\(text)]"
+            case .bytes(let bytes): "[\(String(decoding: bytes, as: UTF8.self))]"
             }
         }.joined(separator: " ")
     }
@@ -62,6 +63,7 @@ import Testing
                 switch argument {
                 case .original(let index): words(text)[index]
                 case .text(let text): text
+                case .bytes(let bytes): String(decoding: bytes, as: UTF8.self)
                 }
             }
             let again = try RuntimeCommandLine(parsing: anew)

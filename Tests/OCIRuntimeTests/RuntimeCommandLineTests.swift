@@ -30,8 +30,8 @@ func parse(_ text: String) throws(CommandLineError) -> RuntimeCommandLine { try 
     }
 
     @Test(arguments: [
-        "create --bundle /b --pid-file /p x", "create --bundle=/b --pid-file=/p x", "create -bundle /b -pid-file /p x",
-        "create -bundle=/b -pid-file=/p x", "create -b /b --pid-file /p x", "create -b=/b --pid-file /p x", "create -b/b --pid-file /p x",
+        "create --bundle /b --pid-file /p x", "create --bundle=/b --pid-file=/p x", "create -b /b -pid-file /p x",
+        "create --bundle /b -pid-file=/p x", "create -b /b --pid-file /p x", "create -b/b --pid-file /p x",
         "create --b /b --pid-file /p x", "create --bun /b --pid-f /p x", "create x --bundle /b --pid-file /p",
         "create --bundle /b x --pid-file=/p",
         "create --bundle /b --pid-file /p -- x", "create --bundle /a --bundle /b --pid-file /q --pid-file /p x",
@@ -57,7 +57,9 @@ func parse(_ text: String) throws(CommandLineError) -> RuntimeCommandLine { try 
         let root = try parse("--root create create x")
         #expect(root.root == "create")
         #expect(root.command.creation?.id.text == "x")
-        #expect(try RuntimeCommandLine(parsing: ["--root", "", "create", "--bundle", "", "x"]).root == "")
+        let empty = try RuntimeCommandLine(parsing: ["--root", "", "create", "--bundle", "", "x"])
+        #expect(empty.root == "")
+        #expect(empty.command.creation?.bundle == "")
     }
 
     @Test func readsRunAndRestore() throws {
@@ -145,6 +147,30 @@ func parse(_ text: String) throws(CommandLineError) -> RuntimeCommandLine { try 
         let line = try parse(text)
         #expect(line.command.creation?.id.text == id)
         #expect(line.handedOn == words(text).indices.map { .original($0) })
+    }
+
+    /// To runc `-b=X` is the bundle X, and to crun `=X`; `-bundle X` is the bundle X to runc, and to crun the bundle `undle`, with X as the id.
+    @Test(arguments: [
+        "create -b=/b x", "create -bundle /b x", "create -bundle=/b x", "create -bundle x", "run -bundle /b", "restore -b=/b x",
+        "create -b= x", "run -f=/c x", "create x -b=/b",
+    ])
+    func refusesWhatTwoRuntimesReadDifferently(text: String) {
+        let error = #expect(throws: CommandLineError.self) { try parse(text) }
+        #expect(error?.description.contains("is one thing to runc and another to crun; write --") == true, "\(error?.description ?? "")")
+    }
+
+    @Test func keepsBytesThatAreNoUTF8() throws {
+        let word = Array("--bundle=/b".utf8) + [0xFF]
+        let line = try RuntimeCommandLine(parsing: [Array("create".utf8), word, Array("x".utf8)])
+        #expect(line.command.creation?.bundle?.bytes == Array("/b".utf8) + [0xFF])
+        #expect(line.command.creation?.bundle?.text == nil)
+        #expect(line.flagWithoutText == nil, "the bundle is only opened, by its bytes")
+        let glued = try RuntimeCommandLine(parsing: [Array("run".utf8), Array("-db".utf8) + [0xFF], Array("x".utf8)])
+        #expect(glued.handedOn(asCreate: true) == [.text("create"), .bytes(Array("-b".utf8) + [0xFF]), .original(2)])
+        let pidFile = try RuntimeCommandLine(parsing: [Array("create".utf8), Array("--pid-file".utf8), [0xFF], Array("x".utf8)])
+        #expect(pidFile.flagWithoutText == "--pid-file")
+        let root = try RuntimeCommandLine(parsing: [Array("--root".utf8), [0xFF], Array("create".utf8), Array("x".utf8)])
+        #expect(root.flagWithoutText == "--root")
     }
 
     @Test(arguments: [

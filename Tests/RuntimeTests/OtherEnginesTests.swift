@@ -125,6 +125,63 @@ extension SharedEngineTests {
             }
         }
 
+        @Test("podman: the folder below an overlay is asked about, and no other of it")
+        func podmanOverlay() async throws {
+            try await withPodman { podman, scenario in
+                let source = try scenario.folder("a")
+                let words = [
+                    "run", "--rm", "--network", "none", "--volume", source + ":/m:O", "localhost/busybox", "sh", "-c",
+                    "cat /m/who; echo changed > /m/who; cat /m/who",
+                ]
+                let result = try await podman.run(words)
+                #expect(result.status == 0 && result.output == "a\nchanged\n", "\(result)")
+                #expect(
+                    scenario.log.containerLines == ["first Attach \(source)", "second Attach \(source)", "second Detach", "first Detach"])
+                let mount = try #require(scenario.log.calls(.attach, of: "first").first?.mounts.first)
+                #expect(mount["Destination"] == "/m" && mount["Type"] == "bind" && mount["ReadOnly"] == true, "\(mount)")
+                #expect(scenario.host.contents(of: source + "/who") == "a\n")
+                scenario["second"].when(.attach, .refusal("not in this house"))
+                let denied = try await podman.run(words)
+                #expect(denied.status != 0 && denied.output.contains("not in this house"), "\(denied)")
+                let moved = try scenario.folder("moved")
+                scenario["second"].when(.attach, .attachments(["Attach": true, "Changes": ["EffectiveSource": .string(moved)]]))
+                let changed = try await podman.run(words)
+                #expect(changed.status != 0 && changed.output.contains("is a folder of the overlay"), "\(changed)")
+            }
+        }
+
+        @Test("podman: an init that its user chooses is a mount like others, and annotations are labels")
+        func podmanInit() async throws {
+            try await withPodman { podman, scenario in
+                let result = try await podman.run([
+                    "run", "--rm", "--network", "none", "--init", "--init-path", "/bin/busybox", "--annotation", "team=x",
+                    "localhost/busybox", "true",
+                ])
+                let mount = try #require(scenario.log.calls(.attach, of: "first").first?.mounts.first, "\(result)")
+                #expect(mount["Destination"] == "/run/podman-init" && mount["Source"] == "/bin/busybox", "\(mount)")
+                #expect(mount["Container"]?["Labels"]?["team"] == "x", "\(mount)")
+            }
+        }
+
+        @Test("podman build: what a user mounts is asked about, and not what buildah mounts for itself")
+        func podmanBuild() async throws {
+            try await withPodman { podman, scenario in
+                let source = try scenario.folder("a")
+                let file = scenario.host.scratch + "/Containerfile"
+                try FileManager.default.createDirectory(
+                    atPath: scenario.host.path(scenario.host.scratch + "/empty-context"), withIntermediateDirectories: true)
+                try scenario.host.write("FROM localhost/busybox\nRUN cat /m/who /etc/hostname\n", to: file)
+                let result = try await podman.run([
+                    "build", "--isolation", "oci", "--network", "none", "--volume", source + ":/m", "--file", file, "--no-cache",
+                    scenario.host.scratch + "/empty-context",
+                ])
+                #expect(result.status == 0 && result.output.contains("a\n"), "\(result)")
+                let mounts = try #require(scenario.log.calls(.attach, of: "first").first?.mounts, "\(result)")
+                #expect(mounts.map { $0["Destination"]?.stringValue } == ["/m"])
+                #expect(mounts.first?["Source"]?.stringValue?.contains("/buildah-bind-target-") == true, "\(mounts)")
+            }
+        }
+
         @Test("containerd's own client")
         func containerd() async throws {
             try await Scenario.run("first") { scenario in

@@ -5,34 +5,55 @@ import LinuxSystem
 import OCIRuntime
 import SystemPackage
 
-/// A bundle's config.json.
-enum BundleFile {
-    /// - Parameter named: as `--config` has it.
-    /// - Returns: an absolute path.
-    /// - Throws: `RuntimeError` if runtimes take it for different files.
-    static func path(bundle: String?, named: String?) throws(RuntimeError) -> String {
-        if named == "config.json" && bundle != nil {
+/// A bundle's config.json, as the runtime below will find and read it.
+struct OpenedBundle {
+    /// The bundle's folder, absolute and without symbolic links.
+    let folder: FilePath
+    /// Absolute.
+    let file: FilePath
+    let bytes: [UInt8]
+
+    /// Opens the bundle as the runtimes do, which change into it: symbolic links are followed before `..` is looked at, and an empty path
+    /// is the working directory to runc and an error to crun.
+    ///
+    /// - Parameter config: as `--config` has it.
+    /// - Throws: `RuntimeError` if it is not there or cannot be read, or if runtimes take it for different files.
+    init(bundle: PathArgument?, config: PathArgument?) throws(RuntimeError) {
+        if let config, config == "config.json", bundle != nil {
             throw RuntimeError("--config config.json with --bundle is one file to runc and another to crun; give its absolute path")
         }
-        return LexicalPath.fromWorkingDirectory(named ?? (bundle.map { $0 + "/config.json" } ?? "config.json"))
-    }
-
-    /// - Returns: nil if it is not there, which the runtime below says best.
-    static func read(_ path: String) throws(RuntimeError) -> [UInt8]? {
-        // Opening a named pipe would wait for somebody to write to it.
-        var status = stat()
-        if stat(path, &status) == 0 && status.st_mode & S_IFMT != S_IFREG {
-            throw RuntimeError("the bundle's configuration cannot be read: \(path) is not a regular file")
-        }
+        if let config, config.bytes.isEmpty { throw RuntimeError("--config needs the path of a file") }
         do throws(SystemError) {
-            return try readWholeFile(FilePath(path), limit: OCIConfiguration.sizeLimit)
-        } catch  where error.errno == .noSuchFileOrDirectory || error.errno == .notDirectory {
-            return nil
+            let opened = try OpenFolder(at: FilePath(bundle ?? ""))
+            folder = try opened.path()
+            if let config {
+                // Not relative to the bundle, but to the working directory.
+                let named = FilePath(config)
+                bytes = try readRegularFile(named, limit: OCIConfiguration.sizeLimit)
+                file = named.isAbsolute ? named : try OpenFolder(at: "").path().pushing(named)
+            } else {
+                bytes = try readRegularFile("config.json", in: opened, limit: OCIConfiguration.sizeLimit)
+                file = folder.appending("config.json")
+            }
         } catch {
-            throw RuntimeError("the bundle's configuration cannot be read: \(error)")
+            throw RuntimeError("the bundle's configuration cannot be read: \(error); name the bundle with --bundle")
         }
     }
 
+    /// Whether the paths can be compared with those in config.json and kept in records, which are UTF-8.
+    var hasTextPaths: Bool { String(validating: folder) != nil && String(validating: file) != nil }
+}
+
+extension FilePath {
+    fileprivate init(_ argument: PathArgument) {
+        self = (argument.bytes + [0]).withUnsafeBufferPointer { bytes in
+            bytes.withMemoryRebound(to: CChar.self) { $0.baseAddress.map { FilePath(platformString: $0) } ?? "" }
+        }
+    }
+}
+
+/// Changing a bundle's config.json.
+enum BundleFile {
     /// Where its next content lies until it takes its place.
     static func draft(_ path: String) -> String { target(path) + ".mountpoint-runc" }
 

@@ -14,7 +14,7 @@ struct RuntimeBelow: Sendable {
     /// - Throws: `RuntimeError` if it is not there, or is this program itself.
     init(_ wanted: String?) throws(RuntimeError) {
         let name = wanted ?? "runc"
-        guard let path = name.contains("/") ? name : Self.find(name) else {
+        guard let path = name.utf8.contains(UInt8(ascii: "/")) ? name : Self.find(name) else {
             throw RuntimeError(
                 "\(name) is not in PATH; install it, or name the runtime with --runtime-path or runtime-path in the settings")
         }
@@ -39,8 +39,8 @@ struct RuntimeBelow: Sendable {
     private static func find(_ name: String) -> String? {
         let folders = getenv("PATH").map { String(cString: $0) } ?? defaultFolders
         let itself = try? FileIdentity(at: "/proc/self/exe")
-        for folder in folders.split(separator: ":") where folder.hasPrefix("/") {
-            let path = "\(folder)/\(name)"
+        for folder in folders.utf8.split(separator: UInt8(ascii: ":")) where folder.first == UInt8(ascii: "/") {
+            let path = "\(Substring(folder))/\(name)"
             guard access(path, X_OK) == 0, let found = try? FileIdentity(at: path), !found.isFolder else { continue }
             // Who has installed this program as `runc` before the real one in PATH means the other.
             if let itself, found.isSame(as: itself) { continue }
@@ -87,6 +87,7 @@ struct OriginalArguments {
         let isCommand = { (argument: RuntimeArgument) -> Bool in
             switch argument {
             case .text(let text): text == command
+            case .bytes(let bytes): bytes.elementsEqual(command.utf8)
             case .original(let index): given[index + 1].map { strcmp($0, command) == 0 } ?? false
             }
         }
@@ -101,6 +102,10 @@ struct OriginalArguments {
             switch argument {
             case .original(let index): words.append(given[index + 1])
             case .text(let text): words.append(strdup(text))
+            case .bytes(let bytes):
+                words.append(
+                    (bytes + [0]).withUnsafeBufferPointer { $0.withMemoryRebound(to: CChar.self) { $0.baseAddress.flatMap { strdup($0) } } }
+                )
             }
         }
         words.append(nil)

@@ -23,7 +23,7 @@ public enum RuntimeProgram {
         let given = CommandLine.unsafeArgv
         let line: RuntimeCommandLine
         do throws(CommandLineError) {
-            line = try RuntimeCommandLine(parsing: Array(CommandLine.arguments.dropFirst()))
+            line = try RuntimeCommandLine(parsing: words(given))
         } catch {
             RuntimeLog().error("\(error)")
             return 1
@@ -37,6 +37,17 @@ public enum RuntimeProgram {
             return 1
         }
     }
+}
+
+/// The arguments without the program's name, as bytes: `CommandLine.arguments` replaces what is not UTF-8.
+private func words(_ given: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>) -> [[UInt8]] {
+    var words: [[UInt8]] = []
+    var index = 1
+    while index < Int(CommandLine.argc), let word = given[index] {
+        words.append(UnsafeRawBufferPointer(start: word, count: strlen(word)).map { $0 })
+        index += 1
+    }
+    return words
 }
 
 /// One call of the runtime.

@@ -21,6 +21,9 @@ public struct StringMap: Sendable {
 
     public init() {}
 
+    /// For a reader that has seen to it that no key is there twice.
+    public init(uniqueEntries: [(key: String, value: String)]) { entries = uniqueEntries.map { Entry(key: $0.key, value: $0.value) } }
+
     public var isEmpty: Bool { entries.isEmpty }
     public var count: Int { entries.count }
 

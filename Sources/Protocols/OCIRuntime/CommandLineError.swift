@@ -15,3 +15,6 @@ func quoted(_ text: String) -> String {
     let shown = text.utf8.count <= limit ? text : String(decoding: text.utf8.prefix(limit), as: UTF8.self) + "…"
     return JSONValue.string(shown).description
 }
+
+/// The same for a word of a command line.
+func quoted(_ word: [UInt8]) -> String { quoted(String(decoding: word, as: UTF8.self)) }

@@ -16,8 +16,9 @@ enum CommandParser {
         "pause", "ps", "resume", "spec", "state", "update", "help", "h",
     ]
 
-    static func parse(_ words: [String], _ commandWord: Int) throws(CommandLineError) -> (command: RuntimeCommand, uses: [FlagUse]) {
-        let name = words[commandWord]
+    static func parse(_ words: [[UInt8]], _ commandWord: Int) throws(CommandLineError) -> (command: RuntimeCommand, uses: [FlagUse]) {
+        let name = String(decoding: words[commandWord], as: UTF8.self)
+        let rest = { words[(commandWord + 1)...].map { String(decoding: $0, as: UTF8.self) } }
         let flags: [RuntimeFlag]
         switch name {
         case "create": flags = RuntimeFlag.create
@@ -26,16 +27,17 @@ enum CommandParser {
         case "start": flags = RuntimeFlag.start
         case "delete": flags = RuntimeFlag.delete
         case "kill": flags = RuntimeFlag.kill
-        case "doctor": return (.doctor(Array(words[(commandWord + 1)...])), [])
-        case "status": return (.status(Array(words[(commandWord + 1)...])), [])
-        case "ask": return (.ask(Array(words[(commandWord + 1)...])), [])
-        case "detach": return (.detach(Array(words[(commandWord + 1)...])), [])
-        case "recover": return (.recover(Array(words[(commandWord + 1)...])), [])
+        case "doctor": return (.doctor(rest()), [])
+        case "status": return (.status(rest()), [])
+        case "ask": return (.ask(rest()), [])
+        case "detach": return (.detach(rest()), [])
+        case "recover": return (.recover(rest()), [])
         default: return (.handedOver, [])
         }
         var parser = FlagParser(words: words, flags: flags, context: "\(name): ")
         let positionals = try positionals(&parser, after: commandWord, atMost: name == "kill" ? 2 : 1)
-        guard let first = positionals.first, try !parser.isOn(.help) else { return (.handedOver, []) }
+        guard let word = positionals.first, try !parser.isOn(.help) else { return (.handedOver, []) }
+        let first = String(decoding: word, as: UTF8.self)
         let command: RuntimeCommand
         switch name {
         case "create": command = .create(try creation(parser, first))
@@ -45,7 +47,7 @@ enum CommandParser {
             let force = try parser.isOn(.force)
             command = try selection(parser, first).map { .delete($0, force: force) } ?? .handedOver
         case "kill":
-            let signal = positionals.count > 1 ? positionals[1] : nil
+            let signal = positionals.count > 1 ? String(decoding: positionals[1], as: UTF8.self) : nil
             let all = try parser.isOn(.all)
             command = try selection(parser, first).map { .kill($0, signal: signal, all: all) } ?? .handedOver
         default:
@@ -56,7 +58,7 @@ enum CommandParser {
 
     private static func positionals(
         _ parser: inout FlagParser, after commandWord: Int, atMost limit: Int
-    ) throws(CommandLineError) -> [String] {
+    ) throws(CommandLineError) -> [[UInt8]] {
         var found: [Int] = []
         /// Of those, the ones that an unknown flag stands directly before.
         var doubtful: [Int] = []
@@ -99,7 +101,7 @@ enum CommandParser {
             throw CommandLineError("\(parser.context)\(error)")
         }
         return ContainerCreation(
-            id: container, bundle: parser.value(of: .bundle), config: parser.value(of: .config), pidFile: parser.value(of: .pidFile),
+            id: container, bundle: parser.path(of: .bundle), config: parser.path(of: .config), pidFile: parser.value(of: .pidFile),
             consoleSocket: parser.value(of: .consoleSocket), pidfdSocket: parser.value(of: .pidfdSocket),
             preservedDescriptors: try parser.count(.preserveFDs), isDetached: try parser.isOn(.detach), isKept: try parser.isOn(.keep),
             hasNoSubreaper: try parser.isOn(.noSubreaper))

@@ -17,7 +17,7 @@ struct ConfigurationReader {
             throw ConfigurationError("it is not valid JSON: \(error)")
         }
         guard case .object(let document) = value else { throw ConfigurationError("it must be a JSON object, not \(value.kind)") }
-        try Self.refuseOtherSpellings(in: document, of: ["mounts", "root", "linux", "process"], path: "")
+        try Self.refuseOtherSpellings(in: document, of: ["mounts", "root", "linux", "process", "annotations"], path: "")
         self.document = document
     }
 

@@ -7,8 +7,8 @@ struct FlagUse: Sendable {
     let word: Int
     /// Offset of its letter, in bytes, where it may share the word with other short flags.
     let letter: Int?
-    /// As text; nil for a switch without `=`.
-    let value: String?
+    /// nil for a switch without `=`.
+    let value: [UInt8]?
     /// Index of the word that is its value.
     let valueWord: Int?
     /// Offset of its value in its own word, in bytes.
@@ -19,9 +19,9 @@ struct FlagUse: Sendable {
 
 /// Reads flags as runc (Go's flag package behind urfave/cli) and crun (argp of glibc) do, without being told which of them it is for.
 ///
-/// Where the two differ and both accept the words, runc's reading is taken: `-bundle X` is the bundle X, `-b=X` the bundle X (to crun
-/// the bundle `undle` and the bundle `=X`). Only crun's are groups of short switches, values glued to a short flag, and names cut
-/// short where only one flag begins so.
+/// Only crun's are groups of short switches, values glued to a short flag, and names cut short where only one flag begins so. Words
+/// that both accept and read differently are an error: `-bundle X` and `-b=X` are the bundle X to runc, and the bundles `undle` and `=X`
+/// to crun.
 struct FlagParser {
     enum Meaning {
         case positional
@@ -32,13 +32,13 @@ struct FlagParser {
         case unknown(mayTakeNext: Bool)
     }
 
-    let words: [String]
+    let words: [[UInt8]]
     let flags: [RuntimeFlag]
     /// For messages: `create: ` or nothing.
     let context: String
     private(set) var uses: [FlagUse] = []
 
-    init(words: [String], flags: [RuntimeFlag], context: String) {
+    init(words: [[UInt8]], flags: [RuntimeFlag], context: String) {
         self.words = words
         self.flags = flags
         self.context = context
@@ -48,7 +48,7 @@ struct FlagParser {
     mutating func take(at position: inout Int) throws(CommandLineError) -> Meaning {
         let index = position
         position += 1
-        let word = words[index].utf8
+        let word = words[index]
         guard word.first == dash, word.count > 1 else { return .positional }
         if word.elementsEqual("--".utf8) { return .end }
         let dashes = word.dropFirst().first == dash ? 2 : 1
@@ -56,6 +56,7 @@ struct FlagParser {
         let name = body.prefix { $0 != UInt8(ascii: "=") }
         let valueOffset = name.count < body.count ? dashes + name.count + 1 : nil
         if let flag = flag(named: name) ?? (dashes == 2 ? flag(abbreviated: name) : nil) {
+            if dashes == 1 && body.count > 1 && group(of: word) != nil { throw ambiguous(word, flag) }
             try use(flag, of: index, letter: nil, valueOffset: valueOffset, next: &position)
             return .known
         }
@@ -65,27 +66,36 @@ struct FlagParser {
 
     /// A group such as `-dbX`: switches, and perhaps one flag whose value is the rest of the word or the next one.
     private mutating func takeGroup(_ index: Int, next: inout Int) throws(CommandLineError) -> Bool {
-        let letters = Array(words[index].utf8)
-        var group: [RuntimeFlag] = []
-        for letter in letters.dropFirst() {
-            guard let flag = flags.first(where: { $0.short?.utf8.elementsEqual([letter]) == true }) else { return false }
-            group.append(flag)
-            if flag.takesValue { break }
-        }
+        guard let group = group(of: words[index]) else { return false }
         for (offset, flag) in zip(1..., group) {
-            let valueOffset = flag.takesValue && offset + 1 < letters.count ? offset + 1 : nil
+            let valueOffset = flag.takesValue && offset + 1 < words[index].count ? offset + 1 : nil
             try use(flag, of: index, letter: offset, valueOffset: valueOffset, next: &next)
         }
         return true
     }
 
+    /// - Returns: nil if crun knows no such flags.
+    private func group(of word: [UInt8]) -> [RuntimeFlag]? {
+        var group: [RuntimeFlag] = []
+        for letter in word.dropFirst() {
+            guard let flag = flags.first(where: { $0.short?.utf8.elementsEqual([letter]) == true }) else { return nil }
+            group.append(flag)
+            if flag.takesValue { break }
+        }
+        return group
+    }
+
+    private func ambiguous(_ word: [UInt8], _ flag: RuntimeFlag) -> CommandLineError {
+        CommandLineError("\(context)\(quoted(word)) is one thing to runc and another to crun; write --\(flag.long)")
+    }
+
     private mutating func use(
         _ flag: RuntimeFlag, of index: Int, letter: Int?, valueOffset: Int?, next: inout Int
     ) throws(CommandLineError) {
-        var value: String?
+        var value: [UInt8]?
         var valueWord: Int?
         if let valueOffset {
-            value = String(decoding: words[index].utf8.dropFirst(valueOffset), as: UTF8.self)
+            value = Array(words[index].dropFirst(valueOffset))
         } else if flag.takesValue {
             guard next < words.count else { throw CommandLineError("\(context)--\(flag.long) needs a value") }
             value = words[next]
@@ -96,11 +106,11 @@ struct FlagParser {
             FlagUse(flag: flag, word: index, letter: letter, value: value, valueWord: valueWord, valueOffset: valueOffset))
     }
 
-    private func flag(named name: Substring.UTF8View) -> RuntimeFlag? {
+    private func flag(named name: ArraySlice<UInt8>) -> RuntimeFlag? {
         flags.first { $0.long.utf8.elementsEqual(name) || $0.short?.utf8.elementsEqual(name) == true }
     }
 
-    private func flag(abbreviated name: Substring.UTF8View) -> RuntimeFlag? {
+    private func flag(abbreviated name: ArraySlice<UInt8>) -> RuntimeFlag? {
         if name.isEmpty { return nil }
         var found: RuntimeFlag?
         for flag in flags where flag.mayBeAbbreviated && flag.long.utf8.starts(with: name) {
@@ -115,25 +125,28 @@ struct FlagParser {
 
 extension FlagParser {
     /// The value that counts, which is the last one; nil if the flag is not there.
-    func value(of name: RuntimeFlag.Name) -> String? {
-        uses.last { $0.name == name }?.value
-    }
+    func bytes(of name: RuntimeFlag.Name) -> [UInt8]? { uses.last { $0.name == name }?.value }
+
+    /// As text; bytes that are not UTF-8 are replaced.
+    func value(of name: RuntimeFlag.Name) -> String? { bytes(of: name).map { String(decoding: $0, as: UTF8.self) } }
+
+    func path(of name: RuntimeFlag.Name) -> PathArgument? { bytes(of: name).map { PathArgument(bytes: $0) } }
 
     /// Whether a switch is on. Spellings of Go's `strconv.ParseBool`.
     func isOn(_ name: RuntimeFlag.Name) throws(CommandLineError) -> Bool {
-        guard let use = uses.last(where: { $0.name == name }) else { return false }
-        switch use.value {
-        case nil, "1", "t", "T", "true", "TRUE", "True": return true
+        guard let use = uses.last(where: { $0.name == name }), let value = use.value else { return uses.contains { $0.name == name } }
+        switch String(decoding: value, as: UTF8.self) {
+        case "1", "t", "T", "true", "TRUE", "True": return true
         case "0", "f", "F", "false", "FALSE", "False": return false
-        case let other?: throw CommandLineError("\(context)--\(use.flag.long) takes true or false, not \(quoted(other))")
+        default: throw CommandLineError("\(context)--\(use.flag.long) takes true or false, not \(quoted(value))")
         }
     }
 
     /// A count that must not be negative; 0 if the flag is not there.
     func count(_ name: RuntimeFlag.Name) throws(CommandLineError) -> Int {
-        guard let use = uses.last(where: { $0.name == name }), let text = use.value else { return 0 }
-        guard let count = Int(text), count >= 0 else {
-            throw CommandLineError("\(context)--\(use.flag.long) takes a number, not \(quoted(text))")
+        guard let use = uses.last(where: { $0.name == name }), let value = use.value else { return 0 }
+        guard let count = Int(String(decoding: value, as: UTF8.self)), count >= 0 else {
+            throw CommandLineError("\(context)--\(use.flag.long) takes a number, not \(quoted(value))")
         }
         return count
     }

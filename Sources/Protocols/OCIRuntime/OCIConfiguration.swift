@@ -83,6 +83,11 @@ public struct OCIConfiguration: Sendable {
 
     public func annotation(_ key: String) -> String? { annotations[key]?.stringValue }
 
+    /// Those whose value is text, in the order written.
+    public var annotationTexts: [(key: String, value: String)] {
+        annotations.members.compactMap { member in member.value.stringValue.map { (member.key, $0) } }
+    }
+
     /// Puts another source in the place of a mount's.
     ///
     /// - Parameter index: of ``mounts``.

@@ -5,6 +5,8 @@ public enum RuntimeArgument: Sendable, Equatable {
     /// Index into the arguments as they came, without the program's name. Handing on the very bytes keeps those that are not UTF-8.
     case original(Int)
     case text(String)
+    /// A part of an argument as it came.
+    case bytes([UInt8])
 }
 
 extension RuntimeCommandLine {
@@ -63,8 +65,8 @@ extension RuntimeCommandLine {
             }
         }
         for (word, offsets) in letters {
-            let kept = words[word].utf8.enumerated().filter { !offsets.contains($0.offset) }.map(\.element)
-            changes[word] = .some(kept.count > 1 ? .text(String(decoding: kept, as: UTF8.self)) : nil)
+            let kept = words[word].enumerated().filter { !offsets.contains($0.offset) }.map(\.element)
+            changes[word] = .some(kept.count > 1 ? .bytes(kept) : nil)
         }
     }
 
@@ -74,7 +76,7 @@ extension RuntimeCommandLine {
             isThere = true
             if let word = use.valueWord { changes[word] = .text(value) }
             if let offset = use.valueOffset {
-                changes[use.word] = .text(String(decoding: words[use.word].utf8.prefix(offset), as: UTF8.self) + value)
+                changes[use.word] = .bytes(words[use.word].prefix(offset) + Array(value.utf8))
             }
         }
         return isThere

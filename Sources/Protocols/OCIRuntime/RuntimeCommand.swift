@@ -35,11 +35,11 @@ public enum ContainerSelection: Sendable, Equatable {
 /// What `create`, `run` and `restore` have been told. Paths are as written, relative ones relative to the working directory.
 public struct ContainerCreation: Sendable, Equatable {
     public var id: ContainerID
-    /// The bundle's folder; nil means the working directory.
-    public var bundle: String?
+    /// The bundle's folder; nil means the working directory, and so does an empty one to runc, which crun refuses.
+    public var bundle: PathArgument?
     /// Another file in place of the bundle's config.json. The text `config.json` itself means the bundle's to crun and the
     /// working directory's to those runc that have the flag.
-    public var config: String?
+    public var config: PathArgument?
     public var pidFile: String?
     public var consoleSocket: String?
     public var pidfdSocket: String?

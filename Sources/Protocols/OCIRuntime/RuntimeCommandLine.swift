@@ -20,13 +20,14 @@ public struct RuntimeCommandLine: Sendable {
     public let command: RuntimeCommand
 
     /// The arguments, without the program's own name.
-    let words: [String]
+    let words: [[UInt8]]
     /// Where the command's name stands.
     let commandWord: Int?
     /// Words that are ours alone.
     let ownWords: [Int]
     /// The command's own flags.
     let uses: [FlagUse]
+    private let globalUses: [FlagUse]
 
     /// Reads the arguments, which are given without the program's name.
     ///
@@ -36,14 +37,16 @@ public struct RuntimeCommandLine: Sendable {
     ///
     /// - Throws: `CommandLineError` where a wrong guess could start a container past its plugins: a flag without its value, a
     ///   container id that is none, or more words than there can be.
-    public init(parsing arguments: [String]) throws(CommandLineError) {
+    public init(parsing arguments: [[UInt8]]) throws(CommandLineError) {
         words = arguments
         var parser = FlagParser(words: arguments, flags: RuntimeFlag.global, context: "")
         commandWord = try Self.findCommand(&parser)
+        globalUses = parser.uses
 
         var plugins: [String] = []
         for use in parser.uses where use.name == .plugin {
-            guard let name = use.value, !name.isEmpty else { throw CommandLineError("--mount-point-plugin needs a plugin's name") }
+            guard let value = use.value, !value.isEmpty else { throw CommandLineError("--mount-point-plugin needs a plugin's name") }
+            let name = String(decoding: value, as: UTF8.self)
             if !plugins.contains(where: { LexicalPath.areSame($0, name) }) { plugins.append(name) }
         }
         self.plugins = plugins
@@ -66,6 +69,12 @@ public struct RuntimeCommandLine: Sendable {
         uses = parsed.uses
     }
 
+    /// Reads arguments that are text.
+    public init(parsing arguments: [String]) throws(CommandLineError) { try self.init(parsing: arguments.map { Array($0.utf8) }) }
+
+    /// A flag whose value is kept for later commands, or for the supervisor, and is not UTF-8; nil if there is none.
+    public var flagWithoutText: String? { (globalUses + uses).first { $0.isKept && !$0.isText }.map { "--\($0.flag.long)" } }
+
     /// - Returns: the index of the first word that is neither a flag nor a flag's value.
     private static func findCommand(_ parser: inout FlagParser) throws(CommandLineError) -> Int? {
         var position = 0
@@ -74,7 +83,7 @@ public struct RuntimeCommandLine: Sendable {
             let index = position
             switch try parser.take(at: &position) {
             case .positional:
-                if index == guess && !CommandParser.names.contains(parser.words[index]) { continue }
+                if index == guess && !CommandParser.names.contains(String(decoding: parser.words[index], as: UTF8.self)) { continue }
                 return index
             case .end: return position < parser.words.count ? position : nil
             case .known: break
@@ -83,4 +92,15 @@ public struct RuntimeCommandLine: Sendable {
         }
         return nil
     }
+}
+
+extension FlagUse {
+    fileprivate var isKept: Bool {
+        switch name {
+        case .root, .pidFile: true
+        default: false
+        }
+    }
+
+    fileprivate var isText: Bool { value.map { String(validating: $0, as: UTF8.self) != nil } ?? true }
 }

@@ -132,6 +132,23 @@ import Testing
         }
     }
 
+    @Test func tellsVolumeDriversApartByTheirBytes() async throws {
+        try await withScratchFolder { scratch in
+            let docker = DockerFolder(scratch)
+            let container = try docker.add("volume-plugin") { text in
+                guard let first = text.range(of: "fakevol") else { return text }
+                return text.replacingCharacters(in: first, with: "\u{E9}").replacing("fakevol", with: "e\u{301}")
+            }
+            try docker.copyDatabase("metadata-of-plugin-volumes.db")
+            var asked: [String] = []
+            _ = try container.find { driver in
+                asked.append(driver)
+                return .global
+            }
+            #expect(asked.count == 2, "\(asked)")
+        }
+    }
+
     @Test func leavesOutWhatDockerLeftOut() async throws {
         try await withScratchFolder { scratch in
             let record = try DockerFolder(scratch).add("tmpfs-over-bind").find()
@@ -162,11 +179,20 @@ import Testing
         }
     }
 
-    @Test(arguments: ["image", "tmpfs", "npipe"])
-    func leavesTheOtherTypesAlone(type: String) async throws {
+    @Test func leavesMountsOfImagesAlone() async throws {
         try await withScratchFolder { scratch in
-            let record = try DockerFolder(scratch).add("v-flags") { $0.replacing("\"Type\":\"bind\"", with: "\"Type\":\"\(type)\"") }.find()
+            let record = try DockerFolder(scratch).add("v-flags") { $0.replacing("\"Type\":\"bind\"", with: "\"Type\":\"image\"") }.find()
             #expect(record.destinations == ["/named", "/nocopy", "/anon", "/opted"])
+        }
+    }
+
+    /// A record that has memory where config.json has a folder of the host is not of this configuration.
+    @Test(arguments: ["tmpfs", "npipe"])
+    func refusesABindWhereTheRecordHasNone(type: String) async throws {
+        try await withScratchFolder { scratch in
+            let container = try DockerFolder(scratch).add("v-flags") { $0.replacing("\"Type\":\"bind\"", with: "\"Type\":\"\(type)\"") }
+            let error = #expect(throws: EngineRecordError.self) { try container.find() }
+            #expect(error?.description.contains("that Docker's record of the container does not have") == true)
         }
     }
 

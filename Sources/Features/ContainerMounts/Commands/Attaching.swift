@@ -109,6 +109,12 @@ struct Attaching {
         let index = bundle.mounts[position].configurationIndex
         let applied = left.appliedMiddleware
         let changing = applied.lastIndex { !$0.changes.effectiveSource.isEmpty }
+        if bundle.mounts[position].layer != nil {
+            guard let changing else { return }
+            throw RuntimeError(
+                "\(applied[changing].name) gave another source for a folder of the overlay at \(quoted(left.destination)); these cannot be "
+                    + "replaced, and a plugin can only allow or deny them")
+        }
         if changing != nil { bundle.sources.replace(index, with: try given.source(at: left.effectiveSource)) }
         let later = applied[(changing.map { $0 + 1 } ?? 0)...].map(\.name)
         if later.isEmpty { return }

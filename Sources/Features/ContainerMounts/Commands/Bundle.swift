@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 
 import DockerPluginAPI
-import JSON
 import LinuxSystem
 import OCIRuntime
 import PluginClient
@@ -22,9 +21,13 @@ struct Bundle {
     /// Those that plugins are asked about.
     var mounts: [InterposedMount] = []
 
-    init(file: String, bytes: [UInt8], state: String) throws(RuntimeError) {
-        self.file = file
-        self.bytes = bytes
+    private let opened: OpenedBundle
+
+    /// - Parameter state: the folder of what is kept of containers.
+    init(_ opened: OpenedBundle, state: String) throws(RuntimeError) {
+        self.opened = opened
+        file = opened.file.string
+        bytes = opened.bytes
         var configuration: OCIConfiguration
         do throws(ConfigurationError) {
             configuration = try OCIConfiguration(parsing: bytes)
@@ -35,16 +38,22 @@ struct Bundle {
         self.configuration = configuration
     }
 
-    /// - Parameter folder: the bundle's.
-    mutating func findMounts(id: ContainerID, folder: String, invocation: Invocation, settings: RuntimeSettings) throws(RuntimeError) {
-        if !configuration.mounts.contains(where: { $0.isBind || TmpfsMounts.isAsked($0) }) { return }
+    mutating func findMounts(id: ContainerID, invocation: Invocation, settings: RuntimeSettings) throws(RuntimeError) {
+        if configuration.mounts.allSatisfy({ $0.kind == .kernel && !TmpfsMounts.isAsked($0) }) { return }
+        if !opened.hasTextPaths {
+            throw RuntimeError(
+                "the path of the bundle, \(quoted(file)), has bytes that are not UTF-8, so that its mounts cannot be told from those of its "
+                    + "engine; use another path")
+        }
         let scopes = VolumeScopes(
             places: invocation.places, loader: invocation.loader(timeout: settings.timeout, settings: settings))
         let record: EngineRecord
         do throws(EngineRecordError) {
+            let docker = try DockerSettings.read(from: invocation.places.dockerSettings)
             record = try EngineRecord.find(
-                container: id, configuration: configuration, bundle: folder,
-                runtimeRoot: invocation.line.root, dataRoots: Self.dataRoots(settings, invocation.places), scope: scopes.scope)
+                container: id, configuration: configuration, bundle: opened.folder.string,
+                runtimeRoot: invocation.line.root, dataRoots: (settings.dataRoot.map { [$0] } ?? []) + docker.dataRoots,
+                initPath: docker.initPath, scope: scopes.scope)
         } catch {
             throw RuntimeError("\(error)")
         }
@@ -54,26 +63,24 @@ struct Bundle {
         }
     }
 
-    /// Where Docker's files may be, if they cannot be told from the bundle.
-    static func dataRoots(_ settings: RuntimeSettings, _ places: RuntimePlaces) -> [String] {
-        var roots = settings.dataRoot.map { [$0] } ?? []
-        if let bytes = try? readWholeFile(FilePath(places.dockerSettings), limit: 1 << 20), let document = try? JSONValue(parsing: bytes),
-            let root = document["data-root"]?.stringValue
-        {
-            roots.append(root)
+    /// Where Docker's files may be, for a container that has no bundle yet.
+    static func dataRoots(_ settings: RuntimeSettings, _ places: RuntimePlaces) throws(RuntimeError) -> [String] {
+        do throws(EngineRecordError) {
+            return (settings.dataRoot.map { [$0] } ?? []) + (try DockerSettings.read(from: places.dockerSettings)).dataRoots
+        } catch {
+            throw RuntimeError("\(error)")
         }
-        roots.append("/var/lib/docker")
-        return roots
     }
 
     /// With what config.json says of the container, and with the effective source where links in it lead: a pattern is a text, and must not
     /// be passed by another name for the same place.
     private func completing(_ mount: InterposedMount) throws(RuntimeError) -> InterposedMount {
-        var mountPoint = mount.mountPoint
-        mountPoint.container = mountPoint.container.adding(configuration)
-        if mountPoint.type != .tmpfs {
-            mountPoint.effectiveSource = try sources.pin(mountPoint.effectiveSource, of: mount.configurationIndex)
+        var mount = mount
+        mount.mountPoint.container = mount.mountPoint.container.adding(configuration)
+        if mount.mountPoint.type != .tmpfs {
+            mount.mountPoint.effectiveSource = try sources.pin(
+                mount.mountPoint.effectiveSource, of: mount.configurationIndex, layer: mount.layer)
         }
-        return InterposedMount(configurationIndex: mount.configurationIndex, mountPoint: mountPoint)
+        return mount
     }
 }

@@ -9,9 +9,9 @@ extension Bundle {
     mutating func findOrigins() throws(RuntimeError) {
         let origins = try findOrigins(of: Array(mounts.indices), mounts.map(\.mountPoint.effectiveSource))
         mounts = zip(mounts, origins).map { mount, origin in
-            var mountPoint = mount.mountPoint
-            mountPoint.origin = origin
-            return InterposedMount(configurationIndex: mount.configurationIndex, mountPoint: mountPoint)
+            var mount = mount
+            mount.mountPoint.origin = origin
+            return mount
         }
     }
 
@@ -23,8 +23,9 @@ extension Bundle {
     func findOrigins(of positions: [Int], _ effectiveSources: [String]) throws(RuntimeError) -> [[String]] {
         try SourceOrigins.find(
             positions.map { position in
-                SourceOrigins.Source(
-                    path: effectiveSources[position], file: sources.sources[mounts[position].configurationIndex]?.file)
+                let mount = mounts[position]
+                return SourceOrigins.Source(
+                    path: effectiveSources[position], file: sources.source(of: mount.configurationIndex, layer: mount.layer)?.file)
             })
     }
 }

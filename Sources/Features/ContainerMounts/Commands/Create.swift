@@ -33,13 +33,16 @@ struct CreateCommand {
         askOwed(settings)
         let hasPlugins = !settings.plugins.isEmpty
         if !hasPlugins && ContainerFolder.all(in: invocation.places.state).isEmpty { invocation.handOver(to: runtime) }
-        let file = try BundleFile.path(bundle: creation.bundle, named: creation.config)
-        guard let bytes = try BundleFile.read(file) else { invocation.handOver(to: runtime) }
-        var bundle = try Bundle(file: file, bytes: bytes, state: invocation.places.state)
-        if hasPlugins {
-            let folder = LexicalPath.fromWorkingDirectory(creation.bundle ?? ".")
-            try bundle.findMounts(id: creation.id, folder: folder, invocation: invocation, settings: settings)
+        let opened: OpenedBundle
+        do throws(RuntimeError) {
+            opened = try OpenedBundle(bundle: creation.bundle, config: creation.config)
+        } catch {
+            // With plugins, nothing is left to the runtime below that could find a configuration after all.
+            if !hasPlugins { invocation.handOver(to: runtime) }
+            throw error
         }
+        var bundle = try Bundle(opened, state: invocation.places.state)
+        if hasPlugins { try bundle.findMounts(id: creation.id, invocation: invocation, settings: settings) }
         if bundle.mounts.isEmpty { return try handOver(bundle, to: runtime) }
         if let root = invocation.line.root, access("\(root)/\(id)", F_OK) == 0 {
             throw RuntimeError("container \(id) is there already; delete it first")
@@ -55,6 +58,10 @@ struct CreateCommand {
         // Whoever is asked sees the origins; the mount table is not read for nobody.
         if chain.asksForOrigin { try bundle.findOrigins() }
         guard chain.isWanted(bundle.mounts.map(\.mountPoint)) else { return try handOver(bundle, to: runtime) }
+        if let flag = invocation.line.flagWithoutText {
+            throw RuntimeError(
+                "\(flag) has bytes that are not UTF-8, and cannot be kept with what is known of the container; use another path")
+        }
         if !chain.asksForOrigin { try bundle.findOrigins() }
         let attaching = Attaching(
             id: id, bundle: bundle, chain: chain, loader: loader, runtime: runtime, settings: settings, invocation: invocation)

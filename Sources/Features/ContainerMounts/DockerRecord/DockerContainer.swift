@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 
 import DockerPluginAPI
+import JSON
 import OCIRuntime
 
 /// What a config.v2.json says. Docker has written it before it asks for the container, and replaces it by rename.
@@ -22,6 +23,7 @@ struct DockerContainer {
         let mountID: String
         let driverOptions: StringMap
 
+        var isOfImage: Bool { type == "image" }
         var isVolume: Bool { type == "volume" || type == "cluster" }
         /// Those of memory and of images are no directories of the host's. A type of the future is better asked about than not.
         var isInterposed: Bool { type != "tmpfs" && type != "npipe" && type != "image" }
@@ -39,6 +41,8 @@ struct DockerContainer {
     /// Of the layers' storage, such as `overlay2`.
     let storageDriver: String
     let labels: StringMap
+    /// Whether it says anything of mounts. Docker writes it for a container without mounts, too.
+    let hasMounts: Bool
     let mounts: [Mount]
 
     init(parsing bytes: [UInt8]) throws(RecordError) {
@@ -52,6 +56,7 @@ struct DockerContainer {
         imageName = try configuration.text("Image")
         let name = try record.text("Name")
         self.name = name.utf8.first == UInt8(ascii: "/") ? String(name.dropFirst()) : name
+        hasMounts = record.members["MountPoints"] != nil
         var mounts: [Mount] = []
         for mount in try record.objects("MountPoints") { mounts.append(try Mount(mount)) }
         self.mounts = mounts
@@ -83,8 +88,8 @@ extension DockerContainer.Mount {
     private static func consistency(_ said: String, mode: String) -> Consistency {
         if !said.isEmpty { return Consistency(rawValue: said) }
         let known: [Consistency] = [.consistent, .cached, .delegated]
-        for word in mode.split(separator: ",") {
-            if let found = known.first(where: { $0.rawValue == word }) { return found }
+        for word in mode.utf8.split(separator: UInt8(ascii: ",")) {
+            if let found = known.first(where: { $0.rawValue.utf8.elementsEqual(word) }) { return found }
         }
         return .default
     }

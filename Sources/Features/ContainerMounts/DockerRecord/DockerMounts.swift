@@ -1,25 +1,39 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 
 import DockerPluginAPI
-import JSON
 import OCIRuntime
 
 /// Brings Docker's record of a container's mounts together with the mounts of its config.json.
 enum DockerMounts {
+    /// - Parameters:
+    ///   - sources: of the configuration.
+    ///   - initPath: `init-path` of daemon.json.
     static func interposed(
-        _ record: DockerRecordFile, _ configuration: OCIConfiguration, bundle: String, scope: (String) -> MountPoint.Scope?
+        _ record: DockerRecordFile, _ configuration: OCIConfiguration, _ sources: [HostSource], initPath: String?,
+        scope: (String) -> MountPoint.Scope?
     ) throws(EngineRecordError) -> [InterposedMount] {
-        var pairs: [(index: Int, mount: DockerContainer.Mount)] = []
+        if !record.container.hasMounts {
+            throw EngineRecordError(
+                "\(record.folder)/containers/\(record.container.id)/config.v2.json",
+                "it has no MountPoints, so it cannot be told which mounts plugins must be asked about")
+        }
         for mount in record.container.mounts where mount.isInterposed {
-            let indices = configuration.mounts.indices.filter {
-                LexicalPath.areSame(configuration.mounts[$0].cleanedDestination, mount.cleanedDestination)
-            }
             // With --tmpfs at the same place, Docker leaves the other mount out.
-            if indices.isEmpty { throw .disagreement(mount) }
-            for index in indices where configuration.mounts[index].isBind { pairs.append((index, mount)) }
+            let isThere = configuration.mounts.contains { LexicalPath.areSame($0.cleanedDestination, mount.cleanedDestination) }
+            if !isThere { throw .disagreement(mount) }
+        }
+        let own = DockersOwnMounts(folder: record.folder, id: record.container.id, initPath: initPath)
+        var pairs: [(source: HostSource, mount: DockerContainer.Mount)] = []
+        for source in sources {
+            let known = record.container.mounts.filter { LexicalPath.areSame($0.cleanedDestination, source.destination) }
+            if source.isLayer { throw .unknown(source) }
+            if let mount = known.first(where: \.isInterposed) {
+                pairs.append((source, mount))
+            } else if known.isEmpty ? !own.contain(source) : !known.contains(where: \.isOfImage) {
+                throw .unknown(source)
+            }
         }
         if pairs.isEmpty && !configuration.mounts.contains(where: TmpfsMounts.isAsked) { return [] }
-        pairs.sort { $0.index < $1.index }
 
         let volumes = try DockerVolumes(pairs.map(\.mount), folder: record.folder)
         let container = MountPoint.Container(labels: record.container.labels, name: record.container.name)
@@ -29,7 +43,7 @@ enum DockerMounts {
         var scopes: [(driver: String, scope: MountPoint.Scope)] = [("local", .local)]
         return pairs.map { pair in
             let mount = pair.mount
-            let effectiveSource = bindSource(configuration.mounts[pair.index], bundle: bundle)
+            let effectiveSource = pair.source.path
             var mountPoint = MountPoint(
                 type: mount.isVolume ? .volume : MountPoint.MountType(rawValue: mount.type),
                 source: mount.source.isEmpty ? effectiveSource : mount.source, destination: mount.cleanedDestination,
@@ -37,15 +51,15 @@ enum DockerMounts {
                 createSourceIfMissing: mount.createsSource, consistency: mount.consistency, container: container, image: image)
             mountPoint.effectiveSource = effectiveSource
             if mount.isVolume {
-                if !scopes.contains(where: { $0.driver == mount.driver }) {
+                if !scopes.contains(where: { $0.driver.utf8.elementsEqual(mount.driver.utf8) }) {
                     scopes.append((mount.driver, scope(mount.driver) ?? .unspecified))
                 }
                 let volume = volumes.volume(mount.name)
                 mountPoint.volume = MountPoint.Volume(
                     name: mount.name, driver: mount.driver, id: mount.mountID, labels: volume.labels, driverOptions: mount.driverOptions,
-                    scope: scopes.first { $0.driver == mount.driver }?.scope ?? .unspecified, options: volume.options)
+                    scope: scopes.first { $0.driver.utf8.elementsEqual(mount.driver.utf8) }?.scope ?? .unspecified, options: volume.options)
             }
-            return InterposedMount(configurationIndex: pair.index, mountPoint: mountPoint)
+            return InterposedMount(configurationIndex: pair.source.index, mountPoint: mountPoint)
         } + TmpfsMounts.interposed(configuration, container: container, image: image)
     }
 }
@@ -53,7 +67,14 @@ enum DockerMounts {
 extension EngineRecordError {
     fileprivate static func disagreement(_ mount: DockerContainer.Mount) -> EngineRecordError {
         EngineRecordError(
-            "Docker's record has a \(mount.type) mount at \(JSONValue.string(mount.cleanedDestination)), and the bundle's config.json has "
+            "Docker's record has a \(mount.type) mount at \(quoted(mount.cleanedDestination)), and the bundle's config.json has "
                 + "none there, so it cannot be told which mount plugins must be asked about; please report this with Docker's version")
+    }
+
+    fileprivate static func unknown(_ source: HostSource) -> EngineRecordError {
+        EngineRecordError(
+            "the bundle's config.json has a mount of \(quoted(source.path)) at \(quoted(source.destination)) that Docker's record of the "
+                + "container does not have and that is none of Docker's own, so plugins cannot be asked about it; if a runtime or device "
+                + "interface before mountpoint-runc adds it, give the container a bind mount of it instead")
     }
 }

@@ -39,7 +39,7 @@ struct DockerRecordFile {
         for folder in folders {
             let path = "\(folder == "/" ? "" : folder)/containers/\(id)/config.v2.json"
             if let record = try read(path, id) { return DockerRecordFile(folder: folder, container: record) }
-            if !looked.contains(path) { looked.append(path) }
+            if !looked.contains(where: { LexicalPath.areSame($0, path) }) { looked.append(path) }
         }
         return nil
     }
@@ -52,7 +52,9 @@ struct DockerRecordFile {
         } catch {
             throw EngineRecordError(path, error)
         }
-        if container.id != id.text { throw EngineRecordError(path, "it is the record of the container \(JSONValue.string(container.id))") }
+        if !LexicalPath.areSame(container.id, id.text) {
+            throw EngineRecordError(path, "it is the record of the container \(JSONValue.string(container.id))")
+        }
         return container
     }
 
@@ -78,7 +80,7 @@ struct DockerRecordFile {
 /// - Returns: nil if there is no such file.
 func readRecord(_ path: String, limit: Int) throws(EngineRecordError) -> [UInt8]? {
     do throws(SystemError) {
-        return try readWholeFile(FilePath(path), limit: limit)
+        return try readRegularFile(FilePath(path), limit: limit)
     } catch {
         if error.errno == .noSuchFileOrDirectory || error.errno == .notDirectory { return nil }
         if error.errno == .fileTooLarge { throw EngineRecordError(path, "it has more than \(limit) bytes") }

@@ -1,13 +1,22 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 
 public import DockerPluginAPI
+import JSON
 public import OCIRuntime
 
 /// A mount of a bundle that plugins are asked about.
 public struct InterposedMount: Sendable, Equatable {
     /// Index into the configuration's mounts.
     public let configurationIndex: Int
-    public let mountPoint: MountPoint
+    public var mountPoint: MountPoint
+    /// Which folder of an overlay it is. Plugins are asked about each by itself, and can give no other source in its place.
+    public let layer: Int?
+
+    init(configurationIndex: Int, mountPoint: MountPoint, layer: Int? = nil) {
+        self.configurationIndex = configurationIndex
+        self.mountPoint = mountPoint
+        self.layer = layer
+    }
 }
 
 /// What the engine that starts a container knows of the container's mounts.
@@ -23,6 +32,9 @@ public struct EngineRecord: Sendable, Equatable {
         case podman
         /// containerd for Kubernetes.
         case containerd
+        case nerdctl
+        /// Also `podman build`.
+        case buildah
         /// A person, or an engine that is not known here.
         case other
     }
@@ -34,29 +46,32 @@ public struct EngineRecord: Sendable, Equatable {
     /// Finds which mounts of a bundle plugins are to be asked about, and what is known of each.
     ///
     /// For Docker, those are the bind and volume mounts of its record; what else is in config.json, Docker manages for itself (hosts,
-    /// resolv.conf, secrets, its init). For others, all bind mounts but those out of the engine's own folder of this container.
+    /// resolv.conf, secrets, its init), and anything besides is an error. For others, all bind mounts, and the folders of overlays, but
+    /// those out of the engine's own folder of this container.
     /// Docker's plugins are no containers, and one of them may be the plugin that would be asked; of them, nothing is interposed.
     ///
     /// - Parameters:
     ///   - bundle: absolute.
     ///   - runtimeRoot: what the caller gave as `--root`, whose last component is containerd's namespace; dockerd's is `moby`.
     ///   - dataRoots: where else Docker's files may be: `data-root` of daemon.json, and `/var/lib/docker`.
+    ///   - initPath: `init-path` of daemon.json.
     ///   - scope: asked for the scope of volumes, once for each driver but `local`; nil if it is not known.
     /// - Throws: `EngineRecordError` if the caller is Docker and has no record of the container, a file that is there cannot be used, or
     ///   the record and config.json do not agree.
     public static func find(
         container id: ContainerID, configuration: OCIConfiguration, bundle: String, runtimeRoot: String?, dataRoots: [String],
-        scope: (_ driver: String) -> MountPoint.Scope? = { _ in nil }
+        initPath: String? = nil, scope: (_ driver: String) -> MountPoint.Scope? = { _ in nil }
     ) throws(EngineRecordError) -> EngineRecord {
         let namespace = runtimeRoot.map(lastComponent) ?? ""
         if namespace == "plugins.moby" { return EngineRecord(engine: .dockerPlugin, mounts: []) }
-        let other = OtherEngine(id, configuration, bundle: bundle, namespace: namespace)
+        let sources = try HostSource.all(in: configuration, bundle: bundle)
+        let other = OtherEngine(id, configuration, sources, bundle: bundle, namespace: namespace)
         // A root file system of podman's may be a user's folder, next to which the user has written a record.
-        if namespace == "moby" || other.engine == .other {
+        if namespace == "moby" || !other.isRecognizedByBundle {
             var looked: [String] = []
             let record = try DockerRecordFile.find(id, rootPath: configuration.rootPath, dataRoots: dataRoots, looked: &looked)
             if let record {
-                let mounts = try DockerMounts.interposed(record, configuration, bundle: bundle, scope: scope)
+                let mounts = try DockerMounts.interposed(record, configuration, sources, initPath: initPath, scope: scope)
                 return EngineRecord(engine: .docker, mounts: mounts)
             }
             if namespace == "moby" { throw .noRecord(looked) }
@@ -78,8 +93,5 @@ extension EngineRecordError {
     }
 }
 
-/// What the runtimes take for the source of a bind mount: a relative one begins at the bundle.
-func bindSource(_ mount: OCIConfiguration.Mount, bundle: String) -> String {
-    let source = mount.source ?? ""
-    return source.utf8.first == UInt8(ascii: "/") ? source : LexicalPath.absolute("\(bundle)/\(source)")
-}
+/// For messages: in quotes, with control characters escaped.
+func quoted(_ text: String) -> String { JSONValue.string(text).description }

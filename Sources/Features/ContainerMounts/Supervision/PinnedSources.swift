@@ -57,14 +57,28 @@ final class PinnedSources {
     /// By the mount's index in config.json.
     private(set) var sources: [Int: Source] = [:]
 
+    /// Folders of overlays. They are held for what plugins are shown of them; the runtime below finds them by path.
+    private var layers: [Layer: Source] = [:]
+
+    private struct Layer: Hashable {
+        let mount: Int
+        let number: Int
+    }
+
+    /// - Parameter layer: which folder of an overlay.
+    func source(of mount: Int, layer: Int?) -> Source? {
+        if let layer { layers[Layer(mount: mount, number: layer)] } else { sources[mount] }
+    }
+
     /// Looks a source up. That it is not there is no failure: the engine or a plugin may still make it, and if nobody does, the runtime
     /// below says so best.
     ///
+    /// - Parameter layer: which folder of an overlay.
     /// - Returns: what plugins are to be shown.
-    func pin(_ path: String, of mount: Int) throws(RuntimeError) -> String {
+    func pin(_ path: String, of mount: Int, layer: Int? = nil) throws(RuntimeError) -> String {
         do throws(SystemError) {
             let source = try Source(at: path)
-            sources[mount] = source
+            if let layer { layers[Layer(mount: mount, number: layer)] = source } else { sources[mount] = source }
             return source.text
         } catch {
             throw RuntimeError("the source of a mount cannot be looked up: \(error)")
@@ -140,5 +154,6 @@ final class PinnedSources {
     /// Lets go of everything: a plugin that is asked to detach may want to unmount a source.
     func release() {
         for source in sources.values { source.file?.close() }
+        for layer in layers.values { layer.file?.close() }
     }
 }

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+import JSON
+import LinuxSystem
+import SystemPackage
+
+/// What Docker's `daemon.json` says that matters for finding its records, and for knowing its own mounts.
+///
+/// dockerd refuses to start with a file that it cannot read, so one that is there and cannot be used here is an error too: without it
+/// a container of Docker's could be taken for one of an engine that is not known.
+struct DockerSettings: Sendable, Equatable {
+    /// `data-root`, absolute.
+    var dataRoot: String?
+    /// `init-path`, absolute: what dockerd mounts at /sbin/docker-init.
+    var initPath: String?
+
+    /// Where Docker's files may be, if they cannot be told from the bundle.
+    var dataRoots: [String] { (dataRoot.map { [$0] } ?? []) + ["/var/lib/docker"] }
+
+    /// Bytes.
+    private static let sizeLimit = 1 << 20
+
+    /// - Throws: `EngineRecordError`; a file that is not there says nothing.
+    static func read(from path: String) throws(EngineRecordError) -> DockerSettings {
+        let bytes: [UInt8]?
+        do throws(SystemError) {
+            bytes = try readRegularFileIfThere(FilePath(path), limit: sizeLimit)
+        } catch {
+            throw EngineRecordError(path, error)
+        }
+        guard let bytes else { return DockerSettings() }
+        do throws(RecordError) {
+            // dockerd takes an empty file for one without settings.
+            if bytes.allSatisfy({ $0 == 0x20 || (0x09...0x0D).contains($0) }) { return DockerSettings() }
+            let record = try RecordObject(parsing: bytes)
+            return DockerSettings(dataRoot: try Self.path("data-root", in: record), initPath: try Self.path("init-path", in: record))
+        } catch {
+            throw EngineRecordError(path, error)
+        }
+    }
+
+    private static func path(_ key: String, in record: RecordObject) throws(RecordError) -> String? {
+        let path = try record.text(key)
+        return path.utf8.first == UInt8(ascii: "/") ? path : nil
+    }
+}
