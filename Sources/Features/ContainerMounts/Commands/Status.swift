@@ -33,7 +33,7 @@ struct StatusCommand {
     }
 
     func run(_ invocation: Invocation) throws(RuntimeError) -> Int32 {
-        TerminalOutput.write(try output(invocation.places, dataRoots: { Bundle.dataRoots($0, invocation.places) }))
+        TerminalOutput.write(try output(invocation.places, dataRoots: { (try? Bundle.dataRoots($0, invocation.places)) ?? [] }))
         return 0
     }
 
@@ -47,7 +47,7 @@ struct StatusCommand {
         if wantsHelp { return Self.usage + "\n" }
         let settings = (try? RuntimeSettings.read(from: places.settings)) ?? RuntimeSettings()
         let roots = dataRoots(settings)
-        let boot = bootIdentity()
+        let boot = (try? Boot.current())?.text ?? ""
         var containers: [ContainerStatus] = []
         for folder in try Self.folders(places, isRoot: isRoot) {
             var container = ContainerStatus(folder, boot: boot)

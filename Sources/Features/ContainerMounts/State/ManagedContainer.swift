@@ -44,7 +44,7 @@ struct ManagedContainer {
             return nil
         case .damaged(let error):
             // What it says is lost, but the container must be stoppable, and whoever is responsible for it has it in memory.
-            log.warning("container \(id): \(error.message)")
+            invocation.log.warning("container \(id): \(error.message)")
             record = ContainerRecord(
                 boot: boot?.text ?? "", id: id, phase: .created, runtime: try invocation.runtime().path,
                 arguments: invocation.line.root.map { ["--root", $0] } ?? [], configuration: "", timeout: RuntimeSettings().timeout,
