@@ -20,7 +20,7 @@ extension SharedEngineTests {
         /// - Parameter attack: done once, while the plugin is asked for its properties.
         private func attack(
             isWanted: Bool, source: String = "a", prepare: (Scenario) async throws -> Void = { _ in },
-            _ attack: @escaping @Sendable (PrivateHost) throws -> Void
+            _ attack: @escaping @Sendable (PrivateHost) throws -> Void, cleanup: (PrivateHost) async throws -> Void = { _ in }
         ) async throws {
             try await Scenario.run("first") { scenario in
                 _ = try (scenario.folder("a"), scenario.folder("secret"))
@@ -33,6 +33,7 @@ extension SharedEngineTests {
                     return .answer(answer)
                 }
                 let result = try await scenario.run(["--volume", "\(RuntimeHost.dataFolder)/\(source):/a"], script: "cat /a/who")
+                try await cleanup(host)
                 #expect(result.status == 0 && result.output == "a\n", "\(result)")
                 let shown = scenario.log.calls(.attach).map { $0.mounts[0]["EffectiveSource"]?.stringValue }
                 #expect(shown == (isWanted ? ["\(RuntimeHost.dataFolder)/\(source)"] : []))
@@ -62,9 +63,9 @@ extension SharedEngineTests {
             } _: { host in
                 let script = "cd \(data)/outer; umount nested; mv nested away; mv secret nested"
                 try host.runBlocking(["unshare", "--mount", "--propagation", "private", "sh", "-ec", script])
+            } cleanup: { host in
+                _ = try await host.run(["umount", data + "/outer/away"])
             }
-            let host = try #require(RuntimeHost.current).host
-            _ = try await host.run(["sh", "-c", "umount \(data)/outer/away"])
         }
 
         @Test("Two names that are exchanged all the time")
@@ -78,9 +79,11 @@ extension SharedEngineTests {
                 // renameat2(2), RENAME_EXCHANGE
                 try scenario.host.write(
                     """
-                    import ctypes, time
+                    import ctypes, os, time
                     libc = ctypes.CDLL(None)
-                    while libc.renameat2(-100, b"\(data)/a", -100, b"\(data)/link", 2) == 0: time.sleep(0.0003)
+                    while not os.path.exists("\(data)/enough"):
+                        libc.renameat2(-100, b"\(data)/a", -100, b"\(data)/link", 2)
+                        time.sleep(0.0003)
 
                     """, to: data + "/exchange.py")
                 let attacker = try scenario.host.start(["/usr/bin/python3", data + "/exchange.py"], log: "exchange.log")
@@ -93,10 +96,10 @@ extension SharedEngineTests {
                             1
                     }
                 } catch {
-                    attacker.signal(SIGTERM)
+                    try scenario.host.write("", to: data + "/enough")
                     throw error
                 }
-                attacker.signal(SIGTERM)
+                try scenario.host.write("", to: data + "/enough")
                 try await attacker.end(within: .seconds(5))
                 #expect(Set(seen.keys).isSubset(of: ["a\n", "denied"]), "\(seen)")
             }

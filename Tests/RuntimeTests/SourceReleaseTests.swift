@@ -14,8 +14,7 @@ extension SharedEngineTests {
         private func withMountingPlugin(_ names: String..., body: (Scenario) async throws -> Void) async throws {
             guard let current = RuntimeHost.current else { throw Trouble("this test belongs into a suite with a runtimeHost") }
             try await Scenario.run(on: current, names) { scenario in
-                let (host, place) = (scenario.host, RuntimeHost.dataFolder + "/made")
-                mkdir(host.path(place), 0o755)
+                let (host, place) = (scenario.host, try scenario.folder("made"))
                 scenario["first"].when(.attach) { _ in
                     try host.runBlocking(["mount", "-t", "tmpfs", "first", place])
                     try host.write("made\n", to: place + "/who")
