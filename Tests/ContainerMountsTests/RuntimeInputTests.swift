@@ -92,7 +92,8 @@ import Testing
     }
 
     @Test func mountsBelowAreThereAsByThePath() async throws {
-        for (options, isThere) in [(["rbind"], true), (["bind"], false), (["ro"], true)] {
+        // Without `rbind` runc leaves them out by itself, and crun does not.
+        for options in [["rbind"], ["bind"], ["ro"]] {
             try await withSharedFolder { folder in
                 try makeFolder(folder.appending("a"), mode: 0o755)
                 for name in ["nested", "unbindable"] {
@@ -104,7 +105,7 @@ import Testing
                 let found = try await Prepared(in: folder, ["\(folder)/a"], options: options).enter { sources in
                     ["nested", "unbindable"].map { access("\(sources[0])/\($0)/who", F_OK) == 0 }
                 }
-                #expect(found == [isThere, false], "\(options)")
+                #expect(found == [true, false], "\(options)")
             }
         }
     }

@@ -54,7 +54,7 @@ extension TransparencyCase {
                 let options = ["--volume", "/:/host:ro", "--volume", "/run:/hostrun", "--volume", "\(RuntimeHost.dataFolder):/hostdata"]
                 return [
                     try await subject.look(
-                        options, "cat /a/who; ls -d /host/etc/docker /hostrun/docker/plugins; cat /hostdata/*/who | head -n 1")
+                        options, "cat /a/who; ls -d /host/etc/docker /hostrun/docker/plugins; cat /hostdata/NAME/who")
                 ]
             },
         ] + links + propagations
@@ -78,7 +78,7 @@ extension TransparencyCase {
                 let facts = try await subject.look(
                     options, "cat /a/who; grep . /dev/null /run/who /run/x/who /run/x/y/who; \(mounts)", image: image)
                 try await subject.docker("rm", image)
-                try await subject.docker("rmi", image)
+                try await subject.docker("rmi", "--force", image)
                 return [facts]
             }
         }
@@ -91,18 +91,15 @@ extension TransparencyCase {
                 let folder = try subject.scenario.folder(subject.name)
                 let prepare = "mkdir \(folder)/host \(folder)/box; mount --bind \(folder) \(folder); mount --make-shared \(folder)"
                 _ = try await subject.host.run(["sh", "-ec", prepare])
-                try await subject.docker([
-                    "run", "--detach", "--privileged", "--runtime", subject.runtime, "--name", subject.name, "--network=none",
-                    "--volume", "\(folder):/a:\(propagation)", "busybox", "sleep", "1000",
-                ])
-                _ = try await subject.host.run(["mount", "-t", "tmpfs", "fromhost", folder + "/host"])
-                _ = try await subject.runDocker(["exec", "--privileged", subject.name, "mount", "-t", "tmpfs", "frombox", "/a/box"])
-                let inside = try await subject.docker(
-                    "exec", subject.name, "sh", "-c", "cut -d' ' -f4-7 /proc/self/mountinfo | grep ' /a' | sed 's/:[0-9]*//g' | sort")
-                let outside = try subject.host.mountPoints(below: folder)
-                try await subject.docker("kill", subject.name)
-                _ = try await subject.host.run(["sh", "-c", "umount \(folder)/box; umount \(folder)/host; umount \(folder)"])
-                return [subject.clean(inside), subject.clean("\(outside)")]
+                let unmount = "umount \(folder)/box; umount \(folder)/host; umount \(folder)"
+                do {
+                    let facts = try await subject.propagationFacts(folder, propagation)
+                    _ = try await subject.host.run(["sh", "-c", unmount])
+                    return facts
+                } catch {
+                    _ = try await subject.host.run(["sh", "-c", unmount])
+                    throw error
+                }
             }
         }
     }
@@ -115,5 +112,20 @@ extension Subject {
         let words = ["run", "--runtime", runtime, "--name", name, "--network=none", "--volume", "\(folder):/a"] + options
         let result = try await runDocker(words + [image, "sh", "-c", script.replacing("NAME", with: name)])
         return clean(result.description)
+    }
+
+    /// What is mounted in a folder on the host and in a container, where each has mounted something in it.
+    fileprivate func propagationFacts(_ folder: String, _ propagation: String) async throws -> [String] {
+        try await docker([
+            "run", "--detach", "--cap-add", "SYS_ADMIN", "--security-opt", "seccomp=unconfined", "--runtime", runtime, "--name", name,
+            "--network=none", "--volume", "\(folder):/a:\(propagation)", "busybox", "sleep", "1000",
+        ])
+        let outside = try await host.run(["mount", "-t", "tmpfs", "fromhost", folder + "/host"])
+        let inside = try await runDocker(["exec", name, "mount", "-t", "tmpfs", "frombox", "/a/box"])
+        let script = "cut -d' ' -f4-7 /proc/self/mountinfo | grep ' /a' | sed 's/:[0-9]*//g' | sort"
+        let seen = try await docker("exec", name, "sh", "-c", script)
+        let places = try host.mountPoints(below: folder)
+        try await docker("kill", name)
+        return [clean("\(outside.status) \(inside.status) \(seen)"), clean("\(places)")]
     }
 }

@@ -75,10 +75,8 @@ struct RuntimeInput {
                 continue
             }
             do throws(SystemError) {
-                // Without `rbind`, runtimes take only the mount itself.
-                let options = configuration.mounts[index].options
-                let clone = try file.clone(recursively: !options.contains("bind") || options.contains("rbind"))
-                clones.append((index, target(of: source, index), file.isFolder, clone))
+                // With all below: what of that the container gets, runtimes read out of the options, and not all alike.
+                clones.append((index, target(of: source, index), file.isFolder, try file.clone(recursively: true)))
             } catch  where error.errno == .invalidArgument {
                 var error = error
                 error.hint = "a mount that is unbindable, or has been unmounted meanwhile, cannot be mounted in a container"
