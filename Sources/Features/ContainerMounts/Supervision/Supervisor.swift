@@ -196,6 +196,8 @@ struct Supervisor {
             try input.verify(in: process)
             try sayMounted(process)
         }
+        // Before their numbers can be those of other descriptors.
+        input.sources.release()
         do throws(SystemError) {
             let doorbell = try DoorbellSocket(at: FilePath(folder.control))
             if !hasEnded { try join(process, surroundings) }
