@@ -123,6 +123,17 @@ import Testing
         }
     }
 
+    @Test func whatIsMissingBelowALinkIsWhereTheLinkLeads() async throws {
+        try await withScratchFolder { folder in
+            try folders("\(folder)/srv/secret")
+            try #require(symlink("srv/secret", "\(folder)/link") == 0)
+            let path = "\(folder)/link/none"
+            let names = try #require(try SourceOrigins.find([.init(path: path, file: nil)]).first)
+            #expect(names.first == path)
+            #expect(names.contains(resolvingSymbolicLinks(folder).appending("srv/secret/none").string))
+        }
+    }
+
     @Test func ofNoSourceThereIsNone() throws {
         #expect(try SourceOrigins.find([.init(path: "", file: nil)]) == [[]])
         #expect(try SourceOrigins.find([]).isEmpty)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 
 import DockerSupport
+import Foundation
 import JSON
 import TestSupport
 import Testing
@@ -137,6 +138,50 @@ extension SharedEngineTests {
                 #expect(result.status == 0 && result.output == "beside/other\n", "\(result)")
                 #expect(scenario.log.calls(.attach).isEmpty)
             }
+        }
+
+        /// On a `/srv` that only this test sees.
+        @Test("README's example is such a guard")
+        func readmesGuard() async throws {
+            try await Scenario.run("second") { scenario in
+                let commands = [["mount", "-t", "tmpfs", "tmpfs", "/srv"], ["mkdir", "/srv/private", "/srv/data"]]
+                try await with(commands, mounts: ["/srv"], in: scenario) {
+                    try await withReadmesPlugin(on: scenario.host) {
+                        try scenario.setChain(["first"])
+                        for (name, options) in [
+                            "below": ["type=none", "o=bind", "device=/srv/private"], "above": ["type=none", "o=bind", "device=/srv"],
+                            "layered": ["type=overlay", "o=lowerdir=/srv/private:/srv/data", "device=overlay"],
+                        ] { try await scenario.docker(["volume", "create"] + options.flatMap { ["--opt", $0] } + [name]) }
+                        for source in ["/srv/private", "/srv", "/", "below", "above", "layered"] {
+                            let result = try await scenario.run(["-v", "\(source):/a:ro"], script: "true")
+                            #expect(result.status == 125 && result.output.contains("it is private"), "\(source): \(result)")
+                        }
+                        let result = try await scenario.run(["-v", "/srv/data:/a"], script: "touch /a/done")
+                        #expect(result.status == 0, "\(result)")
+                    }
+                }
+            }
+        }
+
+        private func withReadmesPlugin(on host: PrivateHost, _ body: () async throws -> Void) async throws {
+            let readme = try String(contentsOfFile: Repository.root + "/README.md", encoding: .utf8)
+            let program = try #require(readme.firstMatch(of: /<!-- example: first\.py -->\n```python\n([^`]*)```/)?.output.1)
+            let (file, number) = (PrivateHost.folder + "/first.py", PrivateHost.folder + "/first.pid")
+            try host.write(String(program), to: file)
+            let plugin = try host.start(["sh", "-c", "echo $$ > \(number); exec python3 \(file)"], log: "first.log")
+            var failure: (any Error)?
+            do {
+                try await eventually("first.py listens", within: .seconds(20)) {
+                    if plugin.hasEnded { throw Trouble("first.py has ended: \(host.log("first.log"))") }
+                    return host.names(in: Dockerd.pluginFolder).contains("first.sock")
+                }
+                try await body()
+            } catch {
+                failure = error
+            }
+            _ = try await host.run(["sh", "-c", "kill $(cat \(number)); rm -f \(file) \(number) \(Dockerd.pluginFolder)/first.sock"])
+            _ = try await plugin.end(within: .seconds(10))
+            if let failure { throw failure }
         }
 
         @Test("It sees where the plugin before it has moved a mount to")

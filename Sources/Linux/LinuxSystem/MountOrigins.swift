@@ -123,8 +123,7 @@ public struct MountOrigins: Sendable {
 
     private static let localFileSystems = [
         "bcachefs", "btrfs", "devtmpfs", "erofs", "exfat", "ext2", "ext3", "ext4", "f2fs", "iso9660", "jfs", "ntfs3", "overlay", "ramfs",
-        "rootfs",
-        "squashfs", "tmpfs", "udf", "vfat", "xfs", "zfs",
+        "rootfs", "squashfs", "tmpfs", "udf", "vfat", "xfs", "zfs",
     ]
 
     /// The mounts that a look-up of a path passes through; the last is the one that shows it.
@@ -179,17 +178,32 @@ public struct MountOrigins: Sendable {
 }
 
 extension MountOrigins.Mount {
+    /// Without arrays and texts on the way: a table can have thousands of lines, and nearly all of them are passed over later.
     fileprivate init?(_ line: ArraySlice<UInt8>) {
-        let fields = line.split(separator: UInt8(ascii: " "), maxSplits: 5, omittingEmptySubsequences: false)
-        guard fields.count == 6, let id = Int(String(decoding: fields[0], as: UTF8.self)),
-            let parent = Int(String(decoding: fields[1], as: UTF8.self))
+        var rest = line
+        func field() -> ArraySlice<UInt8>? {
+            guard let space = rest.firstIndex(of: UInt8(ascii: " ")) else { return nil }
+            defer { rest = rest[(space + 1)...] }
+            return rest[..<space]
+        }
+        guard let id = field().flatMap(Self.number), let parent = field().flatMap(Self.number), let device = field(), let root = field(),
+            let mountPoint = field()
         else { return nil }
         self.id = id
         self.parent = parent
-        device = fields[2]
-        root = MountOrigins.withoutSlash(MountTable.unescapedBytes(fields[3]))
-        mountPoint = MountOrigins.withoutSlash(MountTable.unescapedBytes(fields[4]))
-        rest = fields[5]
+        self.device = device
+        self.root = MountOrigins.withoutSlash(MountTable.unescapedBytes(root))
+        self.mountPoint = MountOrigins.withoutSlash(MountTable.unescapedBytes(mountPoint))
+        self.rest = rest
+    }
+
+    private static func number(_ digits: ArraySlice<UInt8>) -> Int? {
+        var number = 0
+        for digit in digits {
+            guard digit >= UInt8(ascii: "0"), digit <= UInt8(ascii: "9"), number < 1 << 40 else { return nil }
+            number = number * 10 + Int(digit - UInt8(ascii: "0"))
+        }
+        return digits.isEmpty ? nil : number
     }
 
     /// Type, source and the superblock's options, as the kernel writes them.

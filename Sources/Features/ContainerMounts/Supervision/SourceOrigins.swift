@@ -46,7 +46,8 @@ enum SourceOrigins {
     private static func origin(of source: Source, _ table: MountOrigins, isLast: Bool) throws(RuntimeError) -> [String]? {
         // Of tmpfs, there is none.
         if source.path.isEmpty { return [] }
-        var path = Array(source.path.utf8)
+        // What a plugin gives may be a link, and what is made there later is where the link leads.
+        var path = Array((source.file == nil ? resolvingSymbolicLinks(FilePath(source.path)).string : source.path).utf8)
         var mount: Int?
         // What has been removed meanwhile, or has no path, such as a namespace, is known by the path that led to it.
         if let file = source.file, let now = try? file.path(), now.utf8.first == UInt8(ascii: "/"), let id = try? file.mountID() {
