@@ -54,6 +54,17 @@ import Testing
         }
     }
 
+    /// A named pipe would keep the container waiting for somebody to write to it.
+    @Test(arguments: ["p.spec", "p.json"])
+    func aPipeInThePlaceOfASpecificationIsAnError(name: String) async throws {
+        try await withScratchFolder { folder in
+            let discovery = try discovery(folder)
+            try #require(mkfifo("\(folder)/etc/\(name)", 0o600) == 0)
+            let error = #expect(throws: PluginClientError.self) { try discovery.find("p") }
+            #expect(error?.message.contains("it must be a regular file") == true)
+        }
+    }
+
     /// As Docker does; but a person who made the file wants to know.
     @Test func whatIsNoSocketIsPassedOverAndNamed() async throws {
         try await withScratchFolder { folder in

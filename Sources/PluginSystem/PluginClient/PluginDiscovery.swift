@@ -99,7 +99,7 @@ public struct PluginDiscovery: Sendable {
 
     private func content(of path: String, _ name: PluginName) throws(PluginClientError) -> [UInt8] {
         do throws(SystemError) {
-            return try readWholeFile(FilePath(path), limit: Self.specificationLimit)
+            return try readRegularFile(FilePath(path), limit: Self.specificationLimit)
         } catch {
             throw PluginClientError(
                 .notSent, plugin: name.text, "plugin \(name): \(error); correct this file, or take the plugin out of the chain")
