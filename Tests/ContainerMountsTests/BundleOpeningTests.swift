@@ -15,7 +15,7 @@ private let debugRuntime: String? = {
 }()
 
 /// The program itself with a chain, and with a script in the place of the runtime below that notes that it was called: nothing may be
-/// handed over unasked. The plugin of the chain is not there, so a container that it is asked about does not start.
+/// handed over unasked. The plugin of the chain cannot be, so a container that it would be asked about does not start.
 @Suite(.enabled(if: debugRuntime != nil, "the program has not been built")) struct BundleOpeningTests {
     private static let bind = #"{"mounts":[{"destination":"/a","type":"bind","source":"/srv"}]}"#
     private static let nothing = #"{"mounts":[{"destination":"/proc","type":"proc","source":"proc"}]}"#
@@ -34,7 +34,7 @@ private let debugRuntime: String? = {
                 set -e; cd "$1"; printf '#!/bin/sh\\necho called >> %s/called\\n' "$1" > runtime; chmod 755 runtime
                 BYTE=$(printf '\\377'); mkdir work; cd work
                 \(prepare)
-                exec "$2" --mount-point-plugin absent-plugin --runtime-path "$1/runtime" --root "$1/state" create \(words)
+                exec "$2" --mount-point-plugin .none --runtime-path "$1/runtime" --root "$1/state" create \(words)
                 """
             let binary = try #require(debugRuntime)
             result = try await command(
@@ -43,7 +43,7 @@ private let debugRuntime: String? = {
         }
         if wasCalled { return .handedOver }
         #expect(result.status == 1, "\(result)")
-        return result.output.contains("absent-plugin was not found") ? .asked : .refused(result.output)
+        return result.output.contains("is no name of a plugin") ? .asked : .refused(result.output)
     }
 
     @Test func asksAboutABundleAndHandsOverOneWithoutMounts() async throws {

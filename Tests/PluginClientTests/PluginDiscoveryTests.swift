@@ -54,6 +54,12 @@ import Testing
         }
     }
 
+    @Test func namesAreBytes() throws {
+        #expect(try PluginName("\u{E9}") == PluginName("\u{E9}"))
+        #expect(try PluginName("\u{E9}") != PluginName("e\u{301}"))
+        #expect(try Set([PluginName("\u{E9}"), PluginName("e\u{301}")]).count == 2)
+    }
+
     /// A named pipe would keep the container waiting for somebody to write to it.
     @Test(arguments: ["p.spec", "p.json"])
     func aPipeInThePlaceOfASpecificationIsAnError(name: String) async throws {

@@ -135,9 +135,9 @@ extension SharedEngineTests {
                 ]
                 let result = try await podman.run(words)
                 #expect(result.status == 0 && result.output == "a\nchanged\n", "\(result)")
-                #expect(
-                    scenario.log.containerLines == ["first Attach \(source)", "second Attach \(source)", "second Detach", "first Detach"])
-                let mount = try #require(scenario.log.calls(.attach, of: "first").first?.mounts.first)
+                let mounts = scenario.log.calls(.attach, of: "first").flatMap(\.mounts)
+                #expect(mounts.map { $0["Source"]?.stringValue } == [source], "not what podman keeps the changes in")
+                let mount = try #require(mounts.first)
                 #expect(mount["Destination"] == "/m" && mount["Type"] == "bind" && mount["ReadOnly"] == true, "\(mount)")
                 #expect(scenario.host.contents(of: source + "/who") == "a\n")
                 scenario["second"].when(.attach, .refusal("not in this house"))
@@ -146,7 +146,7 @@ extension SharedEngineTests {
                 let moved = try scenario.folder("moved")
                 scenario["second"].when(.attach, .attachments(["Attach": true, "Changes": ["EffectiveSource": .string(moved)]]))
                 let changed = try await podman.run(words)
-                #expect(changed.status != 0 && changed.output.contains("is a folder of the overlay"), "\(changed)")
+                #expect(changed.status != 0 && changed.output.contains("gave another source for a folder of the overlay"), "\(changed)")
             }
         }
 

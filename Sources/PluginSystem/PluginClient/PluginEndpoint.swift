@@ -47,6 +47,10 @@ public struct PluginName: Sendable, Hashable, CustomStringConvertible {
     }
 
     public var description: String { text }
+
+    /// By bytes, as file names are.
+    public static func == (one: PluginName, other: PluginName) -> Bool { one.text.utf8.elementsEqual(other.text.utf8) }
+    public func hash(into hasher: inout Hasher) { for byte in text.utf8 { hasher.combine(byte) } }
 }
 
 /// How a plugin is connected to.
