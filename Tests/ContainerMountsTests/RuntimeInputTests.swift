@@ -29,7 +29,8 @@ import Testing
             let document: JSONValue = ["ociVersion": "1.0.2", "mounts": .array(mounts)]
             let file = folder.appending("config.json")
             try replaceFile(file, with: document.encoded())
-            bundle = try ContainerMounts.Bundle(file: file.string, bytes: document.encoded(), state: folder.appending("state").string)
+            bundle = try ContainerMounts.Bundle(
+                OpenedBundle(bundle: PathArgument(bytes: Array(folder.string.utf8)), config: nil), state: folder.appending("state").string)
             for (index, source) in sources.enumerated() { _ = try bundle.sources.pin(source, of: index) }
         }
 
