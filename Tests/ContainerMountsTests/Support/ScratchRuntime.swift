@@ -90,6 +90,9 @@ final class ScratchRuntime: Sendable {
 
     // MARK: Commands
 
+    /// Mounting sources is for root, if only of a user namespace of its own. user_namespaces(7)
+    private static let asRoot = geteuid() == 0 ? [] : ["unshare", "--user", "--map-root-user", "--mount"]
+
     private var environment: [String: String] {
         ["SCRATCH_RUNTIME_FOLDER": folder, "PATH": "\(folder)/bin:/usr/sbin:/usr/bin:/sbin:/bin"]
     }
@@ -102,14 +105,14 @@ final class ScratchRuntime: Sendable {
     /// - Parameter wrapping: words before the program's own, such as `env` and its arguments.
     func run(_ words: [String], wrapping: [String] = [], within limit: Duration = .seconds(20)) async throws -> CommandResult {
         let log = "\(folder)/output-\(UUID().uuidString.prefix(8))"
-        let process = try SpawnedProcess(wrapping + [Self.program] + words, environment: environment, log: log)
+        let process = try SpawnedProcess(Self.asRoot + wrapping + [Self.program] + words, environment: environment, log: log)
         let status = try await process.end(within: limit)
         return CommandResult(status: status, output: (try? String(contentsOfFile: log, encoding: .utf8)) ?? "")
     }
 
     /// Starts a command of mountpoint-runc.
     func start(_ words: String...) throws -> SpawnedProcess {
-        try SpawnedProcess([Self.program] + words, environment: environment, log: "\(folder)/output")
+        try SpawnedProcess(Self.asRoot + [Self.program] + words, environment: environment, log: "\(folder)/output")
     }
 
     /// Makes and starts a container with a mount of each of these folders.
