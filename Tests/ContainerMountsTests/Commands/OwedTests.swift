@@ -47,12 +47,16 @@ struct OwedTests {
         }
     }
 
-    @Test func doctorNamesIt() async throws {
+    @Test func doctorAndStatusNameIt() async throws {
         try await ScratchRuntime.with("first", "second") { runtime, plugins in
             try await leaveOwed(runtime, plugins)
             let doctor = try await runtime.run("doctor")
             #expect(doctor.output.contains("container c1: plugin second could not be asked to detach"), "\(doctor)")
             #expect(doctor.output.contains("mountpoint-runc detach c1"))
+            let status = try await runtime.run("status", "--json", "c1")
+            let document = try JSONValue(parsing: Array(status.output.utf8))
+            let owed = document["containers"]?.arrayValue?.first?["owed"]?.arrayValue ?? []
+            #expect(owed.compactMap { $0["plugin"]?.stringValue } == ["second", "first"], "\(status)")
         }
     }
 

@@ -57,6 +57,7 @@ struct StatusCommand {
             container.nameAfterDocker(configuration: configuration, dataRoots: roots)
             containers.append(container)
         }
+        Self.add(OwedDetaches.all(in: places), to: &containers)
         if let wanted { containers = [try Self.find(wanted, in: containers)] }
         if isJSON {
             let document: JSONValue = ["version": 1, "containers": .array(containers.map(\.json))]
@@ -64,6 +65,23 @@ struct StatusCommand {
         }
         if containers.isEmpty { return "no container has plugins attached\n" }
         return containers.map(\.text).joined(separator: "\n")
+    }
+
+    /// What plugins are owed for containers that have been deleted, or that a reboot has ended.
+    private static func add(_ all: [OwedDetaches], to containers: inout [ContainerStatus]) {
+        let boot = try? Boot.current()
+        for owed in all {
+            let debts = ((try? owed.list(boot)) ?? []).map { one in
+                let reason = one.reason(boot)
+                return ContainerStatus.Debt(plugin: one.name, reason: reason)
+            }
+            if debts.isEmpty { continue }
+            if let index = containers.firstIndex(where: { $0.id.utf8.elementsEqual(owed.id.text.utf8) }) {
+                containers[index].owed += debts
+            } else {
+                containers.append(ContainerStatus(id: owed.id.text, phase: .ended, owed: debts))
+            }
+        }
     }
 
     private static func folders(_ places: RuntimePlaces, isRoot: Bool) throws(RuntimeError) -> [ContainerFolder] {

@@ -33,6 +33,15 @@ struct OwedDetach: Sendable, Equatable {
     /// Whether it could not be asked. Otherwise one above it in the chain has stopped the unwinding.
     var couldNotBeAsked: Bool { stack.plugins.first?.state == .owed }
 
+    /// Why, in words that end a sentence.
+    ///
+    /// - Parameter current: the boot that the host is in; nil if it is not known.
+    func reason(_ current: Boot?) -> String {
+        if let current, current != boot { return "it has not been told that a reboot has ended the container" }
+        if couldNotBeAsked { return "it could not be reached when the container ended" }
+        return "undoing has stopped: \(stack.stopped ?? "for an unknown reason")"
+    }
+
     func encoded() -> [UInt8] {
         var writer = JSONWriter()
         writer.beginObject()
