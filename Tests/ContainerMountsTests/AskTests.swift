@@ -53,6 +53,27 @@ struct AskTests {
         }
     }
 
+    @Test func whoAsksByOriginIsAskedByWhereALinkLeads() async throws {
+        try await withPlaces { places, folder in
+            for name in ["guarded", "other"] {
+                try FileManager.default.createDirectory(atPath: "\(folder)/\(name)", withIntermediateDirectories: true)
+            }
+            symlink("\(folder)/guarded", "\(folder)/link")
+            let plugin = try AnsweringPlugin(
+                "guard", in: folder + "/plugins",
+                [
+                    "MountPointProperties": { _ in
+                        ["Success": true, "Patterns": [["Origin": [["PathPrefix": .string(folder + "/guarded")]]]]]
+                    }
+                ])
+            defer { plugin.end() }
+            _ = try ask(["-v", "\(folder)/other:/y", "-v", "\(folder)/link:/z"], ["guard"], places)
+            let mounts = try #require(plugin.body(of: "MountPointAttach")?["Mounts"]?.arrayValue)
+            #expect(mounts.map { $0["Destination"] } == ["/z"])
+            #expect(mounts.first?["Origin"]?.arrayValue?.first?.stringValue == folder + "/guarded")
+        }
+    }
+
     @Test func whatTheMountWouldBeIsShown() async throws {
         try await withPlaces { places, folder in
             let plugin = try AnsweringPlugin(

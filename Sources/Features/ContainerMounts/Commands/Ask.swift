@@ -67,7 +67,8 @@ struct AskCommand {
         }
         let id = Self.madeUpID()
         var answer = AskedAnswer(id: id, isDryRun: asked.isDryRun, plugins: plugins)
-        let mounts = asked.mountPoints(dataRoots: dataRoots, scopes: scopes, notes: &answer.notes)
+        var mounts = asked.mountPoints(dataRoots: dataRoots, scopes: scopes, notes: &answer.notes)
+        for (index, origin) in zip(mounts.indices, try Self.origins(of: mounts)) { mounts[index].origin = origin }
         if asked.isDryRun {
             for plugin in plugins { plugin.wouldBeAsked(id, about: mounts) }
             return answer
@@ -75,13 +76,22 @@ struct AskCommand {
         let record = PassingRecord()
         let actions = HostEmergencyActions(container: id, log: log, timeout: loader.timeout)
         do throws(ChainError) {
-            var attached = try chain.attach(mounts, of: id, record: record, actions: actions) { (path) throws(SourceFailure) in
-                do throws(SystemError) {
-                    _ = try FileIdentity(at: path)
-                } catch {
-                    throw SourceFailure("\(error)")
-                }
-            }
+            var attached = try chain.attach(
+                mounts, of: id, record: record, actions: actions,
+                checkingSource: { (path) throws(SourceFailure) in
+                    do throws(SystemError) {
+                        _ = try FileIdentity(at: path)
+                    } catch {
+                        throw SourceFailure("\(error)", isMissing: error.errno == .noSuchFileOrDirectory)
+                    }
+                },
+                findingOrigins: { (changed, mounts) throws(SourceFailure) in
+                    do throws(RuntimeError) {
+                        return try Self.origins(of: changed.map { mounts[$0] })
+                    } catch {
+                        throw SourceFailure(error.message)
+                    }
+                })
             answer.mounts = attached.mounts
             let outcome = attached.stack.unwind(container: id, reason: .notStarted, record: record, actions: actions) {
                 (name) throws(PluginFailure) in
@@ -96,6 +106,11 @@ struct AskCommand {
             answer.denial = "\(ChainError(plugin: error.plugin, message: error.message))"
         }
         return answer
+    }
+
+    private static func origins(of mounts: [MountPoint]) throws(RuntimeError) -> [[String]] {
+        try SourceOrigins.find(
+            mounts.map { SourceOrigins.Source(path: $0.effectiveSource, file: try? PinnedFile(at: $0.effectiveSource)) })
     }
 
     /// As long as Docker's, and with little chance of being one.
