@@ -182,6 +182,21 @@ extension SharedEngineTests {
             }
         }
 
+        /// Of SECURITY.md's table; what to do about them is an authorization plugin's.
+        @Test("Other ways in: a runtime that the user names, and docker cp, ask nobody")
+        func otherWays() async throws {
+            try await Scenario.run("first") { scenario in
+                scenario["first"].when(.attach, .refusal("not in this house"))
+                let options = ["--name", "past", "--network", "none"] + (try scenario.binds("a"))
+                let output = try await scenario.docker(["run", "--runtime", "runc"] + options + ["busybox", "cat", "/a/who"])
+                #expect(output == "a" && scenario.log.calls(.attach).isEmpty)
+                let copy = scenario.host.scratch + "/copied-who"
+                try await scenario.docker("cp", "past:/a/who", copy)
+                #expect(scenario.host.contents(of: copy) == "a\n" && scenario.log.calls(.attach).isEmpty)
+                try await scenario.docker("rm", "past")
+            }
+        }
+
         @Test("containerd's own client")
         func containerd() async throws {
             try await Scenario.run("first") { scenario in
