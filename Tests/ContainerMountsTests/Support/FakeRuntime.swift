@@ -2,6 +2,7 @@
 
 import Foundation
 import Glibc
+import JSON
 import TestSupport
 
 /// A script with runc's command line in the place of runc. It records its calls, and makes of a container one process in the host's own
@@ -23,10 +24,11 @@ struct FakeRuntime: Sendable {
         done
         command=$1
         shift
-        force= pid_file= words=
+        force= pid_file= words= bundle=.
         while [ $# -gt 0 ]; do
           case $1 in
-            --bundle | --console-socket) shift ;;
+            --bundle) bundle=$2; shift ;;
+            --console-socket) shift ;;
             --pid-file) pid_file=$2; shift ;;
             --force) force=1 words="$words $1" ;;
             *) words="$words $1" ;;
@@ -45,6 +47,7 @@ struct FakeRuntime: Sendable {
           create)
             [ ! -e "$here/$id" ] || { echo "container $id exists" >&2; exit 1; }
             mkdir "$here/$id"
+            cp "$bundle/config.json" "$here/$id/config.json"
             mkfifo "$here/$id/end"
             sh -c 'read status <"$1"; exit "$status"' container "$here/$id/end" </dev/null >/dev/null 2>&1 &
             echo $! >"$here/$id/pid"
@@ -90,6 +93,11 @@ struct FakeRuntime: Sendable {
     }
 
     func knows(_ id: String) -> Bool { FileManager.default.fileExists(atPath: "\(folder)/below/\(id)") }
+
+    /// The config.json that a container was created with.
+    func configuration(of id: String) throws -> JSONValue {
+        try JSONValue(parsing: String(contentsOfFile: "\(folder)/below/\(id)/config.json", encoding: .utf8))
+    }
 
     /// The container's process.
     func process(of id: String) throws -> pid_t {
