@@ -16,7 +16,8 @@ struct StatusTests {
 
     private static func record(_ id: String, phase: ContainerRecord.Phase = .created) throws -> ContainerRecord {
         ContainerRecord(
-            boot: try Boot.current().text, id: try ContainerID(id), phase: phase, runtime: "/usr/sbin/runc", arguments: ["--root", "/run/r"],
+            boot: try Boot.current().text, id: try ContainerID(id), phase: phase, runtime: "/usr/sbin/runc",
+            arguments: ["--root", "/run/r"],
             configuration: "/nowhere/config.json", timeout: 1, ownsProcesses: true, supervisor: ProcessIdentity(of: getpid()),
             process: ProcessIdentity(of: getpid()), since: since, name: "web", image: "nginx:1")
     }

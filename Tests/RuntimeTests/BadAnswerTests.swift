@@ -35,7 +35,7 @@ extension SharedEngineTests {
                 reply: .attachments(["Attach": true, "EmergencyDetach": [["Explode": "now"]]])),
             ReplyCase(testDescription: "a relative source", reply: moving(to: "etc/passwd"), message: "etc/passwd"),
             ReplyCase(testDescription: "a relative source with dots", reply: moving(to: "../etc"), message: "../etc"),
-            ReplyCase(testDescription: "a source that does not exist", reply: moving(to: "/no/such/place"), message: "/no/such/place"),
+            ReplyCase(testDescription: "a source below a file", reply: moving(to: "/etc/hosts/place"), message: "/etc/hosts/place"),
             ReplyCase(testDescription: "a source with a zero byte", reply: moving(to: "/etc\0/passwd")),
         ]
 

@@ -25,6 +25,9 @@ extension SharedEngineTests {
             Case(actions: [], status: 129, goesOn: false),
         ]
 
+        /// A plugin that is away is waited for as long as its detach may take.
+        private static let impatient: JSONObject = ["plugin-timeout": 1]
+
         enum Absence: String, Sendable, CaseIterable { case gone, deaf, garbled }
 
         private func makeAbsent(_ name: String, _ absence: Absence, in scenario: Scenario) {
@@ -37,7 +40,7 @@ extension SharedEngineTests {
 
         @Test("What it gave to be done in that case is done, in order", arguments: cases, Absence.allCases)
         func actions(_ emergency: Case, _ absence: Absence) async throws {
-            try await Scenario.run("first", "second", isBalanced: false) { scenario in
+            try await Scenario.run("first", "second", settings: Self.impatient, isBalanced: false) { scenario in
                 scenario["second"].when(.attach, .attachments(["Attach": true, "EmergencyDetach": emergency.actions]))
                 try await scenario.start("box", scenario.binds("a"))
                 makeAbsent("second", absence, in: scenario)
@@ -49,7 +52,7 @@ extension SharedEngineTests {
 
         @Test("It removes a file, an empty folder, and unmounts", arguments: Absence.allCases)
         func removes(_ absence: Absence) async throws {
-            try await Scenario.run("first", "second", isBalanced: false) { scenario in
+            try await Scenario.run("first", "second", settings: Self.impatient, isBalanced: false) { scenario in
                 let (file, folder, place) = (
                     try scenario.folder("left") + "/file", try scenario.folder("left") + "/empty", try scenario.folder("p")
                 )
@@ -74,7 +77,7 @@ extension SharedEngineTests {
 
         @Test("What cannot be removed or unmounted is an error; a folder with something in it is never removed")
         func removalFails() async throws {
-            try await Scenario.run("first", "second", isBalanced: false) { scenario in
+            try await Scenario.run("first", "second", settings: Self.impatient, isBalanced: false) { scenario in
                 let folder = try scenario.folder("full")
                 scenario["second"].when(
                     .attach, .attachments(["Attach": true, "EmergencyDetach": [["Remove": .string(folder)]]]))
@@ -87,7 +90,7 @@ extension SharedEngineTests {
 
         @Test("Actions of each mount count; one mount without any is fatal")
         func severalMounts() async throws {
-            try await Scenario.run("first", "second", isBalanced: false) { scenario in
+            try await Scenario.run("first", "second", settings: Self.impatient, isBalanced: false) { scenario in
                 scenario["second"].when(
                     .attach, .attachments(["Attach": true, "EmergencyDetach": [["Warning": "a"]]], ["Attach": true]))
                 try await scenario.start("box", scenario.binds("a", "b"))

@@ -50,10 +50,10 @@ extension SharedEngineTests {
                 #expect(lines.first?.contains("/m=\(shared)") == true, "\(lines)")
                 #expect(lines.last?.suffix(2) == ["ended", "status=3"], "\(lines)")
 
-                for process in [guardian, journal] {
-                    process.signal(SIGTERM)
-                    _ = try? await process.end(within: .seconds(10))
+                for process in host.processes() where ["python3", "journal.pl"].contains(process.name) {
+                    try await host.signal(SIGTERM, process.id)
                 }
+                for process in [guardian, journal] { _ = try await process.end(within: .seconds(10)) }
                 for name in ["guard", "journal"] { unlink(host.path("\(Dockerd.pluginFolder)/\(name).sock")) }
                 try FileManager.default.removeItem(atPath: host.path(folder))
             }

@@ -76,7 +76,7 @@ extension TransparencyCase {
                     "--volume", "\(try subject.scenario.folder("A")):\(one)", "--volume", "\(try subject.scenario.folder("B")):\(other)",
                 ]
                 let facts = try await subject.look(
-                    options, "cat /a/who; grep . /dev/null /run/who /run/x/who /run/x/y/who; \(mounts)", image: image)
+                    options, "cat /a/who; grep -s . /dev/null /run/who /run/x/who /run/x/y/who; \(mounts)", image: image)
                 try await subject.docker("rm", image)
                 try await subject.docker("rmi", "--force", image)
                 return [facts]

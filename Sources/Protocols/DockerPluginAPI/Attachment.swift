@@ -40,7 +40,14 @@ extension EmergencyAction {
             EmergencyAction.warning(try object.text("Warning")), .unmount(try object.text("Unmount")),
             .remove(try object.text("Remove")), .error(try object.text("Error")), .fatal(try object.text("Fatal")),
         ].filter { !$0.member.text.isEmpty }
-        return actions.isEmpty ? [.nothing] : actions
+        if !actions.isEmpty { return actions }
+        // A plugin that means something by an action that is not known here would not get it.
+        let known = ["warning", "unmount", "remove", "error", "fatal"]
+        for member in object.members.members
+        where !member.value.isNull && !known.contains(where: { $0.utf8.elementsEqual(member.key.lowercased().utf8) }) {
+            throw ShapeError("is no action that is known here; there are Warning, Error, Fatal, Remove and Unmount", at: member.key)
+        }
+        return [.nothing]
     }
 
     /// Reads a list of actions that ``write(_:to:)`` has written.

@@ -31,7 +31,9 @@ struct PluginCall: Sendable, CustomStringConvertible {
     var mounts: [JSONValue] { request["Mounts"]?.arrayValue ?? [] }
 
     /// `PLUGIN METHOD`, and for each mount the source that is in effect, sorted by the mounts' places: Docker has no order for them.
+    /// Without the mounts of a detach, which are those that were attached.
     var description: String {
+        if method == .detach { return "\(plugin) \(method.shortName)" }
         let sorted = mounts.sorted { ($0["Destination"]?.stringValue ?? "") < ($1["Destination"]?.stringValue ?? "") }
         return ([plugin, method.shortName] + sorted.map { $0["EffectiveSource"]?.stringValue ?? "?" }).joined(separator: " ")
     }

@@ -129,7 +129,7 @@ final class RuntimeHost: DockerUser {
         let parts = file.split(separator: "/")
         guard parts.prefix(2) == ["run", "mountpoint-runc"] else { return false }
         switch parts.dropFirst(2).first {
-        case "plugins", "owed": return true
+        case "plugins", "owed", "recovered", "recovery.lock": return true
         case "containers": return parts.count < 5
         default: return false
         }
