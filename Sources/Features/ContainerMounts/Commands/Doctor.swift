@@ -50,7 +50,7 @@ final class Doctor {
     /// - Returns: for each runtime of Docker's that gives this program arguments, what they say.
     private func checkDocker() -> [(name: String, line: RuntimeCommandLine)] {
         let path = invocation.places.dockerSettings
-        guard let bytes = try? readWholeFile(FilePath(path), limit: 1 << 20) else {
+        guard let bytes = try? readRegularFile(FilePath(path), limit: 1 << 20) else {
             say(.warning, "\(path) cannot be read: Docker does not know this runtime, unless dockerd has it in its arguments")
             return []
         }

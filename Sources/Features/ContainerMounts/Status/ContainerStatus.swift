@@ -149,7 +149,7 @@ extension ContainerStatus {
     /// - Parameter configuration: the bundle's config.json, which says where the root file system is.
     mutating func nameAfterDocker(configuration: String, dataRoots: [String]) {
         guard let container = try? ContainerID(id) else { return }
-        let bytes = try? readWholeFile(FilePath(configuration), limit: OCIConfiguration.sizeLimit)
+        let bytes = try? readRegularFile(FilePath(configuration), limit: OCIConfiguration.sizeLimit)
         let rootPath = bytes.flatMap { try? OCIConfiguration(parsing: $0) }?.rootPath
         var looked: [String] = []
         guard let found = try? DockerRecordFile.find(container, rootPath: rootPath, dataRoots: dataRoots, looked: &looked),
