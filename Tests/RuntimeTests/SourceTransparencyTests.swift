@@ -17,7 +17,8 @@ extension SharedEngineTests {
             try await one.compare(below: "crun", above: "mountpoint-crun")
         }
 
-        @Test("Mounted by path and compared, where a mount cannot be cloned", arguments: TransparencyCase.sources)
+        /// Where two mounts come to lie at one place by a link of the image, the comparison cannot tell them apart, and denies.
+        @Test("Mounted by path and compared, where a mount cannot be cloned", arguments: TransparencyCase.sourcesAtPlacesOfTheirOwn)
         func byPath(_ one: TransparencyCase) async throws { try await one.compare(above: "mountpoint-refused") }
     }
 }
@@ -25,6 +26,12 @@ extension SharedEngineTests {
 extension TransparencyCase {
     /// What is mounted, without the ids and without what is the image's and the engine's own.
     private static let mounts = "cut -d' ' -f4-6 /proc/self/mountinfo | grep -E 'NAME|data|firmware|console|fromhost' | sort"
+
+    static let sourcesAtPlacesOfTheirOwn = sources.filter { one in
+        ![("/run/x", "/var/run/x"), ("/var/run/x", "/run/x"), ("/var/run/x", "/relative/x")].contains {
+            one.testDescription == "an image with links: \($0) and \($1)"
+        }
+    }
 
     static let sources: [TransparencyCase] =
         [
@@ -59,10 +66,11 @@ extension TransparencyCase {
             },
         ] + links + propagations
 
-    /// Each: where `A` and `B` are mounted, in an image that has `/var/run`, `/relative` and `/twice` as links to `/run`.
+    /// Each: where `A` and `B` are mounted, in an image that has `/var/run`, `/relative` and `/twice` as links to `/run`. Of different
+    /// depths as they are written, since Docker has no order for those of one.
     private static let linked: [(String, String)] = [
-        ("/run/x", "/var/run/x"), ("/var/run/x", "/run/x"), ("/run", "/var/run/x"), ("/var/run", "/run/x"), ("/twice/x", "/run/x"),
-        ("/run/x", "/twice/x"), ("/relative", "/twice/x/y"), ("/run/x", "/relative/x/y"), ("/var/run/x", "/relative/x"),
+        ("/run/x", "/var/run/x"), ("/var/run/x", "/run/x"), ("/run", "/var/run/x"), ("/relative", "/twice/x/y"),
+        ("/run/x", "/relative/x/y"), ("/var/run/x", "/relative/x"),
     ]
 
     private static var links: [TransparencyCase] {

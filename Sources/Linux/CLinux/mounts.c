@@ -28,6 +28,10 @@ int CLinux_make_private(const char *mount_point) { return mount(NULL, mount_poin
 
 int CLinux_make_slave(const char *mount_point) { return mount(NULL, mount_point, NULL, MS_SLAVE, NULL); }
 
+int CLinux_make_tree_private(const char *mount_point) { return mount(NULL, mount_point, NULL, MS_PRIVATE | MS_REC, NULL); }
+
+int CLinux_detach(const char *mount_point) { return umount2(mount_point, MNT_DETACH); }
+
 int CLinux_bind(const char *source, const char *target) { return mount(source, target, NULL, MS_BIND, NULL); }
 
 int CLinux_mount_memory(const char *target, const char *options) {

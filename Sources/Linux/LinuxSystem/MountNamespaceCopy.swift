@@ -89,6 +89,25 @@ public final class MountNamespaceCopy {
         try systemCall("mount", on: "a tmpfs on \(path)") { CLinux_mount_memory(path, "mode=0\(String(mode, radix: 8))") }
     }
 
+    /// Attaches a mount so that it comes after all others in mountinfo.
+    ///
+    /// Since Linux 6.8 mountinfo is in the order in which mounts were made, and one that is given here was made before the copy. Who looks
+    /// for the first mount of a kind, as runc does for control groups, would find what is below it. So a mount of the mount is made.
+    ///
+    /// - Parameters:
+    ///   - mount: with what is mounted below it.
+    ///   - way: on a mount without peers; where the first one is attached for a moment.
+    /// - Throws: `SystemError` of move_mount(2), open_tree(2), mount(2) or umount2(2).
+    public func attach(_ mount: DetachedMount, to target: String, by way: String) throws(SystemError) {
+        try mount.attach(to: way)
+        let file = try PinnedFile(at: way)
+        try file.clone(recursively: true).attach(to: target)
+        file.close()
+        // First of all taken from its peers: the unmounting of what is below would reach the original.
+        try systemCall("mount", on: way) { CLinux_make_tree_private(way) }
+        try systemCall("umount2", on: way) { CLinux_detach(way) }
+    }
+
     /// Mounts a file over another one. mount(2), MS_BIND.
     public func mountFile(_ file: String, over path: String) throws(SystemError) {
         try systemCall("mount", on: "\(file) on \(path)") { CLinux_bind(file, path) }

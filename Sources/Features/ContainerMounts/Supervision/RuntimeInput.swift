@@ -100,12 +100,17 @@ struct RuntimeInput {
         try copy.separate([place, file])
         // Root of a user namespace has to find its way, too.
         try copy.mountMemory(at: place, mode: 0o711)
+        // Sources are below folders that have numbers for names.
+        let folderWay = FilePath(place).appending("way")
+        let fileWay = FilePath(place).appending("way-of-files")
+        try makeFolder(folderWay, mode: 0o700)
+        try replaceFile(fileWay, with: [], mode: 0o400, durable: false)
         for mount in mounts {
             let target = FilePath(mount.target)
             try makeFolders(mount.isFolder ? target : target.removingLastComponent(), mode: 0o711)
             if !mount.isFolder { try replaceFile(target, with: [], mode: 0o444, durable: false) }
             do throws(SystemError) {
-                try mount.mount.attach(to: mount.target)
+                try copy.attach(mount.mount, to: mount.target, by: mount.isFolder ? folderWay.string : fileWay.string)
             } catch  where error.errno == .noSuchFileOrDirectory {
                 var error = error
                 error.hint = "it has been removed since the plugins were asked"

@@ -18,6 +18,8 @@ int CLinux_attach_tree(int tree, const char *path);
 int CLinux_set_group(int from, int to);
 
 int CLinux_make_private(const char *mount_point);                  // mount(2), MS_PRIVATE
+int CLinux_make_tree_private(const char *mount_point);             // mount(2), MS_PRIVATE and MS_REC
+int CLinux_detach(const char *mount_point);                        // umount2(2), MNT_DETACH
 int CLinux_make_slave(const char *mount_point);                    // mount(2), MS_SLAVE
 int CLinux_bind(const char *source, const char *target);           // mount(2), MS_BIND
 int CLinux_mount_memory(const char *target, const char *options);  // mount(2) of a tmpfs
