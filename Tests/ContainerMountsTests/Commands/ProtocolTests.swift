@@ -62,9 +62,7 @@ import Testing
             try runtime.below.end("c1", with: 0)
             try await eventually("the supervisor ends") { !runtime.processes.contains(supervisor) }
             #expect(runtime.log.lines.last == "first Detach c1")
-            let record = try #require(runtime.files(below: "run").first { $0.hasSuffix("stack.json") })
-            let stack = try JSONValue(parsing: String(contentsOfFile: "\(runtime.folder)/run/\(record)", encoding: .utf8))
-            #expect(stack["plugins"]?.arrayValue?.compactMap { $0["state"]?.stringValue } == ["owed"])
+            #expect(runtime.files(below: "run/owed") == ["default/c1/second.json"])
         }
     }
 
