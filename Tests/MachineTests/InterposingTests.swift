@@ -97,7 +97,8 @@ extension MachineTests {
                 docker rmi --force labelled alpine >/dev/null; rm /srv/data/seen /root/alpine.tar; find /run/mountpoint-runc/containers -type f
                 """, limit: 300)
             #expect(
-                output == "io.containerd.snapshotter.v1\n/srv/data/seen\ncalls Attach Detach\n{'made': 'here'} labelled sha256:\n", "\(output)")
+                output == "io.containerd.snapshotter.v1\n/srv/data/seen\ncalls Attach Detach\n{'made': 'here'} labelled sha256:\n",
+                "\(output)")
         }
 
         @Test("memory, process ids and network are those of the container, with version 2 of control groups")
