@@ -35,8 +35,9 @@ let package = Package(
 
         // What the parties say to one another.
         .target(name: "JSON", path: "Sources/Protocols/JSON"),
+        .target(name: "LexicalPaths", path: "Sources/Protocols/LexicalPaths"),
         .target(name: "DockerPluginAPI", dependencies: ["JSON"], path: "Sources/Protocols/DockerPluginAPI"),
-        .target(name: "OCIRuntime", dependencies: ["JSON"], path: "Sources/Protocols/OCIRuntime"),
+        .target(name: "OCIRuntime", dependencies: ["JSON", "LexicalPaths"], path: "Sources/Protocols/OCIRuntime"),
 
         // How plugins are served and called.
         .target(
@@ -59,7 +60,7 @@ let package = Package(
         ),
         .target(
             name: "MountPointChain",
-            dependencies: ["JSON", "DockerPluginAPI"],
+            dependencies: ["JSON", "LexicalPaths", "DockerPluginAPI"],
             path: "Sources/PluginSystem/MountPointChain"
         ),
 
@@ -76,7 +77,9 @@ let package = Package(
 
         .target(
             name: "ContainerMounts",
-            dependencies: ["LinuxSystem", "JSON", "DockerPluginAPI", "OCIRuntime", "PluginClient", "MountPointChain", systemPackage],
+            dependencies: [
+                "LinuxSystem", "JSON", "LexicalPaths", "DockerPluginAPI", "OCIRuntime", "PluginClient", "MountPointChain", systemPackage,
+            ],
             path: "Sources/Features/ContainerMounts"
         ),
 
@@ -99,6 +102,7 @@ let package = Package(
         .testTarget(
             name: "NFSMountTests", dependencies: ["NFSMount", "LinuxSystem", "TestSupport", systemPackage], path: "Tests/NFSMountTests"),
         .testTarget(name: "JSONTests", dependencies: ["JSON"], path: "Tests/JSONTests"),
+        .testTarget(name: "LexicalPathsTests", dependencies: ["LexicalPaths"], path: "Tests/LexicalPathsTests"),
         .testTarget(
             name: "DockerPluginAPITests", dependencies: ["DockerPluginAPI", "JSON", "TestSupport"], path: "Tests/DockerPluginAPITests"),
         .testTarget(name: "OCIRuntimeTests", dependencies: ["OCIRuntime", "JSON"], path: "Tests/OCIRuntimeTests"),

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 
+import JSON
 import LinuxSystem
 import MountPointChain
 import OCIRuntime
@@ -28,7 +29,7 @@ struct ContainerStateTests {
     @Test func everyTruncationOfARecordIsRefused() {
         let bytes = record.encoded()
         for count in 0..<bytes.count {
-            #expect(throws: RuntimeError.self, "\(count) bytes") { try ContainerRecord(parsing: Array(bytes[..<count])) }
+            #expect(throws: JSONShapeError.self, "\(count) bytes") { try ContainerRecord(parsing: Array(bytes[..<count])) }
         }
     }
 

@@ -72,6 +72,8 @@ struct DebugLogTests {
     @Test func theSettingIsReadAndMustBeABoolean() throws {
         #expect(try RuntimeSettings(parsing: Array(#"{"debug":true}"#.utf8)).isDebugging)
         #expect(!RuntimeSettings().isDebugging)
-        #expect(throws: RuntimeError("debug must be true or false")) { try RuntimeSettings(parsing: Array(#"{"debug":1}"#.utf8)) }
+        #expect(throws: RuntimeError("debug must be true or false, not a number")) {
+            try RuntimeSettings(parsing: Array(#"{"debug":1}"#.utf8))
+        }
     }
 }

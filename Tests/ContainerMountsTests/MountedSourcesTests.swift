@@ -77,11 +77,4 @@ struct MountedSourcesTests {
             #expect(expected.map(\.part) == parts + [nil])
         }
     }
-
-    @Test(arguments: [
-        ("/", "/a", true), ("/a", "/a", true), ("/a", "/a/b", true), ("/a", "/ab", false), ("/a/b", "/a", false), ("/a", "/", false),
-    ])
-    func comparesWholeComponents(path: String, other: String, isAbove: Bool) {
-        #expect(LexicalPath.isSame(path, orAbove: other) == isAbove)
-    }
 }

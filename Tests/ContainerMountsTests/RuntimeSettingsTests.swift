@@ -29,11 +29,12 @@ struct RuntimeSettingsTests {
     }
 
     @Test(arguments: [
-        ("", "not valid JSON"), ("[]", "must be a JSON object"), (#"{"mount-point-plugins": "a"}"#, "must be a list"),
-        (#"{"mount-point-plugins": [1]}"#, "and 1 is none"), (#"{"mount-point-plugins": [""]}"#, "is none"),
-        (#"{"plugin-timeout": 0}"#, "from 0.1 to 3600"), (#"{"plugin-timeout": "30s"}"#, "from 0.1 to 3600"),
+        ("", "not valid JSON"), ("[]", "must be a JSON object"), (#"{"mount-point-plugins": "a"}"#, "must be an array"),
+        (#"{"mount-point-plugins": [1]}"#, "must be a string, not a number"), (#"{"mount-point-plugins": [""]}"#, "is none"),
+        (#"{"plugin-timeout": 0}"#, "from 0.1 to 3600"), (#"{"plugin-timeout": "30s"}"#, "must be a number of seconds, not a string"),
         (#"{"runtime-path": "runc"}"#, "absolute path"), (#"{"plugins": []}"#, #"no setting "plugins""#),
         (#"{"mount-point-plugins": ["a"]"#, "not valid JSON"),
+        (#"{"mount-point-plugins": null}"#, "mount-point-plugins must not be null"), (#"{"debug": null}"#, "debug must not be null"),
     ])
     func refuses(text: String, words: String) {
         let error = #expect(throws: RuntimeError.self) { try RuntimeSettings(parsing: Array(text.utf8)) }

@@ -110,13 +110,13 @@ import Testing
             (#"{"ID":"0f","Mounts":[{"Type":1}]}"#, "Mounts[0].Type must be a string, not a number"),
             (
                 #"{"ID":"0f","Mounts":[{"Container":{"User":{"UID":-1}}}]}"#,
-                "Mounts[0].Container.User.UID must be a whole number from 0 to 4294967295"
+                "Mounts[0].Container.User.UID must be a whole number from 0 to 4294967295, not -1"
             ),
             (#"{"ID":"0f","Mounts":[{"Volume":"v"}]}"#, "Mounts[0].Volume must be an object, not a string"),
             (#"{"ID":"0f","Mounts":[{"Volume":{"Options":[]}}]}"#, "Mounts[0].Volume.Options must be an object, not an array"),
             (
-                #"{"ID":"0f","Mounts":[{"Image":{"Labels":{"a\nb":null}}}]}"#,
-                #"Mounts[0].Image.Labels["a\nb"] must be a string, not null"#
+                #"{"ID":"0f","Mounts":[{"Image":{"Labels":{"a\nb":1}}}]}"#,
+                #"Mounts[0].Image.Labels["a\nb"] must be a string, not a number"#
             ),
             (
                 #"{"ID":"0f","Mounts":[{"AppliedMiddleware":[{"Changes":{"EffectiveSource":0}}]}]}"#,
@@ -162,9 +162,13 @@ import Testing
         #expect(try MountPointMountedRequest(Array(mounted.utf8).span) == request)
     }
 
-    @Test(arguments: [#"{"ID":"0f"}"#, #"{"ID":"0f","Pid":0}"#, #"{"ID":"0f","Pid":"1"}"#, #"{"ID":"0f","Pid":1.5}"#])
-    func aMountedRequestNeedsAProcess(body: String) {
-        #expect(throws: RequestError("Pid must be a whole number above 0")) { try MountPointMountedRequest(Array(body.utf8).span) }
+    @Test(arguments: [
+        (#"{"ID":"0f"}"#, " above 0"), (#"{"ID":"0f","Pid":0}"#, " above 0"), (#"{"ID":"0f","Pid":-1}"#, " above 0"),
+        (#"{"ID":"0f","Pid":1.5}"#, ", not 1.5"),
+        (#"{"ID":"0f","Pid":"1"}"#, ", not a string"),
+    ])
+    func aMountedRequestNeedsAProcess(body: String, words: String) {
+        #expect(throws: RequestError("Pid must be a whole number\(words)")) { try MountPointMountedRequest(Array(body.utf8).span) }
     }
 
     @Test func namesTheCallsAsTheProtocolDoes() {

@@ -34,7 +34,7 @@ import Testing
     @Test func goesThereAndBack() throws {
         #expect(String(decoding: Self.full.encoded(), as: UTF8.self) == Self.text)
         #expect(try AppliedStack(parsing: Array(Self.text.utf8).span) == Self.full)
-        #expect(try AppliedStack(JSONValue(parsing: Self.text)) == Self.full)
+        #expect(try AppliedStack(JSONObjectReader(JSONValue(parsing: Self.text))) == Self.full)
         #expect(String(decoding: AppliedStack().encoded(), as: UTF8.self) == #"{"version":1,"plugins":[]}"#)
         #expect(try AppliedStack(parsing: AppliedStack().encoded().span) == AppliedStack())
     }
@@ -60,31 +60,31 @@ import Testing
 
     @Test(
         arguments: [
-            ("[]", "the record of mount point plugins must be an object, not an array"),
+            ("[]", "the record of mount point plugins must be a JSON object, not an array"),
             ("x", "the record of mount point plugins is not valid JSON: line 1, column 1: a value must stand here"),
             (#"{"plugins":[]}"#, "the record of mount point plugins has no version"),
-            (#"{"version":2,"plugins":[]}"#, "the record of mount point plugins.version must be 1, not 2"),
-            (#"{"version":"1","plugins":[]}"#, #"the record of mount point plugins.version must be 1, not "1""#),
+            (#"{"version":2,"plugins":[]}"#, "the record of mount point plugins: version must be 1, not 2"),
+            (#"{"version":"1","plugins":[]}"#, "the record of mount point plugins: version must be a whole number, not a string"),
             (#"{"version":1}"#, "the record of mount point plugins has no plugins"),
-            (#"{"version":1,"plugins":null}"#, "the record of mount point plugins.plugins must be an array, not null"),
-            (#"{"version":1,"plugins":[],"stopped":true}"#, "the record of mount point plugins.stopped must be a string, not a boolean"),
-            (#"{"version":1,"plugins":["a"]}"#, "the record of mount point plugins.plugins[0] must be an object, not a string"),
-            (#"{"version":1,"plugins":[{"name":"a"}]}"#, "the record of mount point plugins.plugins[0] has no state"),
+            (#"{"version":1,"plugins":null}"#, "the record of mount point plugins has no plugins"),
+            (#"{"version":1,"plugins":[],"stopped":true}"#, "the record of mount point plugins: stopped must be a string, not a boolean"),
+            (#"{"version":1,"plugins":["a"]}"#, "the record of mount point plugins: plugins[0] must be an object, not a string"),
+            (#"{"version":1,"plugins":[{"name":"a"}]}"#, "the record of mount point plugins: plugins[0] has no state"),
             (
                 #"{"version":1,"plugins":[{"name":"a","state":"detached"}]}"#,
-                #"the record of mount point plugins.plugins[0].state must not be "detached""#
+                #"the record of mount point plugins: plugins[0].state must not be "detached""#
             ),
             (
                 #"{"version":1,"plugins":[{"name":1,"state":"attached"}]}"#,
-                "the record of mount point plugins.plugins[0].name must be a string, not a number"
+                "the record of mount point plugins: plugins[0].name must be a string, not a number"
             ),
             (
                 #"{"version":1,"plugins":[{"name":"a","state":"attached","wantsMounted":0}]}"#,
-                "the record of mount point plugins.plugins[0].wantsMounted must be true or false, not a number"
+                "the record of mount point plugins: plugins[0].wantsMounted must be true or false, not a number"
             ),
             (
                 #"{"version":1,"plugins":[{"name":"a","state":"attached","wantsMounted":true,"mounts":[{"destination":"/x"}]}]}"#,
-                "the record of mount point plugins.plugins[0].mounts[0] has no effectiveSource"
+                "the record of mount point plugins: plugins[0].mounts[0] has no effectiveSource"
             ),
         ])
     func refusesWhatIsDamaged(text: String, message: String) {

@@ -114,10 +114,13 @@ import Testing
         (#"{"mounts":[{"destination":"/a","options":["bind",1]}]}"#, "mounts[0].options[1] must be a string, not a number"),
         (#"{"root":"/"}"#, "root must be an object, not a string"),
         (#"{"root":{"path":[]}}"#, "root.path must be a string, not an array"),
-        (#"{"process":{"terminal":"yes"}}"#, "process.terminal must be a boolean, not a string"),
+        (#"{"process":{"terminal":"yes"}}"#, "process.terminal must be true or false, not a string"),
         (#"{"process":{"user":7}}"#, "process.user must be an object, not a number"),
         (#"{"process":{"user":{"uid":-1}}}"#, "process.user.uid must be a whole number from 0 to 4294967295, not -1"),
-        (#"{"process":{"user":{"additionalGids":[1,"2"]}}}"#, "process.user.additionalGids[1] must be a number, not a string"),
+        (
+            #"{"process":{"user":{"additionalGids":[1,"2"]}}}"#,
+            "process.user.additionalGids[1] must be a whole number from 0 to 4294967295, not a string"
+        ),
         (
             #"{"linux":{"gidMappings":[{"size":4294967296}]}}"#,
             "linux.gidMappings[0].size must be a whole number from 0 to 4294967295, not 4294967296"

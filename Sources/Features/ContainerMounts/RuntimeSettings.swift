@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 
 import JSON
+import LexicalPaths
 import LinuxSystem
 import OCIRuntime
 import SystemPackage
@@ -44,59 +45,50 @@ struct RuntimeSettings: Sendable, Equatable {
 
     init() {}
 
+    private static let names = [
+        "mount-point-plugins", "runtime-path", "plugin-timeout", "attach-timeout-limit", "detach-timeout-limit", "persistent",
+        "docker-data-root", "debug",
+    ]
+
     init(parsing bytes: [UInt8]) throws(RuntimeError) {
-        let document: JSONValue
-        do throws(JSONError) {
-            document = try JSONValue(parsing: bytes)
+        do throws(JSONShapeError) {
+            try self.init(try JSONObjectReader(parsing: bytes))
         } catch {
-            throw RuntimeError("not valid JSON: \(error)")
-        }
-        guard case .object(let members) = document else { throw RuntimeError("must be a JSON object, not \(document.kind)") }
-        for member in members.members {
-            switch member.key {
-            case "mount-point-plugins": plugins = try Self.chain(member.value)
-            case "runtime-path": runtimePath = try Self.path(member)
-            case "docker-data-root": dataRoot = try Self.path(member)
-            case "debug":
-                guard let flag = member.value.boolValue else { throw RuntimeError("debug must be true or false") }
-                isDebugging = flag
-            case "plugin-timeout": timeout = try Self.seconds(member)
-            case "persistent":
-                guard let flag = member.value.boolValue else { throw RuntimeError("persistent must be true or false") }
-                persistsAll = flag
-            case "attach-timeout-limit": limits.attach = try Self.seconds(member)
-            case "detach-timeout-limit": limits.detach = try Self.seconds(member)
-            default:
-                throw RuntimeError(
-                    "there is no setting \(JSONValue.string(member.key)); there are mount-point-plugins, runtime-path, plugin-timeout, attach-timeout-limit, detach-timeout-limit, persistent, docker-data-root and debug"
-                )
-            }
+            throw RuntimeError(error.place.isEmpty ? error.reason : error.description)
         }
     }
 
-    private static func chain(_ value: JSONValue) throws(RuntimeError) -> [String] {
-        guard let elements = value.arrayValue else { throw RuntimeError("mount-point-plugins must be a list of plugins' names") }
-        var names: [String] = []
-        for element in elements {
-            guard let name = element.stringValue, !name.isEmpty else {
-                throw RuntimeError("mount-point-plugins must have plugins' names in it, and \(element) is none")
+    private init(_ object: JSONObjectReader) throws(JSONShapeError) {
+        for member in object.members.members {
+            if !Self.names.contains(where: { LexicalPath.areSame($0, member.key) }) {
+                let names = Self.names.dropLast().joined(separator: ", ") + " and " + (Self.names.last ?? "")
+                throw JSONShapeError("there is no setting \(JSONValue.string(member.key)); there are \(names)")
             }
-            if !names.contains(where: { LexicalPath.areSame($0, name) }) { names.append(name) }
+            // Somebody who means no plugins writes an empty list.
+            if member.value.isNull { throw object.error("must not be null", at: member.key) }
         }
-        return names
+        for name in try object.texts("mount-point-plugins") where !plugins.contains(where: { LexicalPath.areSame($0, name) }) {
+            if name.isEmpty { throw object.error("must have plugins' names in it, and an empty text is none", at: "mount-point-plugins") }
+            plugins.append(name)
+        }
+        runtimePath = try Self.path("runtime-path", in: object)
+        dataRoot = try Self.path("docker-data-root", in: object)
+        isDebugging = try object.flag("debug")
+        persistsAll = try object.flag("persistent")
+        timeout = try Self.seconds("plugin-timeout", in: object) ?? timeout
+        limits.attach = try Self.seconds("attach-timeout-limit", in: object) ?? limits.attach
+        limits.detach = try Self.seconds("detach-timeout-limit", in: object) ?? limits.detach
     }
 
-    private static func seconds(_ member: JSONObject.Member) throws(RuntimeError) -> Double {
-        guard let seconds = member.value.doubleValue, (0.1...3600).contains(seconds) else {
-            throw RuntimeError("\(member.key) must be a number of seconds from 0.1 to 3600")
-        }
+    private static func seconds(_ key: String, in object: JSONObjectReader) throws(JSONShapeError) -> Double? {
+        guard let seconds = try object.secondsIfSaid(key) else { return nil }
+        guard (0.1...3600).contains(seconds) else { throw object.error("must be a number of seconds from 0.1 to 3600", at: key) }
         return seconds
     }
 
-    private static func path(_ member: JSONObject.Member) throws(RuntimeError) -> String {
-        guard let path = member.value.stringValue, path.utf8.first == UInt8(ascii: "/") else {
-            throw RuntimeError("\(member.key) must be an absolute path")
-        }
+    private static func path(_ key: String, in object: JSONObjectReader) throws(JSONShapeError) -> String? {
+        guard let path = try object.textIfSaid(key) else { return nil }
+        guard path.utf8.first == UInt8(ascii: "/") else { throw object.error("must be an absolute path", at: key) }
         return path
     }
 }

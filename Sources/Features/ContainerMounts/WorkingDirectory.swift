@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 
 import Glibc
+import LexicalPaths
 import OCIRuntime
 
 extension LexicalPath {

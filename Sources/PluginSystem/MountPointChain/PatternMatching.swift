@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 
 public import DockerPluginAPI
+import LexicalPaths
 
 // Text is compared by its bytes throughout, never by Unicode's canonical equivalence: paths and labels are bytes to the kernel and
 // to Docker.
@@ -13,8 +14,8 @@ extension StringPattern {
         if !suffix.isEmpty && bytes.reversed().starts(with: suffix.utf8.reversed()) == not { return false }
         if !exactly.isEmpty && bytes.elementsEqual(exactly.utf8) == not { return false }
         if !contains.isEmpty && Self.contains(bytes, contains.utf8) == not { return false }
-        if !pathPrefix.isEmpty && LexicalPath.isSameOrAbove(pathPrefix, text) == not { return false }
-        if !pathContains.isEmpty && LexicalPath.isSameOrAbove(text, pathContains) == not { return false }
+        if !pathPrefix.isEmpty && LexicalPath.isSame(pathPrefix, orAbove: text) == not { return false }
+        if !pathContains.isEmpty && LexicalPath.isSame(text, orAbove: pathContains) == not { return false }
         return true
     }
 

@@ -60,12 +60,20 @@ public struct KeptAnswers: Sendable {
     private func file(_ endpoint: PluginEndpoint, _ ending: String) -> FilePath { directory.appending("\(endpoint.name).\(ending)") }
 
     private func load(_ endpoint: PluginEndpoint) -> Kept? {
-        guard let bytes = try? readOwnFile(file(endpoint, "json"), limit: Self.limit), let value = try? JSONValue(parsing: bytes),
-            value["format"]?.intValue == Self.format, value["plugin"] == .string(endpoint.name.text),
-            value["address"] == .string(endpoint.address.description), value["foundAt"] == .string(endpoint.foundAt),
-            let run = value["run"]?.stringValue, let answer = value["answer"]?.stringValue
-        else { return nil }
-        return Kept(run: run, answer: Array(answer.utf8))
+        guard let bytes = try? readOwnFile(file(endpoint, "json"), limit: Self.limit) else { return nil }
+        return try? read(bytes, endpoint)
+    }
+
+    /// - Returns: nil for what was kept of another plugin, or by another version.
+    private func read(_ bytes: [UInt8], _ endpoint: PluginEndpoint) throws(JSONShapeError) -> Kept? {
+        let object = try JSONObjectReader(parsing: bytes)
+        guard try object.number("format") == Self.format else { return nil }
+        for (key, own) in [
+            ("plugin", endpoint.name.text), ("address", endpoint.address.description), ("foundAt", endpoint.foundAt),
+        ] {
+            guard try object.text(key).utf8.elementsEqual(own.utf8) else { return nil }
+        }
+        return Kept(run: try object.need("run", object.textIfSaid), answer: Array(try object.need("answer", object.textIfSaid).utf8))
     }
 
     private func keep(_ answer: [UInt8], _ endpoint: PluginEndpoint, _ run: RunIdentity) {

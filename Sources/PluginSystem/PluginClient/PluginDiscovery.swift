@@ -74,27 +74,22 @@ public struct PluginDiscovery: Sendable {
 
     private func member(of path: String, _ name: PluginName) throws(PluginClientError) -> PluginAddress {
         let bytes = try content(of: path, name)
-        let value: JSONValue
-        do throws(JSONError) {
-            value = try JSONValue(parsing: bytes)
+        let asksForTLS: Bool
+        let text: String
+        do throws(JSONShapeError) {
+            // Docker reads names of members in any case.
+            let object = try JSONObjectReader(parsing: bytes, names: .anyCase)
+            asksForTLS = object.has("TLSConfig")
+            text = asksForTLS ? "" : try object.need("Addr", object.textIfSaid)
         } catch {
-            throw refusal(name, path, "is not valid JSON: \(error)")
+            throw refusal(name, path, error.place.isEmpty ? error.reason : "has a wrong member: \(error)")
         }
-        guard case .object(let object) = value else { throw refusal(name, path, "must be a JSON object, not \(value.kind)") }
-        // Docker reads names of members in any case.
-        let member = { (key: String) in
-            object.members.first { $0.key.utf8.count == key.utf8.count && $0.key.lowercased() == key }?.value
-        }
-        if let settings = member("tlsconfig"), !settings.isNull {
+        if asksForTLS {
             throw refusal(
                 name, path,
                 "has a TLSConfig, and TLS is not supported yet; let the plugin listen on a UNIX socket, or on a local address without TLS")
         }
-        switch member("addr") {
-        case .string(let text)?: return try address(text, in: path, name)
-        case nil: throw refusal(name, path, "has no Addr")
-        case .some(let other): throw refusal(name, path, "has an Addr that must be a string, not \(other.kind)")
-        }
+        return try address(text, in: path, name)
     }
 
     private func content(of path: String, _ name: PluginName) throws(PluginClientError) -> [UInt8] {

@@ -110,7 +110,7 @@ struct PluginExchange {
 
     private func refusal(_ status: Int, _ body: [UInt8]) -> PluginClientError {
         var words = SanitizedText(body, limit: SanitizedText.wordsLimit).text
-        if let value = try? JSONValue(parsing: body), let text = value["Err"]?.stringValue {
+        if let text = try? JSONObjectReader(parsing: body).text("Err") {
             let said = SanitizedText(text, limit: SanitizedText.wordsLimit).text
             if !said.isEmpty { words = said }
         }

@@ -30,8 +30,8 @@ public enum Activation {
     /// - Returns: the names as the plugin spells them, since it may be more than this package has a name for.
     /// - Throws: `ResponseError`, also for a name that is not a string. An answer without names is an empty list.
     public static func readResponse(_ body: Span<UInt8>) throws(ResponseError) -> [String] {
-        try ResponseError.wrapping { () throws(ShapeError) in
-            try MessageObject(parsing: body).list("Implements", of: MessageObject.text)
+        try ResponseError.wrapping { () throws(JSONShapeError) in
+            try JSONObjectReader.message(body).texts("Implements")
         }
     }
 }

@@ -35,7 +35,7 @@ extension EmergencyAction {
     }
 
     /// The actions of one object.
-    static func actions(_ object: MessageObject) throws(ShapeError) -> [EmergencyAction] {
+    static func actions(_ object: JSONObjectReader) throws(JSONShapeError) -> [EmergencyAction] {
         let actions = [
             EmergencyAction.warning(try object.text("Warning")), .unmount(try object.text("Unmount")),
             .remove(try object.text("Remove")), .error(try object.text("Error")), .fatal(try object.text("Fatal")),
@@ -45,18 +45,14 @@ extension EmergencyAction {
         let known = ["warning", "unmount", "remove", "error", "fatal"]
         for member in object.members.members
         where !member.value.isNull && !known.contains(where: { $0.utf8.elementsEqual(member.key.lowercased().utf8) }) {
-            throw ShapeError("is no action that is known here; there are Warning, Error, Fatal, Remove and Unmount", at: member.key)
+            throw object.error("is no action that is known here; there are Warning, Error, Fatal, Remove and Unmount", at: member.key)
         }
         return [.nothing]
     }
 
-    /// Reads a list of actions that ``write(_:to:)`` has written.
-    ///
-    /// - Throws: `ResponseError`.
-    public static func list(_ value: JSONValue) throws(ResponseError) -> [EmergencyAction] {
-        try ResponseError.wrapping { () throws(ShapeError) in
-            try MessageObject(.object(["EmergencyDetach": value])).list("EmergencyDetach", read: actions).flatMap { $0 }
-        }
+    /// Reads a list of actions, such as ``write(_:to:)`` writes it; nil if there is none.
+    public static func listIfSaid(_ key: String, in object: JSONObjectReader) throws(JSONShapeError) -> [EmergencyAction]? {
+        try object.listIfSaid(key, of: actions)?.flatMap { $0 }
     }
 
     public static func write(_ actions: [EmergencyAction], to writer: inout JSONWriter) {
@@ -89,11 +85,11 @@ public struct Attachment: Sendable, Equatable {
         self.changes = changes
     }
 
-    init(_ object: MessageObject) throws(ShapeError) {
+    init(_ object: JSONObjectReader) throws(JSONShapeError) {
         self.init(
             attach: try object.flag("Attach"),
-            emergencyDetach: try object.list("EmergencyDetach", read: EmergencyAction.actions).flatMap { $0 },
-            changes: try object.object("Changes", read: MountPointChanges.init))
+            emergencyDetach: try EmergencyAction.listIfSaid("EmergencyDetach", in: object) ?? [],
+            changes: try MountPointChanges(object.object("Changes")))
     }
 
     func write(to writer: inout JSONWriter) {

@@ -47,7 +47,7 @@ extension JSONWriter {
 }
 
 extension MountPoint {
-    init(_ object: MessageObject) throws(ShapeError) {
+    init(_ object: JSONObjectReader) throws(JSONShapeError) {
         self.init(type: try object.word("Type"), source: try object.text("Source"), destination: try object.text("Destination"))
         effectiveSource = try object.text("EffectiveSource")
         effectiveConsistency = try object.word("EffectiveConsistency")
@@ -56,11 +56,11 @@ extension MountPoint {
         propagation = try object.word("Propagation")
         createSourceIfMissing = try object.flag("CreateSourceIfMissing")
         consistency = try object.word("Consistency")
-        appliedMiddleware = try object.list("AppliedMiddleware", read: AppliedMiddleware.init)
-        origin = try object.list("Origin", of: MessageObject.text)
-        volume = try object.object("Volume", read: Volume.init)
-        container = try object.object("Container", read: Container.init)
-        image = try object.object("Image", read: Image.init)
+        appliedMiddleware = try object.list("AppliedMiddleware", of: AppliedMiddleware.init)
+        origin = try object.texts("Origin")
+        volume = try Volume(object.object("Volume"))
+        container = try Container(object.object("Container"))
+        image = try Image(object.object("Image"))
     }
 
     /// Writes the members that Go's library always sends, too, for a plugin may index them: `Volume`, `Container`, `Image` and
@@ -122,11 +122,11 @@ extension MountPoint {
 }
 
 extension MountPoint.Container {
-    init(_ object: MessageObject) throws(ShapeError) {
+    init(_ object: JSONObjectReader) throws(JSONShapeError) {
         self.init(
-            labels: try object.map("Labels"), name: try object.text("Name"), user: try object.objectIfSaid("User", read: User.init),
-            uidMappings: try object.list("UIDMappings", read: IDMapping.init),
-            gidMappings: try object.list("GIDMappings", read: IDMapping.init), cgroup: try object.text("Cgroup"))
+            labels: try object.map("Labels"), name: try object.text("Name"), user: try object.objectIfSaid("User").map(User.init),
+            uidMappings: try object.list("UIDMappings", of: IDMapping.init),
+            gidMappings: try object.list("GIDMappings", of: IDMapping.init), cgroup: try object.text("Cgroup"))
     }
 
     func write(to writer: inout JSONWriter) {
@@ -145,10 +145,10 @@ extension MountPoint.Container {
 }
 
 extension MountPoint.Container.User {
-    init(_ object: MessageObject) throws(ShapeError) {
+    init(_ object: JSONObjectReader) throws(JSONShapeError) {
         self.init(
-            uid: try object.number("UID") ?? 0, gid: try object.number("GID") ?? 0,
-            additionalGIDs: try object.list("AdditionalGIDs") { (value: JSONValue) throws(ShapeError) in try MessageObject.number(value) })
+            uid: try object.number("UID"), gid: try object.number("GID"),
+            additionalGIDs: try object.numbers("AdditionalGIDs"))
     }
 
     func write(to writer: inout JSONWriter) {
@@ -161,10 +161,10 @@ extension MountPoint.Container.User {
 }
 
 extension MountPoint.Container.IDMapping {
-    init(_ object: MessageObject) throws(ShapeError) {
+    init(_ object: JSONObjectReader) throws(JSONShapeError) {
         self.init(
-            containerID: try object.number("ContainerID") ?? 0, hostID: try object.number("HostID") ?? 0,
-            size: try object.number("Size") ?? 0)
+            containerID: try object.number("ContainerID"), hostID: try object.number("HostID"),
+            size: try object.number("Size"))
     }
 
     func write(to writer: inout JSONWriter) {
@@ -177,7 +177,7 @@ extension MountPoint.Container.IDMapping {
 }
 
 extension MountPoint.Image {
-    init(_ object: MessageObject) throws(ShapeError) {
+    init(_ object: JSONObjectReader) throws(JSONShapeError) {
         self.init(labels: try object.map("Labels"), name: try object.text("Name"), id: try object.text("ID"))
     }
 
@@ -191,7 +191,7 @@ extension MountPoint.Image {
 }
 
 extension MountPoint.Volume {
-    init(_ object: MessageObject) throws(ShapeError) {
+    init(_ object: JSONObjectReader) throws(JSONShapeError) {
         self.init(
             name: try object.text("Name"), driver: try object.text("Driver"), id: try object.text("ID"), labels: try object.map("Labels"),
             driverOptions: try object.map("DriverOptions"), scope: try object.word("Scope"), options: try object.map("Options"))
@@ -209,13 +209,11 @@ extension MountPoint.Volume {
 }
 
 extension MountPointChanges {
-    init(_ object: MessageObject) throws(ShapeError) {
+    init(_ object: JSONObjectReader) throws(JSONShapeError) {
         self.init(
             effectiveSource: try object.text("EffectiveSource"), effectiveConsistency: try object.word("EffectiveConsistency"),
             readOnly: try object.flag("ReadOnly"),
-            options: try object.list("Options") { (value: JSONValue) throws(ShapeError) in
-                MountOption(rawValue: try MessageObject.text(value))
-            }, propagation: try object.word("Propagation"))
+            options: try object.words("Options"), propagation: try object.word("Propagation"))
     }
 
     /// Leaves out changes that change nothing.
@@ -232,8 +230,8 @@ extension MountPointChanges {
 }
 
 extension AppliedMiddleware {
-    init(_ object: MessageObject) throws(ShapeError) {
-        self.init(name: try object.text("Name"), changes: try object.object("Changes", read: MountPointChanges.init))
+    init(_ object: JSONObjectReader) throws(JSONShapeError) {
+        self.init(name: try object.text("Name"), changes: try MountPointChanges(object.object("Changes")))
     }
 
     func write(to writer: inout JSONWriter) {

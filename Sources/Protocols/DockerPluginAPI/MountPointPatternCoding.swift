@@ -3,7 +3,7 @@
 import JSON
 
 extension StringPattern {
-    init(_ object: MessageObject) throws(ShapeError) {
+    init(_ object: JSONObjectReader) throws(JSONShapeError) {
         self.init(
             not: try object.flag("Not"), empty: try object.flag("Empty"), prefix: try object.text("Prefix"),
             pathPrefix: try object.text("PathPrefix"), suffix: try object.text("Suffix"),
@@ -25,10 +25,10 @@ extension StringPattern {
 }
 
 extension StringMapPattern {
-    init(_ object: MessageObject) throws(ShapeError) {
+    init(_ object: JSONObjectReader) throws(JSONShapeError) {
         self.init(
-            not: try object.flag("Not"), exists: try object.list("Exists", read: Element.init),
-            all: try object.list("All", read: Element.init))
+            not: try object.flag("Not"), exists: try object.list("Exists", of: Element.init),
+            all: try object.list("All", of: Element.init))
     }
 
     func write(to writer: inout JSONWriter) {
@@ -41,9 +41,9 @@ extension StringMapPattern {
 }
 
 extension StringMapPattern.Element {
-    init(_ object: MessageObject) throws(ShapeError) {
+    init(_ object: JSONObjectReader) throws(JSONShapeError) {
         self.init(
-            key: try object.object("Key", read: StringPattern.init), value: try object.object("Value", read: StringPattern.init))
+            key: try StringPattern(object.object("Key")), value: try StringPattern(object.object("Value")))
     }
 
     func write(to writer: inout JSONWriter) {
@@ -57,21 +57,21 @@ extension StringMapPattern.Element {
 }
 
 extension AppliedMiddlewarePattern {
-    init(_ object: MessageObject) throws(ShapeError) {
+    init(_ object: JSONObjectReader) throws(JSONShapeError) {
         self.init()
         if object.members.isEmpty { return }
-        exists = try object.list("Exists", read: Element.init)
-        notExists = try object.list("NotExists", read: Element.init)
-        all = try object.list("All", read: Element.init)
-        notAll = try object.list("NotAll", read: Element.init)
-        anySequence = try object.list("AnySequence", read: Element.init)
-        notAnySequence = try object.list("NotAnySequence", read: Element.init)
-        topSequence = try object.list("TopSequence", read: Element.init)
-        notTopSequence = try object.list("NotTopSequence", read: Element.init)
-        bottomSequence = try object.list("BottomSequence", read: Element.init)
-        notBottomSequence = try object.list("NotBottomSequence", read: Element.init)
-        relativeOrder = try object.list("RelativeOrder", read: Element.init)
-        notRelativeOrder = try object.list("NotRelativeOrder", read: Element.init)
+        exists = try object.list("Exists", of: Element.init)
+        notExists = try object.list("NotExists", of: Element.init)
+        all = try object.list("All", of: Element.init)
+        notAll = try object.list("NotAll", of: Element.init)
+        anySequence = try object.list("AnySequence", of: Element.init)
+        notAnySequence = try object.list("NotAnySequence", of: Element.init)
+        topSequence = try object.list("TopSequence", of: Element.init)
+        notTopSequence = try object.list("NotTopSequence", of: Element.init)
+        bottomSequence = try object.list("BottomSequence", of: Element.init)
+        notBottomSequence = try object.list("NotBottomSequence", of: Element.init)
+        relativeOrder = try object.list("RelativeOrder", of: Element.init)
+        notRelativeOrder = try object.list("NotRelativeOrder", of: Element.init)
     }
 
     func write(_ key: String, to writer: inout JSONWriter) {
@@ -95,8 +95,8 @@ extension AppliedMiddlewarePattern {
 }
 
 extension AppliedMiddlewarePattern.Element {
-    init(_ object: MessageObject) throws(ShapeError) {
-        self.init(name: try object.list("Name", read: StringPattern.init), changes: try object.object("Changes", read: Changes.init))
+    init(_ object: JSONObjectReader) throws(JSONShapeError) {
+        self.init(name: try object.list("Name", of: StringPattern.init), changes: try Changes(object.object("Changes")))
     }
 
     func write(to writer: inout JSONWriter) {
@@ -114,23 +114,23 @@ extension AppliedMiddlewarePattern.Element {
 }
 
 extension AppliedMiddlewarePattern.Element.Changes {
-    init(_ object: MessageObject) throws(ShapeError) {
+    init(_ object: JSONObjectReader) throws(JSONShapeError) {
         self.init(
-            effectiveSource: try object.list("EffectiveSource", read: StringPattern.init),
+            effectiveSource: try object.list("EffectiveSource", of: StringPattern.init),
             effectiveConsistency: try object.wordIfSaid("EffectiveConsistency"))
     }
 }
 
 extension MountPointPattern.Volume {
-    init(_ object: MessageObject) throws(ShapeError) {
+    init(_ object: JSONObjectReader) throws(JSONShapeError) {
         self.init()
-        name = try object.list("Name", read: StringPattern.init)
-        driver = try object.list("Driver", read: StringPattern.init)
-        id = try object.list("ID", read: StringPattern.init)
-        labels = try object.list("Labels", read: StringMapPattern.init)
-        driverOptions = try object.list("DriverOptions", read: StringMapPattern.init)
+        name = try object.list("Name", of: StringPattern.init)
+        driver = try object.list("Driver", of: StringPattern.init)
+        id = try object.list("ID", of: StringPattern.init)
+        labels = try object.list("Labels", of: StringMapPattern.init)
+        driverOptions = try object.list("DriverOptions", of: StringMapPattern.init)
         scope = try object.wordIfSaid("Scope")
-        options = try object.list("Options", read: StringMapPattern.init)
+        options = try object.list("Options", of: StringMapPattern.init)
     }
 
     func writeMembers(to writer: inout JSONWriter) {
@@ -144,7 +144,7 @@ extension MountPointPattern.Volume {
     }
 
     /// Asks for what either asks for.
-    fileprivate mutating func add(_ other: Self) throws(ShapeError) {
+    fileprivate mutating func add(_ other: Self, of pattern: JSONObjectReader) throws(JSONShapeError) {
         name += other.name
         driver += other.driver
         id += other.id
@@ -152,7 +152,7 @@ extension MountPointPattern.Volume {
         driverOptions += other.driverOptions
         options += other.options
         if let scope, let otherScope = other.scope, scope != otherScope {
-            throw ShapeError("differs from Volume.Scope", at: "Scope")
+            throw pattern.error("differs from Volume.Scope", at: "Scope")
         }
         scope = scope ?? other.scope
     }
@@ -160,27 +160,27 @@ extension MountPointPattern.Volume {
 
 extension MountPointPattern {
     /// - Parameter hasFlatVolume: set if the volume's members stand in the pattern itself, as in the interface's first draft.
-    init(_ object: MessageObject, hasFlatVolume: inout Bool) throws(ShapeError) {
+    init(_ object: JSONObjectReader, hasFlatVolume: inout Bool) throws(JSONShapeError) {
         self.init()
-        effectiveSource = try object.list("EffectiveSource", read: StringPattern.init)
+        effectiveSource = try object.list("EffectiveSource", of: StringPattern.init)
         effectiveConsistency = try object.wordIfSaid("EffectiveConsistency")
-        source = try object.list("Source", read: StringPattern.init)
-        origin = try object.list("Origin", read: StringPattern.init)
-        destination = try object.list("Destination", read: StringPattern.init)
+        source = try object.list("Source", of: StringPattern.init)
+        origin = try object.list("Origin", of: StringPattern.init)
+        destination = try object.list("Destination", of: StringPattern.init)
         readOnly = try object.flagIfSaid("ReadOnly")
         type = try object.wordIfSaid("Type")
-        mode = try object.list("Mode", read: StringPattern.init)
+        mode = try object.list("Mode", of: StringPattern.init)
         propagation = try object.wordIfSaid("Propagation")
         createSourceIfMissing = try object.flagIfSaid("CreateSourceIfMissing")
         consistency = try object.wordIfSaid("Consistency")
-        appliedMiddleware = try object.object("AppliedMiddleware", read: AppliedMiddlewarePattern.init)
-        volume = try object.object("Volume", read: Volume.init)
-        container = Container(labels: try object.object("Container", read: Self.labels))
-        image = Image(labels: try object.object("Image", read: Self.labels))
+        appliedMiddleware = try AppliedMiddlewarePattern(object.object("AppliedMiddleware"))
+        volume = try Volume(object.object("Volume"))
+        container = Container(labels: try Self.labels(object.object("Container")))
+        image = Image(labels: try Self.labels(object.object("Image")))
         let flatVolume = try Volume(object)
         if flatVolume != Volume() {
             hasFlatVolume = true
-            try volume.add(flatVolume)
+            try volume.add(flatVolume, of: object)
         }
     }
 
@@ -191,8 +191,8 @@ extension MountPointPattern {
         return String(decoding: writer.bytes, as: UTF8.self)
     }
 
-    private static func labels(_ object: MessageObject) throws(ShapeError) -> [StringMapPattern] {
-        try object.list("Labels", read: StringMapPattern.init)
+    private static func labels(_ object: JSONObjectReader) throws(JSONShapeError) -> [StringMapPattern] {
+        try object.list("Labels", of: StringMapPattern.init)
     }
 
     func write(to writer: inout JSONWriter, flatVolume: Bool) {

@@ -28,9 +28,9 @@ public struct MountPointAttachRequest: Sendable, Equatable {
 
     /// - Throws: `RequestError` for a missing or empty ID, and anything of the wrong type.
     public init(_ body: Span<UInt8>) throws(RequestError) {
-        self = try RequestError.wrapping { () throws(ShapeError) in
-            let object = try MessageObject(parsing: body)
-            return Self(id: try object.textThatMustBeThere("ID"), mounts: try object.list("Mounts", read: MountPoint.init))
+        self = try RequestError.wrapping { () throws(JSONShapeError) in
+            let object = try JSONObjectReader.message(body)
+            return Self(id: try object.textThatMustBeThere("ID"), mounts: try object.list("Mounts", of: MountPoint.init))
         }
     }
 
@@ -70,7 +70,7 @@ public struct AttachedMount: Sendable, Equatable {
         self.effectiveSource = effectiveSource
     }
 
-    init(_ object: MessageObject) throws(ShapeError) {
+    init(_ object: JSONObjectReader) throws(JSONShapeError) {
         self.init(destination: try object.text("Destination"), effectiveSource: try object.text("EffectiveSource"))
     }
 
@@ -103,11 +103,12 @@ public struct MountPointDetachRequest: Sendable, Equatable {
 
     /// - Throws: `RequestError` for a missing or empty ID, and anything of the wrong type.
     public init(_ body: Span<UInt8>) throws(RequestError) {
-        self = try RequestError.wrapping { () throws(ShapeError) in
-            let object = try MessageObject(parsing: body)
+        self = try RequestError.wrapping { () throws(JSONShapeError) in
+            let object = try JSONObjectReader.message(body)
             return Self(
-                id: try object.textThatMustBeThere("ID"), exitStatus: try object.number("ExitStatus"), reason: try object.word("Reason"),
-                mounts: try object.list("Mounts", read: AttachedMount.init))
+                id: try object.textThatMustBeThere("ID"), exitStatus: try object.numberIfSaid("ExitStatus"),
+                reason: try object.word("Reason"),
+                mounts: try object.list("Mounts", of: AttachedMount.init))
         }
     }
 
@@ -141,11 +142,11 @@ public struct MountPointMountedRequest: Sendable, Equatable {
 
     /// - Throws: `RequestError` for a missing or empty ID, a missing Pid, and anything of the wrong type.
     public init(_ body: Span<UInt8>) throws(RequestError) {
-        self = try RequestError.wrapping { () throws(ShapeError) in
-            let object = try MessageObject(parsing: body)
+        self = try RequestError.wrapping { () throws(JSONShapeError) in
+            let object = try JSONObjectReader.message(body)
             return Self(
                 id: try object.textThatMustBeThere("ID"), pid: try object.positiveNumber("Pid"),
-                mounts: try object.list("Mounts", read: AttachedMount.init))
+                mounts: try object.list("Mounts", of: AttachedMount.init))
         }
     }
 

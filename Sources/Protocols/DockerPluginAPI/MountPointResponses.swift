@@ -35,17 +35,15 @@ public struct MountPointProperties: Sendable, Equatable {
         self.unknownMembers = unknownMembers
     }
 
-    init(_ object: MessageObject) throws(ShapeError) {
+    init(_ object: JSONObjectReader) throws(JSONShapeError) {
         var hasFlatVolume = false
-        patterns = try object.list("Patterns") { (object: MessageObject) throws(ShapeError) in
+        patterns = try object.list("Patterns") { (object) throws(JSONShapeError) in
             try MountPointPattern(object, hasFlatVolume: &hasFlatVolume)
         }
         mounted = try object.flag("Mounted")
-        types = try object.list("Types") { (value: JSONValue) throws(ShapeError) in
-            MountPoint.MountType(rawValue: try MessageObject.text(value))
-        }
-        attachTimeout = try object.seconds("AttachTimeout")
-        detachTimeout = try object.seconds("DetachTimeout")
+        types = try object.words("Types")
+        attachTimeout = try object.secondsIfSet("AttachTimeout")
+        detachTimeout = try object.secondsIfSet("DetachTimeout")
         persistent = try object.flag("Persistent")
         self.hasFlatVolume = hasFlatVolume
         unknownMembers = []
@@ -81,8 +79,8 @@ public struct MountPointPropertiesResponse: Sendable, Equatable {
 
     /// - Throws: `ResponseError` if it is not a JSON object, or anything in it is of the wrong type.
     public init(_ body: Span<UInt8>) throws(ResponseError) {
-        self = try ResponseError.wrapping { () throws(ShapeError) in
-            let object = try MessageObject(parsing: body).noteUnread()
+        self = try ResponseError.wrapping { () throws(JSONShapeError) in
+            let object = try JSONObjectReader.message(body).notingUnread()
             var response = Self(
                 success: try object.flag("Success"), properties: try MountPointProperties(object), err: try object.text("Err"))
             response.properties.unknownMembers = object.unreadMembers
@@ -115,10 +113,10 @@ public struct MountPointAttachResponse: Sendable, Equatable {
 
     /// - Throws: `ResponseError` if it is not a JSON object, or anything in it is of the wrong type.
     public init(_ body: Span<UInt8>) throws(ResponseError) {
-        self = try ResponseError.wrapping { () throws(ShapeError) in
-            let object = try MessageObject(parsing: body)
+        self = try ResponseError.wrapping { () throws(JSONShapeError) in
+            let object = try JSONObjectReader.message(body)
             return Self(
-                success: try object.flag("Success"), attachments: try object.list("Attachments", read: Attachment.init),
+                success: try object.flag("Success"), attachments: try object.list("Attachments", of: Attachment.init),
                 err: try object.text("Err"))
         }
     }
@@ -148,8 +146,8 @@ public struct MountPointDetachResponse: Sendable, Equatable {
 
     /// - Throws: `ResponseError` if it is not a JSON object, or anything in it is of the wrong type.
     public init(_ body: Span<UInt8>) throws(ResponseError) {
-        self = try ResponseError.wrapping { () throws(ShapeError) in
-            let object = try MessageObject(parsing: body)
+        self = try ResponseError.wrapping { () throws(JSONShapeError) in
+            let object = try JSONObjectReader.message(body)
             return Self(
                 success: try object.flag("Success"), recoverable: try object.flag("Recoverable"), err: try object.text("Err"))
         }
@@ -177,8 +175,8 @@ public struct MountPointMountedResponse: Sendable, Equatable {
 
     /// - Throws: `ResponseError` if it is not a JSON object, or anything in it is of the wrong type.
     public init(_ body: Span<UInt8>) throws(ResponseError) {
-        self = try ResponseError.wrapping { () throws(ShapeError) in
-            let object = try MessageObject(parsing: body)
+        self = try ResponseError.wrapping { () throws(JSONShapeError) in
+            let object = try JSONObjectReader.message(body)
             return Self(success: try object.flag("Success"), err: try object.text("Err"))
         }
     }

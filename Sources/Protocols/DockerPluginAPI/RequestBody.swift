@@ -2,45 +2,28 @@
 
 import JSON
 
-/// The JSON object that a request's body is, and its members by type.
+/// The JSON object that the request of a volume's call is, and its members by type.
 struct RequestBody {
-    private let members: JSONObject
+    private let object: JSONObjectReader
 
     init(_ bytes: Span<UInt8>) throws(RequestError) {
         if bytes.isEmpty {
             // moby repeats a call after a broken connection with the reader that it has already read to its end.
             throw RequestError("the request has no body, as when an engine repeats one whose first try broke off; try the command again")
         }
-        let value: JSONValue
-        do throws(JSONError) {
-            value = try JSONValue(parsing: bytes)
-        } catch {
-            throw RequestError("the request is not valid JSON: \(error)")
-        }
-        guard case .object(let members) = value else {
-            throw RequestError("the request must be a JSON object, not \(value.kind)")
-        }
-        self.members = members
+        object = try RequestError.wrapping { () throws(JSONShapeError) in try JSONObjectReader(parsing: bytes) }
     }
 
     /// Text that must be there and not be empty.
     func text(_ key: String) throws(RequestError) -> String {
-        switch members[key] {
-        case nil, .null: throw RequestError("the request has no \(key)")
-        case .string(""): throw RequestError("the request has an empty \(key)")
-        case .string(let text): return text
-        case .some(let other): throw RequestError("\(key) must be a string, not \(other.kind)")
-        }
+        let text = try RequestError.wrapping { () throws(JSONShapeError) in try object.need(key, object.textIfSaid) }
+        if text.isEmpty { throw RequestError("the request has an empty \(key)") }
+        return text
     }
 
     /// An object with only strings in it; empty if it is missing or null.
     func textMap(_ key: String) throws(RequestError) -> [String: String] {
-        let entries: JSONObject
-        switch members[key] {
-        case nil, .null: return [:]
-        case .object(let object): entries = object
-        case .some(let other): throw RequestError("\(key) must be an object, not \(other.kind)")
-        }
+        let entries = try RequestError.wrapping { () throws(JSONShapeError) in try object.object(key).members }
         var map: [String: String] = [:]
         map.reserveCapacity(entries.count)
         for entry in entries.members {

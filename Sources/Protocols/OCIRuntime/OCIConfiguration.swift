@@ -65,7 +65,7 @@ public struct OCIConfiguration: Sendable {
     /// - Throws: `ConfigurationError` if it is not JSON, or not of the specification's types in what is read here.
     public init(parsing bytes: [UInt8]) throws(ConfigurationError) {
         let reader = try ConfigurationReader(bytes)
-        document = reader.document
+        document = reader.document.members
         mounts = try reader.mounts()
         rootPath = try reader.text("path", in: "root")
         hasTerminal = try reader.flag("terminal", in: "process")
@@ -75,7 +75,7 @@ public struct OCIConfiguration: Sendable {
         user = try reader.user()
         uidMappings = try reader.mappings("uidMappings")
         gidMappings = try reader.mappings("gidMappings")
-        annotations = try reader.object("annotations") ?? [:]
+        annotations = try reader.object("annotations").members
     }
 
     /// The namespace of that type, if the container does not stay in its creator's.

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 
+import LexicalPaths
+
 /// The command line of an OCI runtime, with the flags of our own that may stand among the global ones.
 ///
 /// Read by hand: with ArgumentParser a start took 2.4 ms more, and a start is made several times a container. It has to read the

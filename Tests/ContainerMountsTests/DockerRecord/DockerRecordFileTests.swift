@@ -94,10 +94,10 @@ import Testing
         (#"{"ID":"c1","MountPoints":[]}"#, "MountPoints must be an object, not an array"),
         (#"{"ID":"c1","MountPoints":{"/a":7}}"#, "MountPoints./a must be an object, not a number"),
         (#"{"ID":"c1","MountPoints":{"/a":{}}}"#, "MountPoints./a.Destination is missing"),
-        (#"{"ID":"c1","MountPoints":{"/a":{"Destination":"/a","RW":"yes"}}}"#, "MountPoints./a.RW must be a boolean, not a string"),
+        (#"{"ID":"c1","MountPoints":{"/a":{"Destination":"/a","RW":"yes"}}}"#, "MountPoints./a.RW must be true or false, not a string"),
         (
             #"{"ID":"c1","MountPoints":{"/a":{"Destination":"/a","Spec":{"VolumeOptions":{"DriverConfig":{"Options":{"k":1}}}}}}}"#,
-            "MountPoints./a.Spec.VolumeOptions.DriverConfig.Options.k must be a string, not a number"
+            #"MountPoints./a.Spec.VolumeOptions.DriverConfig.Options["k"] must be a string, not a number"#
         ),
         (#"{"ID":"c1","Config":{"Labels":["a"]}}"#, "Config.Labels must be an object, not an array"),
     ])

@@ -32,7 +32,7 @@ import Testing
 
     @Test(arguments: [
         ("{", "it is not valid JSON: line 1, column 2: the document ends too early"),
-        (#"{"Labels":{"a":1}}"#, "Labels.a must be a string, not a number"),
+        (#"{"Labels":{"a":1}}"#, #"Labels["a"] must be a string, not a number"#),
         (#"{"Options":[]}"#, "Options must be an object, not an array"),
     ])
     func refusesAnEntryThatDockerWouldNotWrite(value: String, reason: String) async throws {

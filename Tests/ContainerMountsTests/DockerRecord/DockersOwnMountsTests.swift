@@ -23,7 +23,8 @@ import Testing
             let docker = DockerFolder(scratch)
             let container = try docker.add("joined-network", change: change)
             let text = try docker.fixture("joined-network/config.json")
-            let source = source.replacing("ROOT", with: docker.root).replacing("ID", with: container.id.text)
+            // The ID first: the root has random letters in it.
+            let source = source.replacing("ID", with: container.id.text).replacing("ROOT", with: docker.root)
             let mount = #""mounts":[{"destination":"\#(destination)","type":"bind","source":"\#(source)","options":["rbind"]},"#
             let range = try #require(text.range(of: #""mounts"\s*:\s*\["#, options: .regularExpression))
             let configuration = try OCIConfiguration(parsing: Array(text.replacingCharacters(in: range, with: mount).utf8))

@@ -2,6 +2,7 @@
 
 import DockerPluginAPI
 import JSON
+import LexicalPaths
 import OCIRuntime
 
 /// What the command line of `ask` says, with the words that `docker run` has for it.

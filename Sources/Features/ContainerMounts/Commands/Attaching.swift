@@ -2,6 +2,7 @@
 
 import DockerPluginAPI
 import Glibc
+import LexicalPaths
 import LinuxSystem
 import MountPointChain
 import OCIRuntime
@@ -33,7 +34,7 @@ struct Attaching {
         let record = ContainerRecord(
             boot: boot.text, id: id, runtime: runtime.path, arguments: globalArguments, configuration: bundle.file,
             timeout: settings.timeout, ownsProcesses: bundle.configuration.hasOwnProcesses, since: timestamp(),
-            name: known(\.container.name), image: known(\.image.name))
+            name: known(bundle.mounts.first?.mountPoint.container.name), image: known(bundle.mounts.first?.mountPoint.image.name))
         let attached: AttachedMounts
         let given = GivenSources()
         do throws(RuntimeError) {
@@ -65,9 +66,7 @@ struct Attaching {
     }
 
     /// What the engine says of the container or its image; the same for all mounts.
-    private func known(_ text: KeyPath<MountPoint, String>) -> String? {
-        bundle.mounts.first.flatMap { $0.mountPoint[keyPath: text].isEmpty ? nil : $0.mountPoint[keyPath: text] }
-    }
+    private func known(_ text: String?) -> String? { text?.isEmpty == true ? nil : text }
 
     /// A record of an unknown boot would count in every other.
     private static func boot() throws(RuntimeError) -> Boot {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 
+import LexicalPaths
 import OCIRuntime
 
 /// buildah and `podman build`, which make a bundle in `/var/tmp/buildahN` with the id `buildah-buildahN` for each command that they run.

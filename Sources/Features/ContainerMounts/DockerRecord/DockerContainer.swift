@@ -2,6 +2,7 @@
 
 import DockerPluginAPI
 import JSON
+import LexicalPaths
 import OCIRuntime
 
 /// What a config.v2.json says. Docker has written it before it asks for the container, and replaces it by rename.
@@ -45,8 +46,8 @@ struct DockerContainer {
     let hasMounts: Bool
     let mounts: [Mount]
 
-    init(parsing bytes: [UInt8]) throws(RecordError) {
-        let record = try RecordObject(parsing: bytes)
+    init(parsing bytes: [UInt8]) throws(JSONShapeError) {
+        let record = try JSONObjectReader(parsing: bytes)
         id = try record.text("ID")
         image = try record.text("Image")
         imageManifest = try record.object("ImageManifest").text("digest")
@@ -58,15 +59,15 @@ struct DockerContainer {
         self.name = name.utf8.first == UInt8(ascii: "/") ? String(name.dropFirst()) : name
         hasMounts = record.members["MountPoints"] != nil
         var mounts: [Mount] = []
-        for mount in try record.objects("MountPoints") { mounts.append(try Mount(mount)) }
+        for mount in try record.object("MountPoints").objectsInside() { mounts.append(try Mount(mount)) }
         self.mounts = mounts
     }
 }
 
 extension DockerContainer.Mount {
-    fileprivate init(_ record: RecordObject) throws(RecordError) {
+    fileprivate init(_ record: JSONObjectReader) throws(JSONShapeError) {
         let destination = try record.text("Destination")
-        if destination.isEmpty { throw RecordError(description: "\(record.path)Destination is missing") }
+        if destination.isEmpty { throw record.error("is missing", at: "Destination") }
         cleanedDestination = LexicalPath.absolute(destination)
         name = try record.text("Name")
         driver = try record.text("Driver")

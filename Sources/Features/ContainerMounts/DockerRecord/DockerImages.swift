@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 
 import DockerPluginAPI
+import JSON
 
 /// Where Docker and containerd keep what an image says of itself.
 enum DockerImages {
@@ -21,7 +22,8 @@ enum DockerImages {
         guard let image = digits(container.image) else { return [:] }
         if isComponent(container.storageDriver) {
             let path = "\(folder)/image/\(container.storageDriver)/imagedb/content/sha256/\(image)"
-            if let found = try read(path, { (image: RecordObject) throws(RecordError) in try image.object("config").map("Labels") }) {
+            if let found = try read(path, { (image: JSONObjectReader) throws(JSONShapeError) in try image.object("config").map("Labels") })
+            {
                 return found
             }
         }
@@ -31,12 +33,13 @@ enum DockerImages {
             for root in ["\(folder)/containerd/daemon", containerdRoot] {
                 let blobs = "\(root)/io.containerd.content.v1.content/blobs/sha256"
                 let name = try read(
-                    "\(blobs)/\(manifest)", { (manifest: RecordObject) throws(RecordError) in try manifest.object("config").text("digest") }
+                    "\(blobs)/\(manifest)",
+                    { (manifest: JSONObjectReader) throws(JSONShapeError) in try manifest.object("config").text("digest") }
                 )
                 guard let name, let description = digits(name) else { continue }
                 let labels = try read(
                     "\(blobs)/\(description)",
-                    { (image: RecordObject) throws(RecordError) in try image.object("config").map("Labels") })
+                    { (image: JSONObjectReader) throws(JSONShapeError) in try image.object("config").map("Labels") })
                 if let labels { return labels }
             }
         }
@@ -44,11 +47,11 @@ enum DockerImages {
     }
 
     private static func read<Value>(
-        _ path: String, _ take: (RecordObject) throws(RecordError) -> Value
+        _ path: String, _ take: (JSONObjectReader) throws(JSONShapeError) -> Value
     ) throws(EngineRecordError) -> Value? {
         guard let content = try readRecord(path, limit: sizeLimit) else { return nil }
-        do throws(RecordError) {
-            return try take(try RecordObject(parsing: content))
+        do throws(JSONShapeError) {
+            return try take(try JSONObjectReader(parsing: content))
         } catch {
             throw EngineRecordError(path, error)
         }

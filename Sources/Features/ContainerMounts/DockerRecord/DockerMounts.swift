@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 
 import DockerPluginAPI
+import LexicalPaths
 import OCIRuntime
 
 /// Brings Docker's record of a container's mounts together with the mounts of its config.json.

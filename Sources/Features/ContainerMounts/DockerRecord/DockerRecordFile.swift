@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 
 import JSON
+import LexicalPaths
 import LinuxSystem
 import OCIRuntime
 import SystemPackage
@@ -47,7 +48,7 @@ struct DockerRecordFile {
     private static func read(_ path: String, _ id: ContainerID) throws(EngineRecordError) -> DockerContainer? {
         guard let content = try readRecord(path, limit: sizeLimit) else { return nil }
         let container: DockerContainer
-        do throws(RecordError) {
+        do throws(JSONShapeError) {
             container = try DockerContainer(parsing: content)
         } catch {
             throw EngineRecordError(path, error)

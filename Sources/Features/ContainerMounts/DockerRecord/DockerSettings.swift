@@ -29,17 +29,17 @@ struct DockerSettings: Sendable, Equatable {
             throw EngineRecordError(path, error)
         }
         guard let bytes else { return DockerSettings() }
-        do throws(RecordError) {
+        do throws(JSONShapeError) {
             // dockerd takes an empty file for one without settings.
             if bytes.allSatisfy({ $0 == 0x20 || (0x09...0x0D).contains($0) }) { return DockerSettings() }
-            let record = try RecordObject(parsing: bytes)
+            let record = try JSONObjectReader(parsing: bytes)
             return DockerSettings(dataRoot: try Self.path("data-root", in: record), initPath: try Self.path("init-path", in: record))
         } catch {
             throw EngineRecordError(path, error)
         }
     }
 
-    private static func path(_ key: String, in record: RecordObject) throws(RecordError) -> String? {
+    private static func path(_ key: String, in record: JSONObjectReader) throws(JSONShapeError) -> String? {
         let path = try record.text(key)
         return path.utf8.first == UInt8(ascii: "/") ? path : nil
     }

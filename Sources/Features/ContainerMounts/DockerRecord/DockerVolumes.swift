@@ -54,8 +54,8 @@ struct DockerVolumes {
     }
 
     private static func volume(_ value: [UInt8], _ name: String, _ path: String) throws(EngineRecordError) -> Volume {
-        do throws(RecordError) {
-            let record = try RecordObject(parsing: value)
+        do throws(JSONShapeError) {
+            let record = try JSONObjectReader(parsing: value)
             return Volume(labels: try record.map("Labels"), options: try record.map("Options"))
         } catch {
             throw EngineRecordError(path, "what it says of the volume \(JSONValue.string(name)): \(error)")
@@ -67,8 +67,8 @@ struct DockerVolumes {
         guard isComponent(name) else { return [:] }
         let path = "\(folder)/volumes/\(name)/opts.json"
         guard let content = try readRecord(path, limit: Self.optionsLimit) else { return [:] }
-        do throws(RecordError) {
-            let record = try RecordObject(parsing: content)
+        do throws(JSONShapeError) {
+            let record = try JSONObjectReader(parsing: content)
             var options = StringMap()
             for (key, option) in [("MountType", "type"), ("MountOpts", "o"), ("MountDevice", "device")] {
                 let value = try record.text(key)

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 
+import LexicalPaths
 import OCIRuntime
 
 /// A place of the host that a mount of config.json shows.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 
 import DockerPluginAPI
+import LexicalPaths
 import OCIRuntime
 
 /// containerd's Kubernetes interface, which has folders for containers and for sandboxes (pods).

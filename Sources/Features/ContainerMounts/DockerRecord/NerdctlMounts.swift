@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 
 import DockerPluginAPI
+import LexicalPaths
 import OCIRuntime
 
 /// nerdctl, which keeps what is its own in `/var/lib/nerdctl/HASH`, and without root in `~/.local/share/nerdctl/HASH`.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 
 import DockerPluginAPI
+import LexicalPaths
 import OCIRuntime
 
 /// The tmpfs mounts that somebody has asked for, for plugins that want to be shown them.

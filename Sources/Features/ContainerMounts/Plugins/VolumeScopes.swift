@@ -27,7 +27,7 @@ struct VolumeScopes {
             return try kept.properties(of: endpoint) { () throws(PluginClientError) in
                 try client.answer(VolumeMethod.capabilities.rawValue, Array("{}".utf8))
             } read: { (answer) throws(PluginClientError) in
-                guard let scope = (try? JSONValue(parsing: answer))?["Capabilities"]?["Scope"]?.stringValue else {
+                guard let scope = try? JSONObjectReader(parsing: answer).object("Capabilities").textIfSaid("Scope") else {
                     throw PluginClientError(.unclear, plugin: driver, "volume driver \(driver) does not say the scope of its volumes")
                 }
                 return MountPoint.Scope(rawValue: scope)

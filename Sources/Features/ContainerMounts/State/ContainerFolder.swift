@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 
 import Glibc
+import JSON
+import LexicalPaths
 import LinuxSystem
 import MountPointChain
 import OCIRuntime
@@ -136,7 +138,7 @@ struct ContainerFolder: Sendable {
     /// - Throws: `RuntimeError` if it cannot be read now, for want of a descriptor, say: then it may be as it should.
     func readRecord() throws(RuntimeError) -> RecordReading {
         guard let bytes = try read(recordFile) else { return .none }
-        do throws(RuntimeError) {
+        do throws(JSONShapeError) {
             return .record(try ContainerRecord(parsing: bytes))
         } catch {
             return .damaged(RuntimeError("the state in \(recordFile) cannot be used: \(error)"))

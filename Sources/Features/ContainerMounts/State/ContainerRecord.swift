@@ -66,38 +66,52 @@ struct ContainerRecord: Sendable, Equatable {
 }
 
 extension ContainerRecord {
-    /// - Throws: `RuntimeError` if it is damaged, or was written by another version of this program.
-    init(parsing bytes: [UInt8]) throws(RuntimeError) {
-        let document: JSONValue
-        do throws(JSONError) {
-            document = try JSONValue(parsing: bytes)
-        } catch {
-            throw RuntimeError("not valid JSON: \(error)")
-        }
-        guard document["version"]?.intValue == Self.version else { throw RuntimeError("not of version \(Self.version)") }
-        guard let boot = document["boot"]?.stringValue, let id = document["id"]?.stringValue.flatMap({ try? ContainerID($0) }),
-            let phase = document["phase"]?.stringValue.flatMap(Phase.init), let runtime = document["runtime"]?.stringValue,
-            let arguments = document["arguments"]?.arrayValue, let configuration = document["configuration"]?.stringValue,
-            let timeout = document["timeout"]?.doubleValue, timeout > 0, timeout <= 3600,
-            let ownsProcesses = document["ownsProcesses"]?.boolValue
-        else { throw RuntimeError("not complete") }
+    /// - Throws: `JSONShapeError` if it is damaged, or was written by another version of this program.
+    init(parsing bytes: [UInt8]) throws(JSONShapeError) {
+        let object = try JSONObjectReader.record(bytes, version: Self.version)
+        let phase = try object.need("phase", object.textIfSaid)
+        guard let phase = Phase(rawValue: phase) else { throw object.error("must not be \(JSONValue.string(phase))", at: "phase") }
         self.init(
-            boot: boot, id: id, phase: phase, runtime: runtime, arguments: arguments.compactMap(\.stringValue),
-            configuration: configuration,
-            timeout: timeout, ownsProcesses: ownsProcesses, supervisor: Self.identity(document["supervisor"]),
-            process: Self.identity(document["process"]), writtenConfiguration: Self.numbers(document["writtenConfiguration"]),
-            since: document["since"]?.stringValue, name: document["name"]?.stringValue, image: document["image"]?.stringValue)
+            boot: try object.need("boot", object.textIfSaid), id: try object.containerID(), phase: phase,
+            runtime: try object.need("runtime", object.textIfSaid), arguments: try object.need("arguments", object.textsIfSaid),
+            configuration: try object.need("configuration", object.textIfSaid), timeout: try object.callTimeout(),
+            ownsProcesses: try object.need("ownsProcesses", object.flagIfSaid), supervisor: try Self.identity("supervisor", in: object),
+            process: try Self.identity("process", in: object), writtenConfiguration: try object.numbersIfSaid("writtenConfiguration"),
+            since: try object.textIfSaid("since"), name: try object.textIfSaid("name"), image: try object.textIfSaid("image"))
     }
 
-    private static func identity(_ value: JSONValue?) -> ProcessIdentity? {
-        guard let numbers = numbers(value), numbers.count == 2, let process = Int32(exactly: numbers[0]) else { return nil }
+    private static func identity(_ key: String, in object: JSONObjectReader) throws(JSONShapeError) -> ProcessIdentity? {
+        guard let numbers: [UInt64] = try object.numbersIfSaid(key) else { return nil }
+        guard numbers.count == 2, let process = Int32(exactly: numbers[0]) else {
+            throw object.error("must be the id of a process and its time of start", at: key)
+        }
         return ProcessIdentity(process: process, startTime: numbers[1])
     }
+}
 
-    private static func numbers(_ value: JSONValue?) -> [UInt64]? {
-        value?.arrayValue?.compactMap { value in
-            guard case .number(let number) = value else { return nil }
-            return UInt64(number.text)
+/// What the records of this program have in common.
+extension JSONObjectReader {
+    /// - Throws: `JSONShapeError` for one of another version of this program, too.
+    static func record(_ bytes: [UInt8], version: Int) throws(JSONShapeError) -> JSONObjectReader {
+        let object = try JSONObjectReader(parsing: bytes)
+        let written: Int = try object.need("version", object.numberIfSaid)
+        if written != version { throw object.error("must be \(version), not \(written)", at: "version") }
+        return object
+    }
+
+    func containerID() throws(JSONShapeError) -> ContainerID {
+        let text = try need("id", textIfSaid)
+        do throws(ContainerIDError) {
+            return try ContainerID(text)
+        } catch {
+            throw self.error("is not one of a container: \(error)", at: "id")
         }
+    }
+
+    /// Seconds that a plugin has for a call.
+    func callTimeout() throws(JSONShapeError) -> Double {
+        let timeout = try need("timeout", secondsIfSaid)
+        if timeout <= 0 || timeout > 3600 { throw error("must be above 0 and at most 3600", at: "timeout") }
+        return timeout
     }
 }

@@ -58,25 +58,14 @@ struct OwedDetach: Sendable, Equatable {
         return writer.bytes
     }
 
-    /// - Throws: `RuntimeError` if it is damaged, or was written by another version of this program.
-    init(parsing bytes: [UInt8]) throws(RuntimeError) {
-        let document: JSONValue
-        do throws(JSONError) {
-            document = try JSONValue(parsing: bytes)
-        } catch {
-            throw RuntimeError("not valid JSON: \(error)")
-        }
-        guard document["version"]?.intValue == Self.version else { throw RuntimeError("not of version \(Self.version)") }
-        guard let boot = document["boot"]?.stringValue, let id = document["id"]?.stringValue.flatMap({ try? ContainerID($0) }),
-            let place = document["place"]?.intValue, let timeout = document["timeout"]?.doubleValue, timeout > 0, timeout <= 3600,
-            let value = document["stack"]
-        else { throw RuntimeError("not complete") }
-        do throws(RecordFailure) {
-            stack = try AppliedStack(value)
-        } catch {
-            throw RuntimeError(error.message)
-        }
-        guard stack.plugins.count == 1 else { throw RuntimeError("not of one plugin") }
-        (self.boot, self.id, self.place, self.timeout) = (Boot(boot), id, place, timeout)
+    /// - Throws: `JSONShapeError` if it is damaged, or was written by another version of this program.
+    init(parsing bytes: [UInt8]) throws(JSONShapeError) {
+        let object = try JSONObjectReader.record(bytes, version: Self.version)
+        boot = Boot(try object.need("boot", object.textIfSaid))
+        id = try object.containerID()
+        place = try object.need("place", object.numberIfSaid)
+        timeout = try object.callTimeout()
+        stack = try AppliedStack(object.need("stack", object.objectIfSaid))
+        if stack.plugins.count != 1 { throw object.error("is not of one plugin", at: "stack") }
     }
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 
 import Glibc
+import JSON
 import LinuxSystem
 import MountPointChain
 import OCIRuntime
@@ -96,7 +97,7 @@ struct OwedDetaches: Sendable {
         } catch {
             throw RuntimeError("cannot find out which plugins are owed their detach: \(error)")
         }
-        do throws(RuntimeError) {
+        do throws(JSONShapeError) {
             return try OwedDetach(parsing: bytes)
         } catch {
             throw RuntimeError("the state in \(file) cannot be used: \(error)")

@@ -154,12 +154,10 @@ extension ContainerStatus {
         var looked: [String] = []
         guard let found = try? DockerRecordFile.find(container, rootPath: rootPath, dataRoots: dataRoots, looked: &looked),
             let content = try? readRecord("\(found.folder)/containers/\(container)/config.v2.json", limit: DockerRecordFile.sizeLimit),
-            let document = try? JSONValue(parsing: content)
+            let known = try? DockerContainer(parsing: content)
         else { return }
-        if let text = document["Name"]?.stringValue, !text.isEmpty {
-            name = String(decoding: text.utf8.first == UInt8(ascii: "/") ? text.utf8.dropFirst() : text.utf8[...], as: UTF8.self)
-        }
-        if let text = document["Config"]?["Image"]?.stringValue, !text.isEmpty { image = text }
+        if !known.name.isEmpty { name = known.name }
+        if !known.imageName.isEmpty { image = known.imageName }
     }
 }
 

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 
 import DockerPluginAPI
-import DockerPluginAPI
 import Glibc
 import LinuxSystem
 import MountPointChain

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 
+import LexicalPaths
 import LinuxSystem
 import OCIRuntime
 import SystemPackage
@@ -69,15 +70,5 @@ enum MountedSources {
             left.remove(at: found)
         }
         return nil
-    }
-}
-
-extension LexicalPath {
-    /// Whether a cleaned path is the other one, or a folder above it.
-    static func isSame(_ path: String, orAbove other: String) -> Bool {
-        let path = path.utf8
-        let other = other.utf8
-        if path.elementsEqual("/".utf8) || path.elementsEqual(other) { return true }
-        return other.count > path.count && other.starts(with: path) && other.dropFirst(path.count).first == UInt8(ascii: "/")
     }
 }

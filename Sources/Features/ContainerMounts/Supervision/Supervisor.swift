@@ -40,7 +40,7 @@ struct Supervisor {
         /// Those that it comes from.
         let home: Namespaces
         let groups: ControlGroups
-        let table: MountTable
+        let groupMounts: ControlGroupMounts
         var isInContainersGroups = false
         var isInContainersMounts = false
         /// Whether this process is in any namespace that it does not come from.
@@ -52,7 +52,7 @@ struct Supervisor {
             self.signals = signals
             home = try Namespaces(of: nil, [.mount, .network, .ipc, .uts, .controlGroups])
             groups = try ControlGroups(of: nil)
-            table = try MountTable()
+            groupMounts = ControlGroupMounts(in: try MountTable())
         }
 
         /// How a child has ended, if it has. Whoever else has ended may be asked for later.
@@ -66,7 +66,7 @@ struct Supervisor {
 
         func leaveGroups() throws(SystemError) {
             guard isInContainersGroups else { return }
-            try groups.join(table: table)
+            try groups.join(through: groupMounts)
             isInContainersGroups = false
         }
 
@@ -218,7 +218,7 @@ struct Supervisor {
         try surroundings.enter(try Namespaces(of: process, [.network]))
         surroundings.isInContainersGroups = true
         do throws(SystemError) {
-            try ControlGroups(of: process).join(table: surroundings.table)
+            try ControlGroups(of: process).join(through: surroundings.groupMounts)
         } catch {
             // An engine without root may move its processes only below what it has been given, and counts without us there.
             if EffectiveUser.isRootOfHost { throw error }

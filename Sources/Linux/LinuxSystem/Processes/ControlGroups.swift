@@ -43,15 +43,15 @@ public struct ControlGroups: Sendable, Hashable {
     /// this is not done for another process. A hierarchy that is not mounted is left out: nothing reads it then. Where version 1
     /// counts memory, version 2 is left out: nobody looks there. Where a group is gone, its nearest ancestor takes its place.
     ///
-    /// - Parameter table: this process's mounts, in which the hierarchies are looked up.
+    /// - Parameter mounts: of this process's mount namespace.
     /// - Throws: `SystemError` of the first write that failed; the other hierarchies are tried all the same.
-    public func join(table: MountTable) throws(SystemError) {
+    public func join(through mounts: ControlGroupMounts) throws(SystemError) {
         let current = try ControlGroups(of: nil)
-        let isHybrid = memberships.contains { !$0.controllers.isEmpty && $0.controllers.split(separator: ",").contains("memory") }
+        let isHybrid = memberships.contains { $0.names.contains { $0.elementsEqual("memory".utf8) } }
         var failure: SystemError?
         for membership in memberships where !current.memberships.contains(membership) {
             if membership.controllers.isEmpty && isHybrid { continue }
-            guard let mount = membership.mount(in: table) else { continue }
+            guard let mount = mounts.mount(of: membership) else { continue }
             do throws(SystemError) {
                 try membership.join(below: mount)
             } catch {
@@ -62,20 +62,44 @@ public struct ControlGroups: Sendable, Hashable {
     }
 }
 
-extension ControlGroups.Membership {
-    /// The mount through which the group can be reached.
-    fileprivate func mount(in table: MountTable) -> MountTableEntry? {
-        if controllers.isEmpty { return table.entries.first { $0.fileSystem == "cgroup2" && path.isBelow($0.root) } }
-        let names = controllers.split(separator: ",")
-        return table.entries.first { entry in
-            entry.fileSystem == "cgroup" && path.isBelow(entry.root)
-                && names.allSatisfy { name in entry.superblockOptions.contains { $0 == name } }
+/// Through which mounts the hierarchies of control groups can be reached. cgroups(7).
+public struct ControlGroupMounts: Sendable {
+    fileprivate struct Mount {
+        /// Options of a hierarchy of version 1, with its controllers among them; nil for version 2.
+        let options: [String]?
+        let root: String
+        let path: String
+    }
+
+    private var mounts: [Mount] = []
+
+    public init(in table: MountTable) {
+        for entry in table.entries where entry.fileSystem == "cgroup" || entry.fileSystem == "cgroup2" {
+            let options = entry.fileSystem == "cgroup" ? entry.superblockOptions : nil
+            mounts.append(Mount(options: options, root: entry.root, path: entry.mountPoint))
         }
     }
 
-    fileprivate func join(below mount: MountTableEntry) throws(SystemError) {
-        let rest = mount.root == "/" ? path : String(path.dropFirst(mount.root.count))
-        var folder = FilePath(mount.mountPoint + (rest == "/" ? "" : rest))
+    fileprivate func mount(of membership: ControlGroups.Membership) -> Mount? {
+        mounts.first { mount in
+            guard membership.path.isSame(asOrBelow: mount.root) else { return false }
+            guard let options = mount.options else { return membership.controllers.isEmpty }
+            if membership.controllers.isEmpty { return false }
+            return membership.names.allSatisfy { name in options.contains { $0.utf8.elementsEqual(name) } }
+        }
+    }
+}
+
+extension ControlGroups.Membership {
+    /// Of the controllers, or of a hierarchy without any.
+    fileprivate var names: [Substring.UTF8View] { controllers[...].utf8.split(separator: UInt8(ascii: ",")) }
+
+    fileprivate func join(below mount: ControlGroupMounts.Mount) throws(SystemError) {
+        let isWhole = mount.root.utf8.elementsEqual("/".utf8)
+        let rest = isWhole ? path.utf8[...] : path.utf8.dropFirst(mount.root.utf8.count)
+        var folder = FilePath(mount.path)
+        if !rest.elementsEqual("/".utf8) { folder.append(String(decoding: rest, as: UTF8.self)) }
+        let top = FilePath(mount.path)
         while true {
             let file = folder.appending(controllers.isEmpty ? "cgroup.procs" : "tasks").string
             do throws(SystemError) {
@@ -84,12 +108,16 @@ extension ControlGroups.Membership {
                 try systemCall("write", on: file) { Glibc.write(descriptor, "0", 1) }
                 return
             } catch  where error.errno == .noSuchFileOrDirectory || error.errno.rawValue == ENODEV {
-                if folder.string == mount.mountPoint || !folder.removeLastComponent() { throw error }
+                if folder == top || !folder.removeLastComponent() { throw error }
             }
         }
     }
 }
 
 extension String {
-    fileprivate func isBelow(_ root: String) -> Bool { root == "/" || self == root || hasPrefix(root + "/") }
+    fileprivate func isSame(asOrBelow root: String) -> Bool {
+        let root = root.utf8
+        if root.elementsEqual("/".utf8) { return true }
+        return utf8.starts(with: root) && (utf8.count == root.count || utf8.dropFirst(root.count).first == UInt8(ascii: "/"))
+    }
 }

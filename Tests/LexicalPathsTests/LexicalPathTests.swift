@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 
-import OCIRuntime
+import LexicalPaths
 import Testing
 
 @Suite struct LexicalPathTests {
@@ -15,6 +15,15 @@ import Testing
     @Test func givesTheNames() {
         #expect(LexicalPath.components(of: "/a/./b//c/../d/") == ["a", "b", "d"])
         #expect(LexicalPath.components(of: "/..").isEmpty)
+    }
+
+    @Test(arguments: [
+        ("/", "/a", true), ("/a", "/a", true), ("/a", "/a/b", true), ("/a", "/ab", false), ("/a/b", "/a", false), ("/a", "/", false),
+        ("/", "/", true), ("/a/", "/a", true), ("/a/../b", "/b/c", true), ("/a//b", "/a/b/../c", false), (".", "a", true),
+        ("..", "a", true), ("..", "../../a", false), ("a", "/a", false), ("/", "a", false),
+    ])
+    func comparesWholeComponents(path: String, other: String, isAbove: Bool) {
+        #expect(LexicalPath.isSame(path, orAbove: other) == isAbove)
     }
 
     @Test func tellsPathsApartByTheirBytes() {
