@@ -12,6 +12,9 @@ let package = Package(
     products: [
         .executable(name: "docker-nfsd", targets: ["docker-nfsd"]),
         .executable(name: "mountpoint-runc", targets: ["mountpoint-runc"]),
+        // For plugins that others write in Swift.
+        .library(name: "DockerPluginAPI", targets: ["DockerPluginAPI", "JSON"]),
+        .library(name: "PluginServer", targets: ["PluginServer"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-system", from: "1.8.1"),
@@ -140,8 +143,13 @@ let package = Package(
         .testTarget(name: "DockerTests", dependencies: ["DockerSupport", "TestSupport", "JSON"], path: "Tests/DockerTests"),
         .executableTarget(name: "scratch-runtime", dependencies: ["ContainerMounts"], path: "Tests/ScratchRuntime"),
         .executableTarget(name: "plugin-relay", path: "Tests/PluginRelay"),
+        .executableTarget(
+            name: "swift-plugin",
+            dependencies: ["DockerPluginAPI", "PluginServer", .product(name: "Logging", package: "swift-log"), systemPackage],
+            path: "Tests/SwiftPlugin"
+        ),
         .testTarget(
-            name: "RuntimeTests", dependencies: ["DockerSupport", "TestSupport", "JSON", "plugin-relay"], path: "Tests/RuntimeTests"),
+            name: "RuntimeTests", dependencies: ["DockerSupport", "TestSupport", "JSON", "plugin-relay", "swift-plugin"], path: "Tests/RuntimeTests"),
         .testTarget(name: "MachineTests", dependencies: ["TestSupport", "JSON"], path: "Tests/MachineTests"),
         .testTarget(name: "SwarmTests", dependencies: ["TestSupport"], path: "Tests/SwarmTests"),
     ],

@@ -22,7 +22,7 @@ func withServer(
     try await withTemporaryFolder { folder in
         let log = EventLog()
         let path = folder.appending("test.sock")
-        let listener = PluginListener(name: "test", socket: .path(path), driver: driver)
+        let listener = PluginListener(name: "test", socket: .path(path), service: VolumeService(driver, logger: logger(writingTo: log)))
         let server = PluginServer(listeners: [listener], logger: logger(writingTo: log), limits: limits)
         try await server.start()
         do {

@@ -7,7 +7,7 @@ import Testing
 
 @Suite(.timeLimit(.minutes(1))) struct SocketFileTests {
     func server(at path: FilePath) -> PluginServer {
-        let listener = PluginListener(name: "test", socket: .path(path), driver: TestDriver())
+        let listener = PluginListener(name: "test", socket: .path(path), service: service())
         return PluginServer(listeners: [listener], logger: logger(writingTo: EventLog()))
     }
 
@@ -95,7 +95,9 @@ import Testing
     @Test func leavesNothingBehindWhenASecondListenerCannotStart() async throws {
         try await withTemporaryFolder { folder in
             let path = folder.appending("test.sock")
-            let listeners = [path, FilePath("relative.sock")].map { PluginListener(name: "test", socket: .path($0), driver: TestDriver()) }
+            let listeners = [path, FilePath("relative.sock")].map {
+                PluginListener(name: "test", socket: .path($0), service: service())
+            }
             let server = PluginServer(listeners: listeners, logger: logger(writingTo: EventLog()))
             await #expect(throws: PluginServerError.self) { try await server.start() }
             #expect(mode(of: path) == nil)
@@ -121,7 +123,7 @@ import Testing
         try await withTemporaryFolder { folder in
             let drivers = [TestDriver(), TestDriver(volumes: [])]
             let paths = ["test.sock", "other.sock"].map { folder.appending($0) }
-            let listeners = zip(drivers, paths).map { PluginListener(name: "test", socket: .path($1), driver: $0) }
+            let listeners = zip(drivers, paths).map { PluginListener(name: "test", socket: .path($1), service: service($0)) }
             let server = PluginServer(listeners: listeners, logger: logger(writingTo: EventLog()))
             try await server.start()
             #expect(try await RawClient(paths[0]).call("/VolumeDriver.Get", #"{"Name":"v"}"#).status == 200)
@@ -139,7 +141,7 @@ import Testing
             let early = try RawClient(path)
             try await early.sendCall("/Plugin.Activate", "")
             let copy = FileDescriptor(rawValue: dup(original.descriptor))
-            let listener = PluginListener(name: "test", socket: .inherited(copy), driver: TestDriver())
+            let listener = PluginListener(name: "test", socket: .inherited(copy), service: service())
             let server = PluginServer(listeners: [listener], logger: logger(writingTo: EventLog()))
             try await server.start()
             #expect(try await early.answer().status == 200)
@@ -151,3 +153,5 @@ import Testing
         }
     }
 }
+
+private func service(_ driver: TestDriver = TestDriver()) -> VolumeService { VolumeService(driver, logger: logger(writingTo: EventLog())) }

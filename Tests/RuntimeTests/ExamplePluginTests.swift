@@ -8,16 +8,24 @@ import TestSupport
 import Testing
 
 extension SharedEngineTests {
-    @Suite("The plugins of Examples/, under a real engine")
+    @Suite("The plugins of Examples/, and one in Swift, under a real engine")
     struct Examples {
         /// Starts one in the host of the engine, with copies of its files where its user has put them.
         private func start(_ program: String, _ name: String, environment: [String: String], on host: PrivateHost) async throws
             -> SpawnedProcess
         {
+            try await start(["\(Repository.root)/Examples/\(program)"], name, environment: environment, on: host)
+        }
+
+        /// - Parameter program: and its arguments after the socket.
+        private func start(
+            _ program: [String], _ name: String, environment: [String: String] = [:], on host: PrivateHost
+        ) async throws -> SpawnedProcess {
             let socket = "\(Dockerd.pluginFolder)/\(name).sock"
-            let process = try host.start(["\(Repository.root)/Examples/\(program)", socket], environment: environment, log: "\(name).log")
-            try await eventually("\(program) listens: \(host.log("\(name).log"))", within: .seconds(10)) {
-                if process.hasEnded { throw Trouble("\(program) has ended: \(host.log("\(name).log"))") }
+            let process = try host.start(
+                [program[0], socket] + program.dropFirst(), environment: environment, log: "\(name).log")
+            try await eventually("\(program[0]) listens: \(host.log("\(name).log"))", within: .seconds(10)) {
+                if process.hasEnded { throw Trouble("\(program[0]) has ended: \(host.log("\(name).log"))") }
                 return host.names(in: Dockerd.pluginFolder).contains("\(name).sock")
             }
             return process
@@ -56,6 +64,24 @@ extension SharedEngineTests {
                 for process in [guardian, journal] { _ = try await process.end(within: .seconds(10)) }
                 for name in ["guard", "journal"] { unlink(host.path("\(Dockerd.pluginFolder)/\(name).sock")) }
                 try FileManager.default.removeItem(atPath: host.path(folder))
+            }
+        }
+
+        @Test("a plugin in Swift, by the package's own libraries, makes a folder read-only, and is asked to detach")
+        func inSwift() async throws {
+            try await Scenario.run { scenario in
+                let host = scenario.host
+                let shared = try scenario.folder("shared")
+                let program = URL(fileURLWithPath: CommandLine.arguments[0]).deletingLastPathComponent().path + "/swift-plugin"
+                let plugin = try await start([program, shared], "swift", on: host)
+                try scenario.setChain(["swift"])
+                let container = try await scenario.run(
+                    ["--rm", "-v", "\(shared):/m", "-v", "\(scenario.folder("other")):/o"], script: "touch /o/x && ! touch /m/x")
+                #expect(container.status == 0, "\(container)")
+                #expect(host.log("swift.log").contains(": ended"), "\(host.log("swift.log"))")
+                for process in host.processes() where process.name == "swift-plugin" { try await host.signal(SIGTERM, process.id) }
+                _ = try await plugin.end(within: .seconds(10))
+                unlink(host.path("\(Dockerd.pluginFolder)/swift.sock"))
             }
         }
     }

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 
-import DockerPluginAPI
 import JSON
 import Logging
 import NIOCore
@@ -66,24 +65,6 @@ final class Connections {
                 connections.runningTasks -= 1
                 completion(success)
                 connections.completeIfIdle()
-            }
-        }
-    }
-
-    /// Takes back a mount whose answer did not reach the caller, since engines send no Unmount after a failed Mount.
-    func undoMount(_ name: String, id: String, driver: any VolumeDriver, logger: Logger) {
-        _ = run {
-            do throws(PluginError) {
-                try await driver.unmount(name, id: id)
-                return nil
-            } catch {
-                return error
-            }
-        } completion: { (error: PluginError?) in
-            if let error {
-                logger.error("A mount that its caller did not wait for could not be taken back: \(error)", metadata: ["volume": "\(name)"])
-            } else {
-                logger.notice("A mount that its caller did not wait for was taken back", metadata: ["volume": "\(name)"])
             }
         }
     }

@@ -25,12 +25,7 @@ final class PluginConnection: ChannelInboundHandler {
         case closing
     }
 
-    private struct Mount {
-        var name: String
-        var id: String
-    }
-
-    private let driver: any VolumeDriver
+    private let service: any PluginService
     private let connections: Connections
     private let logger: Logger
     private var context: ChannelHandlerContext?
@@ -39,8 +34,8 @@ final class PluginConnection: ChannelInboundHandler {
     private var body: ByteBuffer?
     private var bodySize = 0
     private var keepsAlive = true
-    /// A mount whose answer the kernel has taken, until the caller is known to have read it.
-    private var unconfirmedMount: Mount?
+    /// Takes back what was done for an answer that the kernel has taken, until the caller is known to have read it.
+    private var unconfirmed: (@Sendable () async -> Void)?
 
     private var hasReadPart = false
     private var waitingSince = NIODeadline.now()
@@ -51,10 +46,10 @@ final class PluginConnection: ChannelInboundHandler {
     private static let lingering = TimeAmount.seconds(5)
 
     init(_ listener: PluginListener, _ connections: Connections) {
-        driver = listener.driver
+        service = listener.service
         self.connections = connections
         var logger = connections.logger
-        logger[metadataKey: "driver"] = "\(listener.name)"
+        logger[metadataKey: "plugin"] = "\(listener.name)"
         self.logger = logger
     }
 
@@ -117,10 +112,10 @@ final class PluginConnection: ChannelInboundHandler {
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        if (error as? IOError)?.errnoCode == ECONNRESET, let mount = unconfirmedMount {
+        if (error as? IOError)?.errnoCode == ECONNRESET {
             // What a UNIX socket reports when the other end was closed with our answer unread in it.
-            unconfirmedMount = nil
-            connections.undoMount(mount.name, id: mount.id, driver: driver, logger: logger)
+            takeBack(unconfirmed)
+            unconfirmed = nil
         }
         switch (error, state) {
         case (_, .closing): break
@@ -135,7 +130,7 @@ final class PluginConnection: ChannelInboundHandler {
     }
 
     private func receive(_ head: HTTPRequestHead, _ context: ChannelHandlerContext) {
-        unconfirmedMount = nil
+        unconfirmed = nil
         // A caller that asks again and again without reading the answers would fill the memory.
         guard context.channel.isWritable else {
             logger.debug("A caller does not read its answers; closing the connection")
@@ -143,7 +138,7 @@ final class PluginConnection: ChannelInboundHandler {
         }
         keepsAlive = head.isKeepAlive && head.version == .http1_1 && !connections.isStopping
         bodySize = 0
-        state = .receiving(Route(head))
+        state = .receiving(Route(head, of: service))
         let announced = head.headers.first(name: "content-length").flatMap { Int($0) } ?? 0
         if announced > connections.limits.bodySize { refuseBody(context) }
     }
@@ -171,85 +166,59 @@ final class PluginConnection: ChannelInboundHandler {
             answerError(.methodNotAllowed, "calls are made with POST", context)
         case .activate:
             let written = context.eventLoop.makePromise(of: Void.self)
-            written.futureResult.whenSuccess { [driver] in driver.activated() }
-            answer(.ok, context, promise: written) { Activation.writeResponse(implementing: [.volumeDriver], to: &$0) }
-        case .volume(let method):
+            written.futureResult.whenSuccess { [service] in service.activated() }
+            answer(.ok, context, promise: written) { Activation.writeResponse(implementing: service.interfaces, to: &$0) }
+        case .call(let call):
             do throws(RequestError) {
-                let request = try VolumeRequest(method, body: body.readableBytesUInt8Span)
-                carryOut(request, method, context)
+                switch try call.reply(to: body.readableBytesUInt8Span) {
+                case .now(let reply):
+                    // Engines ask for volumes that are not there before each Create.
+                    if let failure = reply.failure { logger.debug("\(call.name) failed: \(failure)") }
+                    answer(reply.status, context, reply.write)
+                case .later(let subject, let work): start(call, subject, work)
+                }
             } catch {
-                logger.debug("\(method.call) was not understood: \(error)")
+                logger.debug("\(call.name) was not understood: \(error)")
                 answerError(.badRequest, error.message, context)
             }
         }
     }
 
-    private func carryOut(_ request: VolumeRequest, _ method: VolumeMethod, _ context: ChannelHandlerContext) {
-        do throws(PluginError) {
-            switch request {
-            case .get(let name): answer(.volume(try driver.get(name)), context)
-            case .path(let name): answer(.mountpoint(try driver.path(of: name)), context)
-            case .list: answer(.volumes(driver.list()), context)
-            case .capabilities: answer(.capabilities(driver.scope), context)
-            case .create, .remove, .mount, .unmount: start(request, method)
-            }
-        } catch {
-            // Engines ask for volumes that are not there before each Create.
-            logger.debug("\(method.call) failed: \(error)")
-            answerError(.failed, error.message, context)
-        }
-    }
-
     // MARK: Calls that take long
 
-    private func start(_ request: VolumeRequest, _ method: VolumeMethod) {
-        let task = connections.run { [driver] in
-            do throws(PluginError) {
-                return .success(try await driver.carryOut(request))
-            } catch {
-                return .failure(error)
-            }
-        } completion: { (result: Result<VolumeResponse, PluginError>) in
-            self.finish(request, method, result)
-        }
+    private typealias Subject = (kind: String, name: String)
+
+    private func start(_ call: any PluginCall, _ subject: Subject, _ work: @escaping @Sendable () async -> PluginAnswer) {
+        let task = connections.run(work) { reply in self.finish(call, subject, reply) }
         state = .running(task)
     }
 
-    private func finish(_ request: VolumeRequest, _ method: VolumeMethod, _ result: Result<VolumeResponse, PluginError>) {
-        let mount: Mount? = if case (.mount(let name, let id), .success) = (request, result) { Mount(name: name, id: id) } else { nil }
+    private func finish(_ call: any PluginCall, _ subject: Subject, _ reply: PluginAnswer) {
+        let metadata: Logger.Metadata = [subject.kind: "\(subject.name)"]
         guard case .running = state, let context else {
-            if case .failure(let error) = result {
-                logger.notice("\(method.call) ended after its caller had left: \(error)", metadata: ["volume": "\(request.name)"])
+            if let failure = reply.failure {
+                logger.notice("\(call.name) ended after its caller had left: \(failure)", metadata: metadata)
             }
-            if let mount { undo(mount) }
+            takeBack(reply.undelivered)
             return
         }
-        switch result {
-        case .success(let response):
-            guard let mount else { return answer(response, context) }
-            let written = context.eventLoop.makePromise(of: Void.self)
-            written.futureResult.assumeIsolated().whenComplete { outcome in
-                switch outcome {
-                case .success: self.unconfirmedMount = mount
-                case .failure: self.undo(mount)
-                }
+        if let failure = reply.failure { logger.error("\(call.name) failed: \(failure)", metadata: metadata) }
+        guard let undelivered = reply.undelivered else { return answer(reply.status, context, reply.write) }
+        let written = context.eventLoop.makePromise(of: Void.self)
+        written.futureResult.assumeIsolated().whenComplete { outcome in
+            switch outcome {
+            case .success: self.unconfirmed = undelivered
+            case .failure: self.takeBack(undelivered)
             }
-            answer(.ok, context, promise: written) { response.write(to: &$0) }
-        case .failure(let error):
-            logger.error("\(method.call) failed: \(error)", metadata: ["volume": "\(request.name)"])
-            answerError(.failed, error.message, context)
         }
+        answer(reply.status, context, promise: written, reply.write)
     }
 
-    private func undo(_ mount: Mount) {
-        connections.undoMount(mount.name, id: mount.id, driver: driver, logger: logger)
+    private func takeBack(_ undelivered: (@Sendable () async -> Void)?) {
+        if let undelivered { _ = connections.run(undelivered) {} }
     }
 
     // MARK: Answers
-
-    private func answer(_ response: VolumeResponse, _ context: ChannelHandlerContext) {
-        answer(.ok, context) { response.write(to: &$0) }
-    }
 
     private func answerError(_ status: AnswerStatus, _ message: String, _ context: ChannelHandlerContext) {
         answer(status, context) { ErrorResponse(message).write(to: &$0) }

@@ -1,26 +1,25 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 
-public import DockerPluginAPI
 public import SystemPackage
 
 /// One plugin on one socket.
 public struct PluginListener: Sendable {
     public enum Socket: Sendable {
-        /// A socket file to make: its name without `.sock` is the driver's name to Docker.
+        /// A socket file to make: its name without `.sock` is the plugin's name to Docker.
         case path(FilePath)
         /// A listening UNIX stream socket, from ``SocketActivation``. The server closes it and leaves its file alone.
         case inherited(FileDescriptor)
     }
 
-    /// The driver's name, for the log.
+    /// The plugin's name, for the log.
     public var name: String
     public var socket: Socket
-    public var driver: any VolumeDriver
+    public var service: any PluginService
 
-    public init(name: String, socket: Socket, driver: any VolumeDriver) {
+    public init(name: String, socket: Socket, service: any PluginService) {
         self.name = name
         self.socket = socket
-        self.driver = driver
+        self.service = service
     }
 }
 

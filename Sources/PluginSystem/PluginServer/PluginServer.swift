@@ -7,9 +7,9 @@ import NIOPosix
 import SystemPackage
 import Synchronization
 
-/// Serves volume drivers to container engines: HTTP/1.1 on UNIX sockets, all on one event loop.
+/// Serves plugins to container engines: HTTP/1.1 on UNIX sockets, all on one event loop.
 ///
-/// A failed call is logged here, once: Create, Remove, Mount and Unmount as errors, the rest at debug.
+/// A failed call is logged here, once: one that may take long as an error, one that is answered from memory at debug.
 public final class PluginServer: Sendable {
     private let listeners: [PluginListener]
     private let limits: ServerLimits
@@ -72,7 +72,7 @@ public final class PluginServer: Sendable {
                 }
             }
         running.channels.append(try await bootstrap.withBoundSocket(descriptor).get())
-        logger.debug("Listening", metadata: ["driver": "\(listener.name)"])
+        logger.debug("Listening", metadata: ["plugin": "\(listener.name)"])
     }
 
     private var headerLimits: NIOHTTPDecoderLimitConfiguration {

@@ -6,14 +6,14 @@ import NIOHTTP1
 /// What a request line asks for.
 enum Route {
     case activate
-    case volume(VolumeMethod)
+    case call(any PluginCall)
     case wrongMethod
     case unknown
 
-    init(_ head: HTTPRequestHead) {
+    init(_ head: HTTPRequestHead, of service: any PluginService) {
         let route: Route
-        if let method = VolumeMethod(rawValue: head.uri) {
-            route = .volume(method)
+        if let call = service.call(at: head.uri) {
+            route = .call(call)
         } else if head.uri == Activation.path {
             route = .activate
         } else {
@@ -26,8 +26,8 @@ enum Route {
     /// Whether the body is worth keeping.
     var readsBody: Bool {
         switch self {
-        case .volume(.list), .volume(.capabilities), .activate, .wrongMethod, .unknown: false
-        case .volume: true
+        case .activate, .wrongMethod, .unknown: false
+        case .call(let call): call.readsBody
         }
     }
 }

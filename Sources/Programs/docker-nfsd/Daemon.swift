@@ -23,7 +23,7 @@ enum Daemon {
             let handed = activated.first { $0.path?.lastComponent?.stem == name }
             return PluginListener(
                 name: name, socket: handed.map { .inherited($0.descriptor) } ?? .path(settings.socketDirectory.appending(name + ".sock")),
-                driver: volumes.driver(named: name))
+                service: VolumeService(volumes.driver(named: name), logger: logger))
         }
         let server = PluginServer(listeners: listeners, logger: logger)
         let systemd = ServiceNotification()

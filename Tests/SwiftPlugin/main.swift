@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+// A mount point plugin as somebody else would write it in Swift, with this package's libraries: what lies below a folder is read-only in
+// containers.
+//
+// swift-plugin SOCKET FOLDER
+
+import DockerPluginAPI
+import Glibc
+import Logging
+import PluginServer
+import SystemPackage
+
+/// Nothing has to be undone, so it keeps nothing.
+struct ReadOnlyFolder: MountPointPlugin {
+    let properties: MountPointProperties
+    let logger: Logger
+
+    init(_ folder: String, logger: Logger) {
+        self.logger = logger
+        var pattern = MountPointPattern()
+        pattern.origin = [StringPattern(pathPrefix: folder)]
+        properties = MountPointProperties(patterns: [pattern])
+    }
+
+    func attach(_ request: MountPointAttachRequest) async throws(PluginError) -> [Attachment] {
+        request.mounts.map { mount in
+            Attachment(
+                attach: true, emergencyDetach: [.warning("it was away when \(mount.destination) was unmounted")],
+                changes: MountPointChanges(readOnly: true))
+        }
+    }
+
+    func detach(_ request: MountPointDetachRequest) async throws(DetachFailure) {
+        logger.notice("detached \(request.id): \(request.reason.rawValue)")
+    }
+}
+
+guard CommandLine.arguments.count == 3 else {
+    print("usage: swift-plugin SOCKET FOLDER")
+    exit(2)
+}
+let logger = Logger(label: "swift-plugin")
+let service = MountPointService(ReadOnlyFolder(CommandLine.arguments[2], logger: logger))
+let listener = PluginListener(name: "swift", socket: .path(FilePath(CommandLine.arguments[1])), service: service)
+let server = PluginServer(listeners: [listener], logger: logger)
+try await server.start()
+// Until a signal ends it. The next run takes the socket's file over.
+while true { try await Task.sleep(for: .seconds(3600)) }
