@@ -149,7 +149,9 @@ let package = Package(
             path: "Tests/SwiftPlugin"
         ),
         .testTarget(
-            name: "RuntimeTests", dependencies: ["DockerSupport", "TestSupport", "JSON", "plugin-relay", "swift-plugin"], path: "Tests/RuntimeTests"),
+            name: "RuntimeTests", dependencies: ["DockerSupport", "TestSupport", "JSON", "plugin-relay", "swift-plugin"],
+            path: "Tests/RuntimeTests"
+        ),
         .testTarget(name: "MachineTests", dependencies: ["TestSupport", "JSON"], path: "Tests/MachineTests"),
         .testTarget(name: "SwarmTests", dependencies: ["TestSupport"], path: "Tests/SwarmTests"),
     ],

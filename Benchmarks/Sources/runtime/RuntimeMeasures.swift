@@ -75,7 +75,7 @@ struct RuntimeMeasures {
                 let id = String(repeating: "b", count: 64 - digits.count) + digits
                 figures[way] = try ContainerLife(ways[way], id: id, folders: folders, below: settings.below, null: null).run()
             }
-            if number > 0 { 
+            if number > 0 {
                 rounds.append(
                     Round(plain: figures[0], wrapper: figures[1], empty: figures[2], unmatched: figures[3], matched: figures[4]))
             }
@@ -125,7 +125,8 @@ struct RuntimeMeasures {
         let left = rounds.filter { $0.unmatched.resident != nil || $0.empty.resident != nil }
         whole.add("supervisors of containers that no plugin wants", .count, ours: Double(left.count), limit: .value(0))
 
-        var added = Report("what a command adds to \(settings.below) alone, against a Go wrapper that only becomes it", against: "Go wrapper")
+        var added = Report(
+            "what a command adds to \(settings.below) alone, against a Go wrapper that only becomes it", against: "Go wrapper")
         for (name, figure) in Self.commands {
             added.add(
                 "\(name), handed over, added", .nanoseconds, ours: pairs(\.unmatched, figure).difference,

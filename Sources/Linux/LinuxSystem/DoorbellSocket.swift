@@ -16,11 +16,9 @@ public final class DoorbellSocket: Sendable {
     public init(at path: FilePath) throws(SystemError) {
         descriptor = FileDescriptor(rawValue: try Self.socket())
         let raw = descriptor.rawValue
-        let mask = umask(0o177)
-        defer { umask(mask) }
-        try Self.with(path) { (address, length) throws(SystemError) in
-            try systemCall("bind", on: path.string) { bind(raw, address, length) }
-        }
+        // The file gets the socket's mode.
+        try systemCall("fchmod", on: "a socket") { fchmod(raw, 0o600) }
+        try Self.with(path, for: "bind") { bind(raw, $0, $1) }
         try systemCall("listen", on: path.string) { listen(raw, 16) }
     }
 
@@ -53,9 +51,7 @@ public final class DoorbellSocket: Sendable {
     public static func ring(_ path: FilePath, until deadline: Deadline) throws(SystemError) -> Bool {
         let raw = try socket()
         defer { Glibc.close(raw) }
-        try with(path) { (address, length) throws(SystemError) in
-            try systemCall("connect", on: path.string) { connect(raw, address, length) }
-        }
+        try with(path, for: "connect") { connect(raw, $0, $1) }
         return Poll.wait(for: raw, until: deadline)
     }
 
@@ -67,24 +63,15 @@ public final class DoorbellSocket: Sendable {
 
     /// An address has room for 107 bytes, so the folder is named by a descriptor.
     private static func with(
-        _ path: FilePath, _ body: (UnsafePointer<sockaddr>, socklen_t) throws(SystemError) -> Void
+        _ path: FilePath, for call: String, _ body: (UnsafePointer<sockaddr>, socklen_t) -> CInt
     ) throws(SystemError) {
         let folder = path.removingLastComponent().string
         let raw = try systemCall("open", on: folder) { open(folder, CInt(CLINUX_O_PATH) | O_DIRECTORY | O_CLOEXEC) }
         defer { Glibc.close(raw) }
-        let name = Array("/proc/self/fd/\(raw)/\(path.lastComponent?.string ?? "")".utf8)
-        var address = sockaddr_un()
-        address.sun_family = sa_family_t(AF_UNIX)
-        guard name.count < MemoryLayout.size(ofValue: address.sun_path) else {
-            throw SystemError("bind", .fileNameTooLong, on: path.string)
+        let name = path.lastComponent?.string ?? ""
+        guard let address = UnixSocketAddress("/proc/self/fd/\(raw)/\(name)") else {
+            throw SystemError(call, .fileNameTooLong, on: path.string)
         }
-        withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: name) }
-        var failure: SystemError?
-        withUnsafePointer(to: &address) { pointer in
-            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { pointer in
-                do throws(SystemError) { try body(pointer, socklen_t(MemoryLayout<sockaddr_un>.size)) } catch { failure = error }
-            }
-        }
-        if let failure { throw failure }
+        try systemCall(call, on: path.string) { address.withSocketAddress(body) }
     }
 }

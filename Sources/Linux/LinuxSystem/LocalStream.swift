@@ -8,26 +8,14 @@ public final class LocalStream: Sendable {
     private let descriptor: CInt
     private let path: String
 
+    /// - Parameter path: at most 107 bytes.
     /// - Throws: `SystemError` of socket(2) or connect(2), such as `ENOENT`, `ECONNREFUSED`, or `EAGAIN` if too many wait there.
     public init(connectingTo path: FilePath) throws(SystemError) {
-        let name = Array(path.string.utf8)
-        var address = sockaddr_un()
-        guard name.count < MemoryLayout.size(ofValue: address.sun_path) else {
-            throw SystemError("connect", .fileNameTooLong, on: path.string)
-        }
-        address.sun_family = sa_family_t(AF_UNIX)
-        withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: name) }
+        let address = try UnixSocketAddress(of: path, for: "connect")
         let type = CInt(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue | SOCK_NONBLOCK.rawValue)
         let descriptor = try systemCall("socket", on: path.string) { socket(AF_UNIX, type, 0) }
-        let target = address
         do throws(SystemError) {
-            try systemCall("connect", on: path.string) {
-                withUnsafePointer(to: target) { pointer in
-                    pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                        connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_un>.size))
-                    }
-                }
-            }
+            try systemCall("connect", on: path.string) { address.withSocketAddress { connect(descriptor, $0, $1) } }
         } catch {
             Glibc.close(descriptor)
             throw error

@@ -20,19 +20,16 @@ public enum SocketState: Sendable, Equatable {
             self = .notASocket
             return
         }
-        var address = sockaddr_un()
-        address.sun_family = sa_family_t(AF_UNIX)
-        let name = Array(path.string.utf8)
-        guard name.count < MemoryLayout.size(ofValue: address.sun_path) else {
-            self = .unknown(SystemError("connect", .fileNameTooLong, on: path.string))
+        let address: UnixSocketAddress
+        do throws(SystemError) {
+            address = try UnixSocketAddress(of: path, for: "connect")
+        } catch {
+            self = .unknown(error)
             return
         }
-        withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: name) }
         let descriptor = socket(AF_UNIX, CInt(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue | SOCK_NONBLOCK.rawValue), 0)
         defer { close(descriptor) }
-        let result = withUnsafePointer(to: &address) { pointer in
-            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_un>.size)) }
-        }
+        let result = address.withSocketAddress { connect(descriptor, $0, $1) }
         let code = Errno.current
         switch (result, code) {
         case (0, _), (_, .resourceTemporarilyUnavailable): self = .listening

@@ -20,17 +20,11 @@ public enum SystemLog {
 
     /// Sends one line to `/dev/log` (RFC 3164). Never blocks; where there is no log, nothing happens.
     public static func write(_ message: String, priority: Priority, from program: String) {
-        var address = sockaddr_un()
-        address.sun_family = sa_family_t(AF_UNIX)
-        withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: "/dev/log".utf8) }
+        guard let address = UnixSocketAddress("/dev/log") else { return }
         let socket = Glibc.socket(AF_UNIX, Int32(SOCK_DGRAM.rawValue | SOCK_CLOEXEC.rawValue | SOCK_NONBLOCK.rawValue), 0)
         guard socket >= 0 else { return }
         defer { close(socket) }
         let line = Array("<\(facility | priority.rawValue)>\(program)[\(getpid())]: \(message)".utf8)
-        withUnsafePointer(to: &address) { address in
-            address.withMemoryRebound(to: sockaddr.self, capacity: 1) { address in
-                _ = sendto(socket, line, line.count, Int32(MSG_NOSIGNAL), address, socklen_t(MemoryLayout<sockaddr_un>.size))
-            }
-        }
+        address.withSocketAddress { _ = sendto(socket, line, line.count, Int32(MSG_NOSIGNAL), $0, $1) }
     }
 }

@@ -16,22 +16,12 @@ public final class TerminalSocket: Sendable {
     /// - Throws: `SystemError` of bind(2).
     public init(at path: FilePath) throws(SystemError) {
         self.path = path
-        var address = sockaddr_un()
-        address.sun_family = sa_family_t(AF_UNIX)
-        let name = Array(path.string.utf8)
-        guard name.count < MemoryLayout.size(ofValue: address.sun_path) else {
-            throw SystemError("bind", .fileNameTooLong, on: path.string)
-        }
-        withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: name) }
+        let address = try UnixSocketAddress(of: path, for: "bind")
         let raw = try systemCall("socket", on: "AF_UNIX") { socket(AF_UNIX, CInt(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0) }
         descriptor = raw
-        let mask = umask(0o177)
-        defer { umask(mask) }
-        try systemCall("bind", on: path.string) {
-            withUnsafePointer(to: &address) { pointer in
-                pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { bind(raw, $0, socklen_t(MemoryLayout<sockaddr_un>.size)) }
-            }
-        }
+        // The file gets the socket's mode.
+        try systemCall("fchmod", on: "a socket") { fchmod(raw, 0o600) }
+        try systemCall("bind", on: path.string) { address.withSocketAddress { bind(raw, $0, $1) } }
         try systemCall("listen", on: path.string) { listen(raw, 1) }
     }
 

@@ -27,13 +27,13 @@ public struct StreamSocket: ~Copyable {
     public static func connect(toUnixSocket path: String, by deadline: Deadline) throws(SystemError) -> StreamSocket {
         if path.utf8.contains(0) { throw SystemError("connect", .invalidArgument, on: "a path with a NUL byte in it") }
         let socket = try StreamSocket(family: AF_UNIX, operand: path)
-        if path.utf8.count <= longestUnixPath {
-            try socket.connect(to: path, by: deadline)
+        if path.utf8.count <= UnixSocketAddress.longestPath {
+            try socket.connect(to: UnixSocketAddress(of: FilePath(path), for: "connect"), by: deadline)
             return socket
         }
         let file = try systemCall("open", on: path) { open(path, CInt(CLINUX_O_PATH) | O_CLOEXEC) }
         defer { Glibc.close(file) }
-        try socket.connect(to: "/proc/self/fd/\(file)", by: deadline)
+        try socket.connect(to: UnixSocketAddress(of: FilePath("/proc/self/fd/\(file)"), for: "connect"), by: deadline)
         return socket
     }
 
@@ -59,14 +59,9 @@ public struct StreamSocket: ~Copyable {
         return socket
     }
 
-    private static let longestUnixPath = MemoryLayout.size(ofValue: sockaddr_un().sun_path) - 1
-
-    private borrowing func connect(to path: String, by deadline: Deadline) throws(SystemError) {
-        var address = sockaddr_un()
-        address.sun_family = sa_family_t(AF_UNIX)
-        withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: path.utf8) }
+    private borrowing func connect(to address: UnixSocketAddress, by deadline: Deadline) throws(SystemError) {
         do throws(SystemError) {
-            try connectOnce(&address)
+            try connectOnce(address)
             return
         } catch  where error.errno == .resourceTemporarilyUnavailable {
             // Its queue is full, and poll(2) does not tell when there is room. Only a blocking connect(2) waits for that.
@@ -79,7 +74,7 @@ public struct StreamSocket: ~Copyable {
             var limit = timeval(tv_sec: milliseconds / 1000, tv_usec: milliseconds % 1000 * 1000)
             setsockopt(descriptor, SOL_SOCKET, SO_SNDTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
             do throws(SystemError) {
-                try connectOnce(&address)
+                try connectOnce(address)
                 return
             } catch  where error.errno == .resourceTemporarilyUnavailable || error.errno == .interrupted {
                 continue
@@ -88,12 +83,8 @@ public struct StreamSocket: ~Copyable {
         throw SystemError("connect", .timedOut, on: operand)
     }
 
-    private borrowing func connectOnce(_ address: inout sockaddr_un) throws(SystemError) {
-        let result = withUnsafePointer(to: &address) {
-            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                Glibc.connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_un>.size))
-            }
-        }
+    private borrowing func connectOnce(_ address: UnixSocketAddress) throws(SystemError) {
+        let result = address.withSocketAddress { Glibc.connect(descriptor, $0, $1) }
         // Not retried here: after a signal the time that is left is counted anew.
         if result < 0 { throw SystemError("connect", .current, on: operand) }
     }
