@@ -41,15 +41,38 @@ build: ## Build the release (the default)
 mountpoint-runc: ## Build the release of mountpoint-runc alone
 	swift build $(STATIC_RELEASE) --product mountpoint-runc
 
+.PHONY: debug
+debug: ## Build everything for debugging, the tests too
+	swift build --build-tests
+
+# A pattern for `swift test --filter`, such as JSONTests or 'RuntimeTests.*Examples'.
+FILTER ?=
+
+.PHONY: test-one
+test-one: debug ## Run the tests that match FILTER=
+	@test -n "$(FILTER)" || { echo "make test-one: give FILTER=PATTERN, a regular expression for TARGET.SUITE/TEST" >&2; exit 1; }
+	swift test --skip-build --filter '$(FILTER)'
+
+.PHONY: format
+format: ## Format all Swift code
+	swift format --in-place --recursive Package.swift Sources Tests Benchmarks/Package.swift Benchmarks/Sources
+
 .PHONY: help
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
 
-.PHONY: check
-check: ## Check format, imports, names and linkage
+.PHONY: lint
+lint: ## Check format, imports, names and scripts, in seconds
 	Scripts/check-imports
 	Scripts/check-style
-	swift format lint --strict --recursive Package.swift Sources Tests
+	swift format lint --strict --recursive Package.swift Sources Tests Benchmarks/Package.swift Benchmarks/Sources
+	@# Each script, with what it reads in. Left out: that mkdir's mode is of the deepest folder alone, and that busybox's shell is
+	@# taken for dash. Both are meant.
+	grep -rlE '^#!.*sh$$' --exclude-dir=.build Scripts .ci Benchmarks | \
+		xargs shellcheck --external-sources --severity=warning --exclude=SC2174,SC2187
+
+.PHONY: check
+check: lint ## Check all that, and what the release links and weighs
 	@if [ -x $(BINARY) ]; then Scripts/check-linkage $(BINARY); fi
 	@if [ -x $(RUNTIME) ]; then Scripts/check-linkage $(RUNTIME); fi
 
