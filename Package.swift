@@ -42,6 +42,13 @@ let package = Package(
         .target(name: "DockerPluginAPI", dependencies: ["JSON"], path: "Sources/Protocols/DockerPluginAPI"),
         .target(name: "OCIRuntime", dependencies: ["JSON", "LexicalPaths"], path: "Sources/Protocols/OCIRuntime"),
 
+        // What engines leave on disk.
+        .target(
+            name: "DockerFiles",
+            dependencies: ["LinuxSystem", "JSON", "LexicalPaths", "DockerPluginAPI", systemPackage],
+            path: "Sources/Engines/DockerFiles"
+        ),
+
         // How plugins are served and called.
         .target(
             name: "PluginServer",
@@ -71,7 +78,7 @@ let package = Package(
         .target(
             name: "NFSVolumes",
             dependencies: [
-                "LinuxSystem", "NFSMount", "JSON", "DockerPluginAPI",
+                "LinuxSystem", "NFSMount", "JSON", "DockerPluginAPI", "DockerFiles",
                 .product(name: "Logging", package: "swift-log"),
                 systemPackage,
             ],
@@ -81,7 +88,8 @@ let package = Package(
         .target(
             name: "ContainerMounts",
             dependencies: [
-                "LinuxSystem", "JSON", "LexicalPaths", "DockerPluginAPI", "OCIRuntime", "PluginClient", "MountPointChain", systemPackage,
+                "LinuxSystem", "JSON", "LexicalPaths", "DockerPluginAPI", "OCIRuntime", "DockerFiles", "PluginClient", "MountPointChain",
+                systemPackage,
             ],
             path: "Sources/Features/ContainerMounts"
         ),
@@ -119,7 +127,8 @@ let package = Package(
         .testTarget(
             name: "ContainerMountsTests",
             dependencies: [
-                "ContainerMounts", "OCIRuntime", "PluginClient", "MountPointChain", "DockerPluginAPI", "JSON", "LinuxSystem", "TestSupport",
+                "ContainerMounts", "DockerFiles", "OCIRuntime", "PluginClient", "MountPointChain", "DockerPluginAPI", "JSON", "LinuxSystem",
+                "TestSupport",
                 "DockerSupport", "scratch-runtime", systemPackage,
             ],
             path: "Tests/ContainerMountsTests"
@@ -139,7 +148,11 @@ let package = Package(
             ],
             path: "Tests/NFSVolumesTests"
         ),
-        .target(name: "DockerSupport", dependencies: ["TestSupport", "JSON", "LinuxSystem"], path: "Tests/DockerSupport"),
+        .target(name: "DockerSupport", dependencies: ["TestSupport", "DockerFiles", "JSON", "LinuxSystem"], path: "Tests/DockerSupport"),
+        .testTarget(
+            name: "DockerFilesTests", dependencies: ["DockerFiles", "DockerSupport", "LinuxSystem", "TestSupport", systemPackage],
+            path: "Tests/DockerFilesTests"
+        ),
         .testTarget(name: "DockerTests", dependencies: ["DockerSupport", "TestSupport", "JSON"], path: "Tests/DockerTests"),
         .executableTarget(name: "scratch-runtime", dependencies: ["ContainerMounts"], path: "Tests/ScratchRuntime"),
         .executableTarget(name: "plugin-relay", path: "Tests/PluginRelay"),

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 
-import JSON
+import DockerFiles
 import LinuxSystem
 import SystemPackage
 
@@ -38,22 +38,20 @@ struct DockerContainers: Sendable {
 
     private static let longestFile = 16 << 20
 
-    private struct Container {
-        var name: String
-        var isRunning: Bool
-        var mountIDs: [String]
-    }
-
     /// Container names by mount ID; containers whose file cannot be read are left out.
     func namesByMountID() -> [String: String] {
         var found: [String: String] = [:]
-        for container in containers() { for mountID in container.mountIDs { found[mountID] = container.name } }
+        for (id, container) in containers() {
+            for mount in container.mounts where !mount.mountID.isEmpty {
+                found[mount.mountID] = container.name.isEmpty ? id : container.name
+            }
+        }
         return found
     }
 
     /// Whether the engine knows the container that mounts with this ID, and that it does not run.
     func isStopped(mountID: String) -> Bool {
-        containers().contains { !$0.isRunning && $0.mountIDs.contains(mountID) }
+        containers().contains { _, container in !container.isRunning && container.mounts.contains { $0.mountID == mountID } }
     }
 
     /// Whether a container that the engine knows, running or not, mounts with one of these IDs; true if that cannot be told.
@@ -63,17 +61,13 @@ struct DockerContainers: Sendable {
         return mountIDs.contains { known[$0] != nil }
     }
 
-    private func containers() -> [Container] {
+    private func containers() -> [(id: String, container: DockerContainer)] {
         let folder = directory.appending("containers")
         return ((try? namesInFolder(folder)) ?? []).compactMap { id in
-            guard let bytes = try? readWholeFile(folder.appending(id).appending("config.v2.json"), limit: Self.longestFile),
-                let document = try? JSONValue(parsing: bytes), let mounts = document["MountPoints"]?.objectValue
-            else { return nil }
-            let name = document["Name"]?.stringValue.map { $0.hasPrefix("/") ? String($0.dropFirst()) : $0 } ?? id
-            // One that waits to be restarted counts as running, but has no process.
-            let isRunning = document["State"]?["Running"]?.boolValue != false && document["State"]?["Pid"]?.intValue != 0
-            let mountIDs = mounts.members.compactMap { $0.value["ID"]?.stringValue }.filter { !$0.isEmpty }
-            return Container(name: name, isRunning: isRunning, mountIDs: mountIDs)
+            guard let bytes = try? readWholeFile(folder.appending(id).appending("config.v2.json"), limit: Self.longestFile) else {
+                return nil
+            }
+            return (try? DockerContainer(parsing: bytes)).map { (id, $0) }
         }
     }
 }

@@ -7,6 +7,7 @@ import SystemPackage
 import TestSupport
 
 @testable import ContainerMounts
+@testable import DockerFiles
 
 /// A data root of Docker's in a scratch folder, filled with what Docker 20.10 wrote (Tests/Fixtures/docker-20.10; each container's
 /// folder there has its config.json besides). In the fixtures it is `/var/lib/docker`.

@@ -6,6 +6,7 @@ import TestSupport
 import Testing
 
 @testable import ContainerMounts
+@testable import DockerFiles
 
 @Suite struct DockerImagesTests {
     private static let image = String(repeating: "1", count: 64)

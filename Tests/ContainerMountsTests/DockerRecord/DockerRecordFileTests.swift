@@ -8,6 +8,7 @@ import TestSupport
 import Testing
 
 @testable import ContainerMounts
+@testable import DockerFiles
 
 @Suite struct DockerRecordFileTests {
     private func configuration(root: String?) throws -> OCIConfiguration {

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 
 import DockerPluginAPI
+import DockerSupport
 import TestSupport
 import Testing
 
 @testable import ContainerMounts
+@testable import DockerFiles
 
 @Suite struct DockerVolumesTests {
     private func database(_ value: String) -> [UInt8] {

@@ -9,6 +9,7 @@ import TestSupport
 import Testing
 
 @testable import ContainerMounts
+@testable import DockerFiles
 
 /// Mounts of config.json that Docker's record of the container does not have.
 @Suite struct DockersOwnMountsTests {

@@ -5,6 +5,7 @@ import OCIRuntime
 import Testing
 
 @testable import ContainerMounts
+@testable import DockerFiles
 
 /// What each engine mounts for itself, and what only looks like it.
 @Suite struct EngineMountsTests {

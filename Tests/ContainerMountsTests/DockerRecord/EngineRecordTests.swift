@@ -7,6 +7,7 @@ import TestSupport
 import Testing
 
 @testable import ContainerMounts
+@testable import DockerFiles
 
 @Suite struct EngineRecordTests {
     @Test func knowsWhatTheVFlagSaid() async throws {

@@ -8,6 +8,7 @@ import TestSupport
 import Testing
 
 @testable import ContainerMounts
+@testable import DockerFiles
 
 /// Bundles as podman 4.3, and containerd for Kubernetes, lay them out.
 @Suite struct OtherEngineTests {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 
+import DockerFiles
 import DockerPluginAPI
 import JSON
 import LinuxSystem
@@ -161,12 +162,8 @@ extension AskedMounts {
         } else {
             notes.append("where the driver \(driver) mounts \(mount.source) is known when it does, so it is asked about without a source")
         }
-        let known = DockerContainer.Mount(
-            cleanedDestination: mount.destination, type: "volume", source: "", isReadOnly: mount.isReadOnly, mode: mount.mode,
-            propagation: "", createsSource: false, consistency: .default, name: mount.source, driver: driver, mountID: "",
-            driverOptions: mount.driverOptions)
         do throws(EngineRecordError) {
-            let volume = try DockerVolumes([known], folder: root).volume(mount.source)
+            let volume = try DockerVolumes([(mount.source, driver)], folder: root).volume(mount.source)
             if mount.labels.isEmpty { point.volume.labels = volume.labels }
             point.volume.options = volume.options
         } catch {

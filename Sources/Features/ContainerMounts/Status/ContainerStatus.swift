@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 
+import DockerFiles
 import JSON
 import LinuxSystem
 import MountPointChain
@@ -152,10 +153,8 @@ extension ContainerStatus {
         let bytes = try? readRegularFile(FilePath(configuration), limit: OCIConfiguration.sizeLimit)
         let rootPath = bytes.flatMap { try? OCIConfiguration(parsing: $0) }?.rootPath
         var looked: [String] = []
-        guard let found = try? DockerRecordFile.find(container, rootPath: rootPath, dataRoots: dataRoots, looked: &looked),
-            let content = try? readRecord("\(found.folder)/containers/\(container)/config.v2.json", limit: DockerRecordFile.sizeLimit),
-            let known = try? DockerContainer(parsing: content)
-        else { return }
+        let found = try? DockerRecordFile.find(container.text, rootPath: rootPath, dataRoots: dataRoots, looked: &looked)
+        guard let known = found?.container else { return }
         if !known.name.isEmpty { name = known.name }
         if !known.imageName.isEmpty { image = known.imageName }
     }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 
-import DockerPluginAPI
+public import DockerPluginAPI
 import JSON
 import LinuxSystem
 import SystemPackage
@@ -10,10 +10,10 @@ import SystemPackage
 /// A volume that is not in there has none: one of a plugin that was made without Docker, or one of a version of 2015. A database that
 /// is missing or cannot be read is an error, and the container does not start: a plugin may deny by labels, and a volume without its
 /// labels would pass.
-struct DockerVolumes {
-    struct Volume {
-        var labels: StringMap = [:]
-        var options: StringMap = [:]
+public struct DockerVolumes {
+    public struct Volume {
+        public var labels: StringMap = [:]
+        public var options: StringMap = [:]
     }
 
     private static let bucket = "volumes"
@@ -26,12 +26,10 @@ struct DockerVolumes {
     /// Reads all of them at once, so that they are as one moment had them.
     ///
     /// - Parameter folder: Docker's data root.
-    init(_ mounts: [DockerContainer.Mount], folder: String) throws(EngineRecordError) {
+    public init(_ wanted: [(name: String, driver: String)], folder: String) throws(EngineRecordError) {
         self.folder = folder
         var volumes: [(name: String, driver: String)] = []
-        for mount in mounts where mount.isVolume && !volumes.contains(where: { $0.name.utf8.elementsEqual(mount.name.utf8) }) {
-            volumes.append((mount.name, mount.driver))
-        }
+        for volume in wanted where !volumes.contains(where: { $0.name.utf8.elementsEqual(volume.name.utf8) }) { volumes.append(volume) }
         if volumes.isEmpty { return }
         let path = "\(folder)/volumes/metadata.db"
         let values: [[UInt8]?]
@@ -49,7 +47,7 @@ struct DockerVolumes {
         }
     }
 
-    func volume(_ name: String) -> Volume {
+    public func volume(_ name: String) -> Volume {
         known.first { $0.name.utf8.elementsEqual(name.utf8) }?.volume ?? Volume()
     }
 
@@ -66,7 +64,7 @@ struct DockerVolumes {
     private func localOptions(_ name: String) throws(EngineRecordError) -> StringMap {
         guard isComponent(name) else { return [:] }
         let path = "\(folder)/volumes/\(name)/opts.json"
-        guard let content = try readRecord(path, limit: Self.optionsLimit) else { return [:] }
+        guard let content = try DockerFile.read(path, limit: Self.optionsLimit) else { return [:] }
         do throws(JSONShapeError) {
             let record = try JSONObjectReader(parsing: content)
             var options = StringMap()

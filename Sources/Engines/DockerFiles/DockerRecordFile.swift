@@ -3,7 +3,6 @@
 import JSON
 import LexicalPaths
 import LinuxSystem
-import OCIRuntime
 import SystemPackage
 
 /// Where Docker keeps its record of a container: `containers/ID/config.v2.json` in the data root, or in a subfolder of it that has the
@@ -12,17 +11,21 @@ import SystemPackage
 /// The data root is above the container's root file system, for every storage driver (`overlay2/…/merged`, `rootfs/overlayfs/ID`,
 /// `vfs/dir/…`) and however the daemon was started. Docker itself chooses that path. The sources of the mounts at /etc/hostname and
 /// the like would show it too, but there a user can put a mount of his own, whose source has a record in it that he wrote himself.
-struct DockerRecordFile {
+public struct DockerRecordFile {
     /// Bytes; the record of a container has some 4 KB.
     static let sizeLimit = 16 << 20
 
     /// The folder that `containers` lies in.
-    let folder: String
-    let container: DockerContainer
+    public let folder: String
+    public let container: DockerContainer
 
+    /// - Parameters:
+    ///   - id: the container's, a name that a file can have.
+    ///   - rootPath: of the container's root file system.
+    ///   - dataRoots: where Docker's files may be besides.
     /// - Returns: nil if there is none. Then `looked` has the files that are not there.
-    static func find(
-        _ id: ContainerID, rootPath: String?, dataRoots: [String], looked: inout [String]
+    public static func find(
+        _ id: String, rootPath: String?, dataRoots: [String], looked: inout [String]
     ) throws(EngineRecordError) -> DockerRecordFile? {
         if let rootPath, rootPath.utf8.first == UInt8(ascii: "/") {
             let folders = ancestors(of: LexicalPath.absolute(rootPath))
@@ -35,7 +38,7 @@ struct DockerRecordFile {
     }
 
     private static func find(
-        _ id: ContainerID, in folders: [String], looked: inout [String]
+        _ id: String, in folders: [String], looked: inout [String]
     ) throws(EngineRecordError) -> DockerRecordFile? {
         for folder in folders {
             let path = "\(folder == "/" ? "" : folder)/containers/\(id)/config.v2.json"
@@ -45,15 +48,16 @@ struct DockerRecordFile {
         return nil
     }
 
-    private static func read(_ path: String, _ id: ContainerID) throws(EngineRecordError) -> DockerContainer? {
-        guard let content = try readRecord(path, limit: sizeLimit) else { return nil }
+    private static func read(_ path: String, _ id: String) throws(EngineRecordError) -> DockerContainer? {
+        guard let content = try DockerFile.read(path, limit: sizeLimit) else { return nil }
         let container: DockerContainer
         do throws(JSONShapeError) {
             container = try DockerContainer(parsing: content)
+            for case let flaw? in container.mounts.map(\.flaw) { throw flaw }
         } catch {
             throw EngineRecordError(path, error)
         }
-        if !LexicalPath.areSame(container.id, id.text) {
+        if !LexicalPath.areSame(container.id, id) {
             throw EngineRecordError(path, "it is the record of the container \(JSONValue.string(container.id))")
         }
         return container
@@ -78,13 +82,16 @@ struct DockerRecordFile {
     }
 }
 
-/// - Returns: nil if there is no such file.
-func readRecord(_ path: String, limit: Int) throws(EngineRecordError) -> [UInt8]? {
-    do throws(SystemError) {
-        return try readRegularFile(FilePath(path), limit: limit)
-    } catch {
-        if error.errno == .noSuchFileOrDirectory || error.errno == .notDirectory { return nil }
-        if error.errno == .fileTooLarge { throw EngineRecordError(path, "it has more than \(limit) bytes") }
-        throw EngineRecordError(path, error)
+/// A file that Docker has written.
+enum DockerFile {
+    /// - Returns: nil if there is no such file.
+    static func read(_ path: String, limit: Int) throws(EngineRecordError) -> [UInt8]? {
+        do throws(SystemError) {
+            return try readRegularFile(FilePath(path), limit: limit)
+        } catch {
+            if error.errno == .noSuchFileOrDirectory || error.errno == .notDirectory { return nil }
+            if error.errno == .fileTooLarge { throw EngineRecordError(path, "it has more than \(limit) bytes") }
+            throw EngineRecordError(path, error)
+        }
     }
 }

@@ -1,23 +1,23 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 
-@testable import ContainerMounts
+@testable import DockerFiles
 
 /// Builds bbolt databases byte by byte, whole and broken ones. Numbers in this machine's byte order, as bbolt writes them.
-struct BoltFile {
-    enum Element {
+public struct BoltFile {
+    public enum Element {
         case value(String, [UInt8])
         case bucket(String, root: UInt64, inline: [UInt8] = [])
     }
 
-    var pageSize = 4096
-    var bytes: [UInt8]
+    public var pageSize = 4096
+    public var bytes: [UInt8]
 
-    init(pageSize: Int = 4096) {
+    public init(pageSize: Int = 4096) {
         self.pageSize = pageSize
         bytes = [UInt8](repeating: 0, count: pageSize * 2)
     }
 
-    mutating func put(_ content: [UInt8], at offset: Int) {
+    public mutating func put(_ content: [UInt8], at offset: Int) {
         if bytes.count < offset + content.count {
             bytes += [UInt8](repeating: 0, count: offset + content.count - bytes.count)
         }
@@ -25,7 +25,7 @@ struct BoltFile {
     }
 
     /// A page, filled up to whole pages of the file.
-    mutating func put(page id: Int, _ content: [UInt8]) {
+    public mutating func put(page id: Int, _ content: [UInt8]) {
         let count = (content.count + pageSize - 1) / pageSize
         var content = content
         Self.set(UInt64(id), at: 0, in: &content)
@@ -33,11 +33,11 @@ struct BoltFile {
         put(content + [UInt8](repeating: 0, count: count * pageSize - content.count), at: id * pageSize)
     }
 
-    mutating func put(meta id: Int, root: UInt64, end: UInt64, transaction: UInt64) {
+    public mutating func put(meta id: Int, root: UInt64, end: UInt64, transaction: UInt64) {
         put(Self.meta(id, root: root, end: end, transaction: transaction, pageSize: pageSize), at: id * pageSize)
     }
 
-    static func meta(_ id: Int, root: UInt64, end: UInt64, transaction: UInt64, pageSize: Int) -> [UInt8] {
+    public static func meta(_ id: Int, root: UInt64, end: UInt64, transaction: UInt64, pageSize: Int) -> [UInt8] {
         var page = [UInt8](repeating: 0, count: 80)
         set(UInt64(id), at: 0, in: &page)
         set(UInt16(4), at: 8, in: &page)
@@ -53,7 +53,7 @@ struct BoltFile {
     }
 
     /// Names in their order, as bbolt keeps them.
-    static func leaf(_ elements: [Element]) -> [UInt8] {
+    public static func leaf(_ elements: [Element]) -> [UInt8] {
         var page = header(flags: 2, count: elements.count)
         var data: [UInt8] = []
         for (index, element) in elements.enumerated() {
@@ -69,7 +69,7 @@ struct BoltFile {
         return page + data
     }
 
-    static func branch(_ children: [(first: String, page: UInt64)]) -> [UInt8] {
+    public static func branch(_ children: [(first: String, page: UInt64)]) -> [UInt8] {
         var page = header(flags: 1, count: children.count)
         var data: [UInt8] = []
         for (index, child) in children.enumerated() {
@@ -83,9 +83,9 @@ struct BoltFile {
         raw(UInt64(0)) + raw(flags) + raw(UInt16(count)) + raw(UInt32(0))
     }
 
-    static func raw(_ number: some FixedWidthInteger) -> [UInt8] { withUnsafeBytes(of: number) { Array($0) } }
+    public static func raw(_ number: some FixedWidthInteger) -> [UInt8] { withUnsafeBytes(of: number) { Array($0) } }
 
-    static func set(_ number: some FixedWidthInteger, at offset: Int, in bytes: inout [UInt8]) {
+    public static func set(_ number: some FixedWidthInteger, at offset: Int, in bytes: inout [UInt8]) {
         let raw = raw(number)
         bytes.replaceSubrange(offset..<offset + raw.count, with: raw)
     }

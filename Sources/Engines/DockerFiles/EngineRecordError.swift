@@ -5,10 +5,10 @@
 public struct EngineRecordError: Error, Sendable, Equatable, CustomStringConvertible {
     public let description: String
 
-    init(_ description: String) { self.description = description }
+    public init(_ description: String) { self.description = description }
 
     /// A file that is there and cannot be used.
-    init(_ path: String, _ reason: some CustomStringConvertible, hint: String? = nil) {
+    public init(_ path: String, _ reason: some CustomStringConvertible, hint: String? = nil) {
         description = "cannot use \(path): \(reason)" + (hint.map { "; \($0)" } ?? "")
     }
 }

@@ -8,20 +8,20 @@ import SystemPackage
 ///
 /// dockerd refuses to start with a file that it cannot read, so one that is there and cannot be used here is an error too: without it
 /// a container of Docker's could be taken for one of an engine that is not known.
-struct DockerSettings: Sendable, Equatable {
+public struct DockerSettings: Sendable, Equatable {
     /// `data-root`, absolute.
-    var dataRoot: String?
+    public var dataRoot: String?
     /// `init-path`, absolute: what dockerd mounts at /sbin/docker-init.
-    var initPath: String?
+    public var initPath: String?
 
     /// Where Docker's files may be, if they cannot be told from the bundle.
-    var dataRoots: [String] { (dataRoot.map { [$0] } ?? []) + ["/var/lib/docker"] }
+    public var dataRoots: [String] { (dataRoot.map { [$0] } ?? []) + ["/var/lib/docker"] }
 
     /// Bytes.
     private static let sizeLimit = 1 << 20
 
     /// - Throws: `EngineRecordError`; a file that is not there says nothing.
-    static func read(from path: String) throws(EngineRecordError) -> DockerSettings {
+    public static func read(from path: String) throws(EngineRecordError) -> DockerSettings {
         let bytes: [UInt8]?
         do throws(SystemError) {
             bytes = try readRegularFileIfThere(FilePath(path), limit: sizeLimit)

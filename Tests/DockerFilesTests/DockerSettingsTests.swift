@@ -6,7 +6,7 @@ import SystemPackage
 import TestSupport
 import Testing
 
-@testable import ContainerMounts
+@testable import DockerFiles
 
 @Suite struct DockerSettingsTests {
     @Test func readsWhatMatters() async throws {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 
+public import DockerFiles
 public import DockerPluginAPI
 import JSON
 public import OCIRuntime
@@ -69,7 +70,7 @@ public struct EngineRecord: Sendable, Equatable {
         // A root file system of podman's may be a user's folder, next to which the user has written a record.
         if namespace == "moby" || !other.isRecognizedByBundle {
             var looked: [String] = []
-            let record = try DockerRecordFile.find(id, rootPath: configuration.rootPath, dataRoots: dataRoots, looked: &looked)
+            let record = try DockerRecordFile.find(id.text, rootPath: configuration.rootPath, dataRoots: dataRoots, looked: &looked)
             if let record {
                 let mounts = try DockerMounts.interposed(record, configuration, sources, initPath: initPath, scope: scope)
                 return EngineRecord(engine: .docker, mounts: mounts)

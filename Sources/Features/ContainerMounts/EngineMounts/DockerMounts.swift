@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 
+import DockerFiles
 import DockerPluginAPI
 import LexicalPaths
 import OCIRuntime
@@ -36,7 +37,7 @@ enum DockerMounts {
         }
         if pairs.isEmpty && !configuration.mounts.contains(where: TmpfsMounts.isAsked) { return [] }
 
-        let volumes = try DockerVolumes(pairs.map(\.mount), folder: record.folder)
+        let volumes = try DockerVolumes(pairs.map(\.mount).filter(\.isVolume).map { ($0.name, $0.driver) }, folder: record.folder)
         let container = MountPoint.Container(labels: record.container.labels, name: record.container.name)
         let image = MountPoint.Image(
             labels: try DockerImages.labels(of: record.container, folder: record.folder), name: record.container.imageName,

@@ -1,52 +1,56 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 
-import DockerPluginAPI
-import JSON
+public import DockerPluginAPI
+public import JSON
 import LexicalPaths
-import OCIRuntime
 
 /// What a config.v2.json says. Docker has written it before it asks for the container, and replaces it by rename.
-struct DockerContainer {
-    struct Mount {
-        let cleanedDestination: String
+public struct DockerContainer: Sendable {
+    public struct Mount: Sendable {
+        public let cleanedDestination: String
         /// `bind`, `volume`, `cluster`, `tmpfs`, `npipe`, `image`, or what comes after them.
-        let type: String
+        public let type: String
         /// Empty for a volume of a plugin, and for one that the image asks for.
-        let source: String
-        let isReadOnly: Bool
-        let mode: String
-        let propagation: String
-        let createsSource: Bool
-        let consistency: Consistency
-        let name: String
-        let driver: String
+        public let source: String
+        public let isReadOnly: Bool
+        public let mode: String
+        public let propagation: String
+        public let createsSource: Bool
+        public let consistency: Consistency
+        public let name: String
+        public let driver: String
         /// With which the volume's driver was asked; not yet written when a container starts for the first time.
-        let mountID: String
-        let driverOptions: StringMap
+        public let mountID: String
+        public let driverOptions: StringMap
 
-        var isOfImage: Bool { type == "image" }
-        var isVolume: Bool { type == "volume" || type == "cluster" }
+        /// Why it cannot be told where it is mounted; nil if it can. Its volume can be told all the same.
+        public let flaw: JSONShapeError?
+
+        public var isOfImage: Bool { type == "image" }
+        public var isVolume: Bool { type == "volume" || type == "cluster" }
         /// Those of memory and of images are no directories of the host's. A type of the future is better asked about than not.
-        var isInterposed: Bool { type != "tmpfs" && type != "npipe" && type != "image" }
+        public var isInterposed: Bool { type != "tmpfs" && type != "npipe" && type != "image" }
     }
 
-    let id: String
+    public let id: String
     /// Without the slash that Docker puts before it.
-    let name: String
+    public let name: String
     /// As the container's creator spelled it.
-    let imageName: String
+    public let imageName: String
     /// `sha256:` and 64 digits.
-    let image: String
+    public let image: String
     /// The digest of the image's manifest, where images lie in containerd's store.
-    let imageManifest: String
+    public let imageManifest: String
     /// Of the layers' storage, such as `overlay2`.
-    let storageDriver: String
-    let labels: StringMap
+    public let storageDriver: String
+    public let labels: StringMap
     /// Whether it says anything of mounts. Docker writes it for a container without mounts, too.
-    let hasMounts: Bool
-    let mounts: [Mount]
+    public let hasMounts: Bool
+    /// Whether its process runs. One that waits to be restarted counts as running to Docker, but has no process.
+    public let isRunning: Bool
+    public let mounts: [Mount]
 
-    init(parsing bytes: [UInt8]) throws(JSONShapeError) {
+    public init(parsing bytes: [UInt8]) throws(JSONShapeError) {
         let record = try JSONObjectReader(parsing: bytes)
         id = try record.text("ID")
         image = try record.text("Image")
@@ -58,16 +62,24 @@ struct DockerContainer {
         let name = try record.text("Name")
         self.name = name.utf8.first == UInt8(ascii: "/") ? String(name.dropFirst()) : name
         hasMounts = record.members["MountPoints"] != nil
+        isRunning = Self.isRunning(record)
         var mounts: [Mount] = []
         for mount in try record.object("MountPoints").objectsInside() { mounts.append(try Mount(mount)) }
         self.mounts = mounts
+    }
+
+    /// What is not known for certain runs.
+    private static func isRunning(_ record: JSONObjectReader) -> Bool {
+        guard let state = try? record.object("State") else { return true }
+        let process: Int? = try? state.numberIfSaid("Pid")
+        return (try? state.flagIfSaid("Running")) != false && process != 0
     }
 }
 
 extension DockerContainer.Mount {
     fileprivate init(_ record: JSONObjectReader) throws(JSONShapeError) {
         let destination = try record.text("Destination")
-        if destination.isEmpty { throw record.error("is missing", at: "Destination") }
+        flaw = destination.isEmpty ? record.error("is missing", at: "Destination") : nil
         cleanedDestination = LexicalPath.absolute(destination)
         name = try record.text("Name")
         driver = try record.text("Driver")

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 
-import DockerPluginAPI
+public import DockerPluginAPI
 import JSON
 
 /// Where Docker and containerd keep what an image says of itself.
-enum DockerImages {
+public enum DockerImages {
     /// Bytes; 4 MiB is what registries accept of a manifest.
     private static let sizeLimit = 4 << 20
     /// Where a containerd that Docker did not start keeps its files.
-    static let containerdRoot = "/var/lib/containerd"
+    public static let containerdRoot = "/var/lib/containerd"
 
     /// The labels of a container's image; none if its description is not found. An image may be removed while its containers stay,
     /// so that is nothing unusual; a description that is there and cannot be read is an error.
@@ -16,7 +16,7 @@ enum DockerImages {
     /// - Parameters:
     ///   - folder: Docker's data root.
     ///   - containerdRoot: containerd's.
-    static func labels(
+    public static func labels(
         of container: DockerContainer, folder: String, containerdRoot: String = containerdRoot
     ) throws(EngineRecordError) -> StringMap {
         guard let image = digits(container.image) else { return [:] }
@@ -49,7 +49,7 @@ enum DockerImages {
     private static func read<Value>(
         _ path: String, _ take: (JSONObjectReader) throws(JSONShapeError) -> Value
     ) throws(EngineRecordError) -> Value? {
-        guard let content = try readRecord(path, limit: sizeLimit) else { return nil }
+        guard let content = try DockerFile.read(path, limit: sizeLimit) else { return nil }
         do throws(JSONShapeError) {
             return try take(try JSONObjectReader(parsing: content))
         } catch {
@@ -71,6 +71,6 @@ enum DockerImages {
 }
 
 /// Whether a text from a file can be the name of a file or folder and leads nowhere else.
-func isComponent(_ text: String) -> Bool {
+public func isComponent(_ text: String) -> Bool {
     !text.isEmpty && text != "." && text != ".." && !text.utf8.contains { $0 == UInt8(ascii: "/") || $0 == 0 }
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 
+import DockerSupport
 import Foundation
 import Glibc
 import LinuxSystem
@@ -8,7 +9,7 @@ import SystemPackage
 import TestSupport
 import Testing
 
-@testable import ContainerMounts
+@testable import DockerFiles
 
 @Suite struct BoltDatabaseTests {
     private func read(_ keys: [String], _ file: BoltFile, in scratch: FilePath) throws -> [String?] {
