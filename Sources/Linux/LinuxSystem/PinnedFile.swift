@@ -20,9 +20,11 @@ public final class PinnedFile {
     /// Asked for as a folder first: only then what is mounted on demand is mounted, as mount(2) would have it, too.
     public init(at path: String) throws(SystemError) {
         let flags = CInt(CLINUX_O_PATH) | O_CLOEXEC
-        let folder = open(path, flags | O_DIRECTORY)
-        let raw = folder < 0 && errno == ENOTDIR ? open(path, flags) : folder
-        descriptor = try systemCall("open", on: path) { raw }
+        let raw = try systemCall("open", on: path) { () -> CInt in
+            let folder = open(path, flags | O_DIRECTORY)
+            return folder < 0 && errno == ENOTDIR ? open(path, flags) : folder
+        }
+        descriptor = raw
         operand = path
         var status = stat()
         let failure = fstat(raw, &status) == 0 ? nil : Errno.current
