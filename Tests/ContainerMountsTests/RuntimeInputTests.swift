@@ -11,58 +11,26 @@ import Testing
 
 @testable import ContainerMounts
 
-/// What a runtime finds in the namespace in which it is started. Each look is by a thread of its own, which alone goes there.
+/// What a runtime finds in the namespace in which it is started.
 @Suite(.needs(.root)) struct RuntimeInputTests {
     /// A bundle with bind mounts of these sources, which have been looked up.
     private struct Prepared {
-        let folder: FilePath
-        let bundle: ContainerMounts.Bundle
+        let prepared: PreparedBundle
 
         init(in folder: FilePath, _ sources: [String], options: [String] = ["rbind"]) throws {
-            self.folder = folder
             let mounts = sources.enumerated().map { index, source -> JSONValue in
                 [
                     "destination": .string("/\(index)"), "type": "bind", "source": .string(source),
                     "options": .array(options.map { .string($0) }),
                 ]
             }
-            let document: JSONValue = ["ociVersion": "1.0.2", "mounts": .array(mounts)]
-            let file = folder.appending("config.json")
-            try replaceFile(file, with: document.encoded())
-            bundle = try ContainerMounts.Bundle(
-                OpenedBundle(bundle: PathArgument(bytes: Array(folder.string.utf8)), config: nil), state: folder.appending("state").string)
-            for (index, source) in sources.enumerated() { _ = try bundle.sources.pin(source, of: index) }
+            prepared = try PreparedBundle(at: folder, place: folder.appending("place"), mounts: mounts)
+            for (index, source) in sources.enumerated() { _ = try prepared.bundle.sources.pin(source, of: index) }
         }
 
         /// - Parameter body: gets what the runtime finds as the sources in the bundle's config.json.
         func enter<Value: Sendable>(_ body: @escaping @Sendable ([String]) throws -> Value) async throws -> Value {
-            let input = RuntimeInput(bundle, place: folder.appending("place").string)
-            let file = folder.appending("config.json")
-            let work = Work {
-                guard let copy = try input.enter() else { throw Trouble("it is refused") }
-                let configuration = try OCIConfiguration(parsing: readWholeFile(file, limit: 1 << 20))
-                let value = try body(configuration.mounts.compactMap(\.source))
-                withExtendedLifetime(copy) {}
-                return value
-            }
-            let value = try await inThread { try work.body() }
-            #expect(try readWholeFile(file, limit: 1 << 20) == bundle.bytes, "the bundle is not changed")
-            #expect(try namesInFolder(folder.appending("place")) == [], "nobody else sees the place")
-            return value
-        }
-    }
-
-    /// What is in it is used by one thread at a time.
-    private struct Work<Value>: @unchecked Sendable {
-        let body: () throws -> Value
-    }
-
-    private func withSharedFolder(_ body: (FilePath) async throws -> Void) async throws {
-        try await withScratchFolder { folder in
-            try mountMemory(on: folder)
-            mount(nil, folder.string, nil, UInt(MS_SHARED), nil)
-            try await body(folder)
-            #expect(try MountTable().mounts(below: folder.string).filter { $0.mountPoint.contains("/place") } == [])
+            try await prepared.enter { try body($0.mounts.compactMap(\.source)) }
         }
     }
 

@@ -37,10 +37,10 @@ import Testing
             try replaceFile(file, with: Array("outside".utf8))
             let inside = try await inThread {
                 let copy = try MountNamespaceCopy()
-                try copy.separate([place.string, file.string])
-                try copy.mountMemory(at: place.string, mode: 0o711)
+                try copy.separate([place, file])
+                try copy.mountMemory(at: place, mode: 0o711)
                 try replaceFile(place.appending("new"), with: Array("inside".utf8))
-                try copy.mountFile(place.appending("new").string, over: file.string)
+                try copy.mountFile(place.appending("new"), over: file)
                 copy.rejoin()
                 try mountMemory(on: other)
                 return try readWholeFile(file, limit: 9)
@@ -58,8 +58,8 @@ import Testing
             for path in [place, other] { try makeFolder(path, mode: 0o755) }
             let isThere = try await inThread {
                 let copy = try MountNamespaceCopy()
-                try copy.separate([place.string])
-                try copy.mountMemory(at: place.string, mode: 0o711)
+                try copy.separate([place])
+                try copy.mountMemory(at: place, mode: 0o711)
                 copy.rejoin()
                 try copy.leave()
                 try mountMemory(on: other)
@@ -68,6 +68,21 @@ import Testing
             }
             #expect(isThere)
             #expect(try mounts(below: folder) == [other.string])
+        }
+    }
+
+    @Test func linksOnAMountCanBeForbidden() async throws {
+        try await withSharedFolder { folder in
+            try makeFolder(folder.appending("below"), mode: 0o755)
+            symlink("below", "\(folder)/link")
+            let found = try await inThread {
+                let copy = try MountNamespaceCopy()
+                try copy.separate([folder])
+                guard try copy.forbidLinks(at: folder) else { return ["the kernel cannot"] }
+                return ["link", "below"].map { access("\(folder)/\($0)", F_OK) == 0 ? "there" : Errno(rawValue: errno).symbol }
+            }
+            #expect(found == ["ELOOP", "there"] || found == ["the kernel cannot"])
+            #expect(access("\(folder)/link", F_OK) == 0)
         }
     }
 

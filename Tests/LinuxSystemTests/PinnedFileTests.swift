@@ -84,6 +84,35 @@ struct PinnedFileTests {
             #expect(try readWholeFile(target.appending("nested/who"), limit: 9) == Array("held".utf8))
         }
     }
+
+    @Test func isLookedUpInAnotherRoot() async throws {
+        try await withScratchFolder { folder in
+            for name in ["run", "run/x", "var"] { try makeFolder(folder.appending(name), mode: 0o755) }
+            symlink("/run", "\(folder)/var/run")
+            symlink("../../../..", "\(folder)/up")
+            let root = try PinnedFile(at: folder.string)
+            #expect(try PinnedFile(at: "/var/run/x", inRoot: root).isSame(as: PinnedFile(at: "\(folder)/run/x")))
+            #expect(try PinnedFile(at: "/up", inRoot: root).isSame(as: root))
+            let error = #expect(throws: SystemError.self) { try PinnedFile(at: "/etc", inRoot: root) }
+            #expect(error?.call == "openat2" && error?.errno == .noSuchFileOrDirectory)
+        }
+    }
+
+    @Test func aPathIsBytes() async throws {
+        try await withScratchFolder { folder in
+            let name = (Array("\(folder)/x".utf8) + [0xFF, 0]).map(CChar.init(bitPattern:))
+            let path = name.withUnsafeBufferPointer { FilePath(platformString: $0.baseAddress!) }
+            try makeFolders(path.appending("deep"), mode: 0o755)
+            symlink(name, "\(folder)/link")
+            let pinned = try PinnedFile(at: "\(folder)/link")
+            #expect(try pinned.pathBytes() == Array("\(folder)/x".utf8) + [0xFF])
+            #expect(resolvingSymbolicLinks(folder.appending("link")) == path)
+            #expect(path.extended(by: "y").lastComponent?.string == "x\u{FFFD}y")
+            try replaceFile(path.appending("file"), with: [1])
+            #expect(try readWholeFile(FilePath("\(folder)/link/file"), limit: 9) == [1])
+            #expect(try namesInFolder(path) == ["deep", "file"])
+        }
+    }
 }
 
 /// Its root is private, as that of a mount of its own.

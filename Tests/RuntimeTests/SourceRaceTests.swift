@@ -105,6 +105,41 @@ extension SharedEngineTests {
             }
         }
 
+        @Test(
+            "A folder of an overlay that becomes a link while plugins are asked for their properties", arguments: ["a", "upper"],
+            [true, false])
+        func overlay(victim: String, isWanted: Bool) async throws {
+            try await Scenario.run("first") { scenario in
+                let (host, data) = (scenario.host, RuntimeHost.dataFolder)
+                _ = try (scenario.folder(victim), scenario.folder("a"), scenario.folder("secret"))
+                let made = try await host.run(["mkdir", "-p", "\(data)/upper", "\(data)/work"])
+                let bundle = try await HandBundle("overlay", in: scenario, mounts: [], script: "cat /m/who; echo new > /m/new")
+                defer { bundle.remove() }
+                let options = ["lowerdir=\(data)/a", "upperdir=\(data)/upper", "workdir=\(data)/work"]
+                try bundle.edit { configuration in
+                    let mount: JSONValue = [
+                        "destination": "/m", "type": "overlay", "source": "overlay", "options": .array(options.map { .string($0) }),
+                    ]
+                    configuration.set(.array((configuration["mounts"]?.arrayValue ?? []) + [mount]), at: "mounts")
+                }
+                try await scenario.serve("first")
+                let answer: JSONValue = ["Success": true, "Patterns": patterns(isWanted: isWanted)]
+                scenario["first"].when(.properties) { _ in
+                    let folder = host.path(data)
+                    guard rename("\(folder)/\(victim)", "\(folder)/away") == 0, symlink("secret", "\(folder)/\(victim)") == 0 else {
+                        throw Trouble("no attack")
+                    }
+                    return .answer(answer)
+                }
+                let result = try await bundle.runtime("run", "--bundle", bundle.path, bundle.id)
+                #expect(made.status == 0 && result.status == 0 && result.output == "\(victim)\n", "\(result)")
+                #expect(host.contents(of: "\(data)/secret/new") == nil)
+                #expect(host.contents(of: "\(data)/\(victim == "upper" ? "away" : "upper")/new") == "new\n")
+                let shown = scenario.log.calls(.attach).flatMap { $0.mounts.map { $0["EffectiveSource"]?.stringValue ?? "" } }
+                #expect(Set(shown) == (isWanted ? ["\(data)/a", "\(data)/upper", "\(data)/work"] : []))
+            }
+        }
+
         @Test("What a plugin does to the source while it attaches")
         func changedByThePlugin() async throws {
             try await Scenario.run("first") { scenario in

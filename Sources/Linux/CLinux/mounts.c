@@ -5,6 +5,7 @@
 #include <asm/unistd.h>
 #include <fcntl.h>
 #include <sched.h>
+#include <stdint.h>
 #include <sys/mount.h>
 #include <unistd.h>
 
@@ -36,4 +37,14 @@ int CLinux_bind(const char *source, const char *target) { return mount(source, t
 
 int CLinux_mount_memory(const char *target, const char *options) {
   return mount("tmpfs", target, "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, options);
+}
+
+int CLinux_forbid_links(const char *mount_point) {
+  uint64_t attributes[4] = {0x200000 /* attr_set: MOUNT_ATTR_NOSYMFOLLOW */, 0, 0, 0};
+  return (int)syscall(442 /* mount_setattr, the same everywhere */, AT_FDCWD, mount_point, 0, attributes, sizeof attributes);
+}
+
+int CLinux_open_in_root(int root, const char *path) {
+  uint64_t how[3] = {O_PATH | O_CLOEXEC, 0, 0x10 /* RESOLVE_IN_ROOT, which forbids magic links, too */};
+  return (int)syscall(437 /* openat2, the same everywhere */, root, path, how, sizeof how);
 }

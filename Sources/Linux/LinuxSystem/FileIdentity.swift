@@ -2,7 +2,7 @@
 
 internal import CLinux
 import Glibc
-import SystemPackage
+public import SystemPackage
 
 /// A file or folder that is held, so that nothing else can get its number: which one it is, whatever path leads there.
 public final class FileIdentity: Sendable {
@@ -26,14 +26,18 @@ public final class FileIdentity: Sendable {
     /// What a path leads to now, symbolic links followed. open(2), O_PATH.
     ///
     /// Asked for as a folder first: only then what is mounted on demand is mounted, as mount(2) would have it, too.
-    public convenience init(at path: String) throws(SystemError) {
+    public convenience init(at path: FilePath) throws(SystemError) {
         let flags = CInt(CLINUX_O_PATH) | O_CLOEXEC
-        let raw = try systemCall("open", on: path) { () -> CInt in
-            let folder = open(path, flags | O_DIRECTORY)
-            return folder < 0 && errno == ENOTDIR ? open(path, flags) : folder
+        let raw = try systemCall("open", on: path.string) { () -> CInt in
+            path.withPlatformString { path in
+                let folder = open(path, flags | O_DIRECTORY)
+                return folder < 0 && errno == ENOTDIR ? open(path, flags) : folder
+            }
         }
-        try self.init(owning: raw, operand: path)
+        try self.init(owning: raw, operand: path.string)
     }
+
+    public convenience init(at path: String) throws(SystemError) { try self.init(at: FilePath(path)) }
 
     public func isSame(as other: FileIdentity) -> Bool { device == other.device && inode == other.inode }
 }

@@ -29,13 +29,13 @@ public func readWholeFile(_ path: FilePath, limit: Int) throws(SystemError) -> [
 /// - Parameter durable: false leaves out the syncs, for files that end with the boot.
 /// - Throws: `SystemError`; the old file is then still there, and the new one removed.
 public func replaceFile(_ path: FilePath, with content: [UInt8], mode: UInt32 = 0o600, durable: Bool = true) throws(SystemError) {
-    let draft = FilePath(path.string + ".new")
+    let draft = path.extended(by: ".new")
     do throws(SystemError) {
         let file = try openFile(draft, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, mode)
         try write(content, to: file, durable: durable, operand: draft.string)
-        try systemCall("rename", on: "\(draft) to \(path)") { rename(draft.string, path.string) }
+        try renameFile(draft, to: path)
     } catch {
-        unlink(draft.string)
+        _ = draft.withPlatformString { unlink($0) }
         throw error
     }
     if durable { try syncFolder(path.removingLastComponent()) }
@@ -44,7 +44,7 @@ public func replaceFile(_ path: FilePath, with content: [UInt8], mode: UInt32 = 
 /// Removes a file, durably. That it is not there already is no failure.
 public func removeFile(_ path: FilePath, durable: Bool = true) throws(SystemError) {
     do throws(SystemError) {
-        try systemCall("unlink", on: path.string) { unlink(path.string) }
+        try systemCall("unlink", on: path.string) { path.withPlatformString { unlink($0) } }
     } catch  where error.errno == .noSuchFileOrDirectory {
         return
     }
@@ -52,23 +52,37 @@ public func removeFile(_ path: FilePath, durable: Bool = true) throws(SystemErro
 }
 
 public func renameFile(_ path: FilePath, to other: FilePath) throws(SystemError) {
-    try systemCall("rename", on: "\(path) to \(other)") { rename(path.string, other.string) }
+    try systemCall("rename", on: "\(path) to \(other)") {
+        path.withPlatformString { path in other.withPlatformString { rename(path, $0) } }
+    }
 }
 
 /// A path with every symbolic link in it resolved, as the kernel shows it in the mount table; of what does not exist yet, the part
 /// that does. realpath(3).
 public func resolvingSymbolicLinks(_ path: FilePath) -> FilePath {
-    if let resolved = realpath(path.string, nil) {
+    if let resolved = path.withPlatformString({ realpath($0, nil) }) {
         defer { free(resolved) }
-        return FilePath(String(cString: resolved))
+        return FilePath(platformString: resolved)
     }
     guard let last = path.lastComponent else { return path }
     return resolvingSymbolicLinks(path.removingLastComponent()).appending(last)
 }
 
+extension FilePath {
+    /// With something more at the end of its last name.
+    public func extended(by suffix: String) -> FilePath {
+        withPlatformString { start in
+            let bytes = UnsafeBufferPointer(start: start, count: strlen(start))
+            return (bytes + suffix.utf8.map(CChar.init(bitPattern:)) + [0]).withUnsafeBufferPointer { whole in
+                whole.baseAddress.map { FilePath(platformString: $0) } ?? self
+            }
+        }
+    }
+}
+
 /// The names in a folder, without `.` and `..`, sorted.
 public func namesInFolder(_ path: FilePath) throws(SystemError) -> [String] {
-    guard let folder = opendir(path.string) else { throw SystemError("opendir", .current, on: path.string) }
+    guard let folder = path.withPlatformString({ opendir($0) }) else { throw SystemError("opendir", .current, on: path.string) }
     defer { closedir(folder) }
     var names: [String] = []
     while let entry = readdir(folder) {
@@ -83,9 +97,8 @@ public func makeFolders(_ path: FilePath, mode: UInt32 = 0o755) throws(SystemErr
     var partial = FilePath(root: path.root, [])
     for component in path.components {
         partial.append(component)
-        let folder = partial.string
         do throws(SystemError) {
-            try systemCall("mkdir", on: folder) { mkdir(folder, mode) }
+            try makeFolder(partial, mode: mode)
         } catch  where error.errno == .fileExists || error.errno == .readOnlyFileSystem {
             continue
         }
@@ -94,13 +107,13 @@ public func makeFolders(_ path: FilePath, mode: UInt32 = 0o755) throws(SystemErr
 
 /// Makes one folder; `EEXIST` is thrown like any other failure.
 public func makeFolder(_ path: FilePath, mode: UInt32) throws(SystemError) {
-    try systemCall("mkdir", on: path.string) { mkdir(path.string, mode) }
+    try systemCall("mkdir", on: path.string) { path.withPlatformString { mkdir($0, mode) } }
 }
 
 /// Removes an empty folder. rmdir(2): never removes what is in it, `EBUSY` if something is mounted there.
 public func removeEmptyFolder(_ path: FilePath) throws(SystemError) {
     do throws(SystemError) {
-        try systemCall("rmdir", on: path.string) { rmdir(path.string) }
+        try systemCall("rmdir", on: path.string) { path.withPlatformString { rmdir($0) } }
     } catch  where error.errno == .noSuchFileOrDirectory {
         return
     }
@@ -126,5 +139,5 @@ public func syncFolder(_ path: FilePath) throws(SystemError) {
 }
 
 private func openFile(_ path: FilePath, _ flags: CInt, _ mode: UInt32 = 0) throws(SystemError) -> CInt {
-    try systemCall("open", on: path.string) { open(path.string, flags, mode) }
+    try systemCall("open", on: path.string) { path.withPlatformString { open($0, flags, mode) } }
 }

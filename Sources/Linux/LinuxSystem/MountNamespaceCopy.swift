@@ -2,7 +2,7 @@
 
 internal import CLinux
 import Glibc
-import SystemPackage
+public import SystemPackage
 
 /// A copy of this process's mount namespace, for mounts that only this process and its children are to see. It is gone, with all that
 /// was mounted in it, when the last of them has left it or ended, in whatever way: nothing has to be unmounted.
@@ -17,7 +17,7 @@ public final class MountNamespaceCopy {
     private let root: CInt
     private let workingDirectory: CInt
     /// Mounts without their peers: where they are, and a descriptor of their root in the copy.
-    private var alone: [(mountPoint: String, descriptor: CInt)] = []
+    private var alone: [(mountPoint: FilePath, descriptor: CInt)] = []
 
     /// Moves this process into the copy. unshare(2), CLONE_NEWNS.
     ///
@@ -45,22 +45,24 @@ public final class MountNamespaceCopy {
     ///
     /// - Parameter paths: absolute, and without symbolic links.
     /// - Throws: `SystemError` of mount(2).
-    public func separate(_ paths: [String]) throws(SystemError) {
+    public func separate(_ paths: [FilePath]) throws(SystemError) {
         for path in paths {
             var mountPoint = path
             while true {
                 do throws(SystemError) {
-                    try systemCall("mount", on: mountPoint) {
-                        Self.canRejoin ? CLinux_make_private(mountPoint) : CLinux_make_slave(mountPoint)
+                    try systemCall("mount", on: mountPoint.string) {
+                        mountPoint.withPlatformString { Self.canRejoin ? CLinux_make_private($0) : CLinux_make_slave($0) }
                     }
                     break
-                } catch  where error.errno == .invalidArgument && mountPoint != "/" {
+                } catch  where error.errno == .invalidArgument && !mountPoint.components.isEmpty {
                     // Nothing is mounted there, so the path is on a mount further up.
-                    mountPoint = FilePath(mountPoint).removingLastComponent().string
+                    mountPoint.removeLastComponent()
                 }
             }
-            if alone.contains(where: { $0.mountPoint.utf8.elementsEqual(mountPoint.utf8) }) { continue }
-            let descriptor = try systemCall("open", on: mountPoint) { open(mountPoint, CInt(CLINUX_O_PATH) | O_CLOEXEC) }
+            if alone.contains(where: { $0.mountPoint == mountPoint }) { continue }
+            let descriptor = try systemCall("open", on: mountPoint.string) {
+                mountPoint.withPlatformString { open($0, CInt(CLINUX_O_PATH) | O_CLOEXEC) }
+            }
             alone.append((mountPoint, descriptor))
         }
     }
@@ -71,7 +73,8 @@ public final class MountNamespaceCopy {
     /// appears in the copy, but not the other way round.
     public func rejoin() {
         for mount in alone {
-            let peer = openat(root, "." + mount.mountPoint, CInt(CLINUX_O_PATH) | O_CLOEXEC)
+            let below = FilePath(root: nil, mount.mountPoint.components)
+            let peer = (below.isEmpty ? "." : below).withPlatformString { openat(root, $0, CInt(CLINUX_O_PATH) | O_CLOEXEC) }
             guard peer >= 0 else { continue }
             // EINVAL if there are none.
             _ = CLinux_set_group(peer, mount.descriptor)
@@ -85,8 +88,10 @@ public final class MountNamespaceCopy {
     /// Mounts an empty file system in memory. mount(2), tmpfs.
     ///
     /// - Parameter mode: of its root folder.
-    public func mountMemory(at path: String, mode: UInt32) throws(SystemError) {
-        try systemCall("mount", on: "a tmpfs on \(path)") { CLinux_mount_memory(path, "mode=0\(String(mode, radix: 8))") }
+    public func mountMemory(at path: FilePath, mode: UInt32) throws(SystemError) {
+        try systemCall("mount", on: "a tmpfs on \(path)") {
+            path.withPlatformString { CLinux_mount_memory($0, "mode=0\(String(mode, radix: 8))") }
+        }
     }
 
     /// Attaches a mount so that it comes after all others in mountinfo.
@@ -109,7 +114,22 @@ public final class MountNamespaceCopy {
     }
 
     /// Mounts a file over another one. mount(2), MS_BIND.
-    public func mountFile(_ file: String, over path: String) throws(SystemError) {
-        try systemCall("mount", on: "\(file) on \(path)") { CLinux_bind(file, path) }
+    public func mountFile(_ file: FilePath, over path: FilePath) throws(SystemError) {
+        try systemCall("mount", on: "\(file) on \(path)") {
+            file.withPlatformString { file in path.withPlatformString { CLinux_bind(file, $0) } }
+        }
+    }
+
+    /// Has no symbolic link be followed that lies on the mount at a path. mount_setattr(2), MOUNT_ATTR_NOSYMFOLLOW, Linux 5.14.
+    ///
+    /// - Returns: whether the kernel knows how.
+    /// - Throws: `SystemError`
+    public func forbidLinks(at path: FilePath) throws(SystemError) -> Bool {
+        do throws(SystemError) {
+            try systemCall("mount_setattr", on: path.string) { path.withPlatformString { CLinux_forbid_links($0) } }
+            return true
+        } catch  where error.errno == .noFunction || error.errno == .invalidArgument {
+            return false
+        }
     }
 }

@@ -18,12 +18,22 @@ public final class PinnedFile {
     /// Looks a path up, symbolic links followed. open(2), O_PATH.
     ///
     /// Asked for as a folder first: only then what is mounted on demand is mounted, as mount(2) would have it, too.
-    public init(at path: String) throws(SystemError) {
+    public convenience init(at path: String) throws(SystemError) {
         let flags = CInt(CLINUX_O_PATH) | O_CLOEXEC
         let raw = try systemCall("open", on: path) { () -> CInt in
             let folder = open(path, flags | O_DIRECTORY)
             return folder < 0 && errno == ENOTDIR ? open(path, flags) : folder
         }
+        try self.init(owning: raw, path)
+    }
+
+    /// Looks a path up as a process would that has another root, in whichever mount namespace that is. Nothing is mounted on demand.
+    /// openat2(2), RESOLVE_IN_ROOT, Linux 5.6.
+    public convenience init(at path: String, inRoot root: PinnedFile) throws(SystemError) {
+        try self.init(owning: systemCall("openat2", on: path) { CLinux_open_in_root(root.descriptor, path) }, path)
+    }
+
+    private init(owning raw: CInt, _ path: String) throws(SystemError) {
         descriptor = raw
         operand = path
         var status = stat()
@@ -47,13 +57,16 @@ public final class PinnedFile {
     /// What is in no file system that has paths, such as `/proc/self/ns/net`, has a text that does not begin with `/`.
     ///
     /// - Throws: `SystemError`; `ENOENT` if it has been removed.
-    public func path() throws(SystemError) -> String {
+    public func path() throws(SystemError) -> String { String(decoding: try pathBytes(), as: UTF8.self) }
+
+    /// The same, also where it is not UTF-8.
+    public func pathBytes() throws(SystemError) -> [UInt8] {
         let link = "/proc/self/fd/\(descriptor)"
         var buffer = [UInt8](repeating: 0, count: Int(PATH_MAX) + 1)
         let count = try systemCall("readlink", on: "\(link), which is \(operand)") { readlink(link, &buffer, buffer.count) }
-        let path = String(decoding: buffer[..<count], as: UTF8.self)
+        let path = Array(buffer[..<count])
         // The kernel says so of what has been removed, and a file may have been given such a name.
-        if path.utf8.suffix(Self.removed.utf8.count).elementsEqual(Self.removed.utf8), !isSame(as: path) {
+        if path.suffix(Self.removed.utf8.count).elementsEqual(Self.removed.utf8), !isSame(as: String(decoding: path, as: UTF8.self)) {
             throw SystemError(
                 "readlink", .noSuchFileOrDirectory, on: "\(link), which is \(operand)", hint: "it has been removed or replaced")
         }
@@ -62,10 +75,10 @@ public final class PinnedFile {
 
     private static let removed = " (deleted)"
 
-    private func isSame(as path: String) -> Bool {
-        guard let other = try? PinnedFile(at: path) else { return false }
-        return other.device == device && other.inode == inode
-    }
+    private func isSame(as path: String) -> Bool { (try? PinnedFile(at: path)).map(isSame(as:)) ?? false }
+
+    /// Whether both are one file, through whichever mounts they were reached.
+    public func isSame(as other: PinnedFile) -> Bool { other.device == device && other.inode == inode }
 
     /// The id of the mount through which it was reached, as mountinfo has it. Field `mnt_id` of `/proc/self/fdinfo/N`, Linux 3.15.
     public func mountID() throws(SystemError) -> Int {

@@ -54,10 +54,10 @@ public func readRegularFileIfThere(_ path: FilePath, limit: Int) throws(SystemEr
 private func danglingLink(in path: FilePath) -> FilePath? {
     var part = path
     var status = stat()
-    while lstat(part.string, &status) != 0 {
+    while part.withPlatformString({ lstat($0, &status) }) != 0 {
         guard part.removeLastComponent() else { return nil }
     }
-    return status.st_mode & S_IFMT == S_IFLNK && stat(part.string, &status) != 0 ? part : nil
+    return status.st_mode & S_IFMT == S_IFLNK && part.withPlatformString({ stat($0, &status) }) != 0 ? part : nil
 }
 
 /// A folder that is held open: a name is looked up in it, whatever becomes of the path that led there.

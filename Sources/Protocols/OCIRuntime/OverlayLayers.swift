@@ -8,6 +8,11 @@ public struct OverlayLayers: Sendable, Equatable {
     /// Not shown, but the kernel removes and makes files in it.
     public let work: String?
 
+    /// All of them, in the order in which they are counted.
+    public var folders: [String] { lower + [upper, work].compactMap { $0 } }
+    public var upperNumber: Int? { upper.map { _ in lower.count } }
+    public var workNumber: Int? { work.map { _ in folders.count - 1 } }
+
     /// Options with a value that names no folder.
     private static let plainKeys = [
         "context", "fscontext", "defcontext", "rootcontext", "fsync", "index", "metacopy", "nfs_export", "redirect_dir", "uuid", "verity",
@@ -40,31 +45,81 @@ public struct OverlayLayers: Sendable, Equatable {
         (self.lower, self.upper, self.work) = (lower, upper, work)
     }
 
-    /// Colons separate them, and a backslash takes the meaning from the character after it. Two colons would begin folders of data alone.
+    /// Colons separate them. Two colons would begin folders of data alone.
     private static func folders(_ value: Substring.UTF8View, of option: String) throws(ConfigurationError) -> [String] {
         var folders: [String] = []
-        var folder: [UInt8] = []
-        var isEscaped = false
-        for byte in value {
-            switch byte {
-            case _ where isEscaped:
-                folder.append(byte)
-                isEscaped = false
-            case UInt8(ascii: "\\"): isEscaped = true
-            case UInt8(ascii: ":"):
-                folders.append(try self.folder(folder, of: option))
-                folder = []
-            default: folder.append(byte)
-            }
-        }
-        if isEscaped { throw unclear(option) }
-        folders.append(try self.folder(folder, of: option))
+        for spelling in spellings(value) { folders.append(try folder(spelling, of: option)) }
         return folders
     }
 
-    private static func folder(_ bytes: [UInt8], of option: String) throws(ConfigurationError) -> String {
-        guard bytes.first == UInt8(ascii: "/") else { throw unclear(option) }
-        return String(decoding: bytes, as: UTF8.self)
+    /// As they are written between the colons.
+    private static func spellings(_ value: Substring.UTF8View) -> [[UInt8]] {
+        var spellings: [[UInt8]] = [[]]
+        var isEscaped = false
+        for byte in value {
+            if byte == UInt8(ascii: ":") && !isEscaped {
+                spellings.append([])
+            } else {
+                spellings[spellings.count - 1].append(byte)
+            }
+            isEscaped = !isEscaped && byte == UInt8(ascii: "\\")
+        }
+        return spellings
+    }
+
+    /// A backslash takes the meaning from the character after it, in each of these options.
+    private static func folder(_ spelling: [UInt8], of option: String) throws(ConfigurationError) -> String {
+        var folder: [UInt8] = []
+        var isEscaped = false
+        for byte in spelling {
+            if byte == UInt8(ascii: "\\") && !isEscaped {
+                isEscaped = true
+            } else {
+                folder.append(byte)
+                isEscaped = false
+            }
+        }
+        guard !isEscaped, folder.first == UInt8(ascii: "/") else { throw unclear(option) }
+        return String(decoding: folder, as: UTF8.self)
+    }
+
+    // MARK: Other folders
+
+    /// Bytes of what the kernel is given as one text. mount(2) drops silently what is more than a page.
+    private static let sizeLimit = 4095
+
+    /// Options that name other folders, and are otherwise the same, byte by byte.
+    ///
+    /// - Parameter replacements: by the number in ``folders``.
+    /// - Throws: `ConfigurationError` if these are not an overlay's options, or would be too long for the kernel.
+    public static func options(_ options: [String], replacing replacements: [Int: String]) throws(ConfigurationError) -> [String] {
+        let layers = try OverlayLayers(options: options)
+        let replaced = options.map { option in
+            guard let sign = option.utf8.firstIndex(of: UInt8(ascii: "=")) else { return option }
+            let value = option.utf8[option.utf8.index(after: sign)...]
+            let numbers: Range<Int>
+            switch String(option[..<sign]) {
+            case "lowerdir": numbers = 0..<layers.lower.count
+            case "upperdir": numbers = layers.upperNumber.map { $0..<$0 + 1 } ?? 0..<0
+            case "workdir": numbers = layers.workNumber.map { $0..<$0 + 1 } ?? 0..<0
+            default: return option
+            }
+            // A colon separates only folders below.
+            let spellings = numbers.count == 1 ? [Array(value)] : Self.spellings(value)
+            let folders = zip(numbers, spellings).map { number, spelling in replacements[number].map(escaped) ?? spelling }
+            let bytes = Array(option.utf8[...sign]) + folders.joined(separator: [UInt8(ascii: ":")])
+            return String(decoding: bytes, as: UTF8.self)
+        }
+        if replaced.map({ $0.utf8.count + 1 }).reduce(0, +) > sizeLimit {
+            throw ConfigurationError("an overlay whose options are longer than the kernel takes, \(sizeLimit) bytes; use fewer folders")
+        }
+        return replaced
+    }
+
+    private static func escaped(_ folder: String) -> [UInt8] {
+        folder.utf8.flatMap { byte in
+            [UInt8(ascii: "\\"), UInt8(ascii: ":"), UInt8(ascii: ",")].contains(byte) ? [UInt8(ascii: "\\"), byte] : [byte]
+        }
     }
 
     private static func unclear(_ option: String) -> ConfigurationError {

@@ -108,8 +108,8 @@ struct Attaching {
         let index = bundle.mounts[position].configurationIndex
         let applied = left.appliedMiddleware
         let changing = applied.lastIndex { !$0.changes.effectiveSource.isEmpty }
-        if bundle.mounts[position].layer != nil {
-            guard let changing else { return }
+        let layer = bundle.mounts[position].layer
+        if layer != nil, let changing {
             throw RuntimeError(
                 "\(applied[changing].name) gave another source for a folder of the overlay at \(quoted(left.destination)); these cannot be "
                     + "replaced, and a plugin can only allow or deny them")
@@ -117,7 +117,7 @@ struct Attaching {
         if changing != nil { bundle.sources.replace(index, with: try given.source(at: left.effectiveSource)) }
         let later = applied[(changing.map { $0 + 1 } ?? 0)...].map(\.name)
         if later.isEmpty { return }
-        try bundle.sources.lookAgain(index, at: left.destination, after: later.joined(separator: " or "))
+        try bundle.sources.lookAgain(index, layer: layer, at: left.destination, after: later.joined(separator: " or "))
     }
 
     /// What the next plugin is shown as origins is what then is mounted.

@@ -64,8 +64,7 @@ struct HostSource {
         } catch {
             throw .unclear(mount, "is \(error)")
         }
-        let folders = layers.lower + [layers.upper, layers.work].compactMap { $0 }
-        return folders.enumerated().map { number, path in
+        return layers.folders.enumerated().map { number, path in
             HostSource(
                 index: index, destination: mount.cleanedDestination, path: path, layer: number, isReadOnly: number < layers.lower.count,
                 options: mount.options)

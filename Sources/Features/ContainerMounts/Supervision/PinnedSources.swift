@@ -55,21 +55,32 @@ final class PinnedSources {
         private static let attempts = 16
     }
 
-    /// By the mount's index in config.json.
-    private(set) var sources: [Int: Source] = [:]
-
-    /// Folders of overlays. They are held for what plugins are shown of them; the runtime below finds them by path.
-    private var layers: [Layer: Source] = [:]
-
-    private struct Layer: Hashable {
+    /// What has a source: a mount, or a folder of an overlay.
+    private struct Owner: Hashable {
+        /// Index in config.json.
         let mount: Int
-        let number: Int
+        /// Which folder of the overlay.
+        var layer: Int?
+    }
+
+    private var pinned: [Owner: Source] = [:]
+
+    /// Of all but overlays, by the mount's index in config.json.
+    var sources: [Int: Source] {
+        Dictionary(uniqueKeysWithValues: pinned.filter { $0.key.layer == nil }.map { ($0.key.mount, $0.value) })
+    }
+
+    /// Of overlays, by the mount's index in config.json and the number of the folder. Not all of an overlay's need be held.
+    var layers: [Int: [Int: Source]] {
+        var layers: [Int: [Int: Source]] = [:]
+        for (owner, source) in pinned {
+            if let layer = owner.layer { layers[owner.mount, default: [:]][layer] = source }
+        }
+        return layers
     }
 
     /// - Parameter layer: which folder of an overlay.
-    func source(of mount: Int, layer: Int?) -> Source? {
-        if let layer { layers[Layer(mount: mount, number: layer)] } else { sources[mount] }
-    }
+    func source(of mount: Int, layer: Int?) -> Source? { pinned[Owner(mount: mount, layer: layer)] }
 
     /// Looks a source up. That it is not there is no failure: the engine or a plugin may still make it, and if nobody does, the runtime
     /// below says so best.
@@ -79,7 +90,7 @@ final class PinnedSources {
     func pin(_ path: String, of mount: Int, layer: Int? = nil) throws(RuntimeError) -> String {
         do throws(SystemError) {
             let source = try Source(at: path)
-            if let layer { layers[Layer(mount: mount, number: layer)] = source } else { sources[mount] = source }
+            pinned[Owner(mount: mount, layer: layer)] = source
             return source.text
         } catch {
             throw RuntimeError("the source of a mount cannot be looked up: \(error)")
@@ -88,50 +99,52 @@ final class PinnedSources {
 
     /// Takes what a plugin has given as the source.
     func replace(_ mount: Int, with source: Source) {
-        sources[mount] = source
-        sources[mount]?.isGiven = true
+        pinned[Owner(mount: mount)] = source
+        pinned[Owner(mount: mount)]?.isGiven = true
     }
 
     /// Before the first plugin is asked, to know what has changed by then.
     func lookForStrays() {
-        for (index, source) in sources {
+        for (owner, source) in pinned {
             guard let file = source.file else { continue }
-            sources[index]?.isAstray = (try? isAt(source.text, file)) != true
+            pinned[owner]?.isAstray = (try? isAt(source.text, file)) != true
         }
     }
 
     /// After a plugin has attached a mount and left its source as it was: it may have mounted something there, or made what was not
     /// there before. Nothing else that is at the path by now takes the place of what was looked up.
     ///
+    /// - Parameter layer: which folder of an overlay.
     /// - Throws: `RuntimeError` if the source has been moved or removed, so that the container would not get what the plugin has made.
-    func lookAgain(_ mount: Int, at destination: String, after plugins: String) throws(RuntimeError) {
-        guard let before = sources[mount], !before.isAstray else { return }
+    func lookAgain(_ mount: Int, layer: Int? = nil, at destination: String, after plugins: String) throws(RuntimeError) {
+        let owner = Owner(mount: mount, layer: layer)
+        guard let before = pinned[owner], !before.isAstray else { return }
         do throws(SystemError) {
             guard let file = before.file else {
                 let now = try Source(at: before.path)
                 // Not through a link: what is made must be where nothing was.
-                if now.file != nil && LexicalPath.areSame(now.text, before.text) { keep(now, of: mount) }
+                if now.file != nil && LexicalPath.areSame(now.text, before.text) { keep(now, of: owner) }
                 return
             }
             guard try isAt(before.text, file) else { throw SystemError("readlink", .noSuchFileOrDirectory, on: before.text) }
             let now = try Source(at: before.path)
             guard let covering = now.file, LexicalPath.areSame(now.text, before.text) else { return }
             guard try Self.covers(covering, file, at: before.text) else { return }
-            if try isAt(before.text, file) { keep(now, of: mount) }
+            if try isAt(before.text, file) { keep(now, of: owner) }
         } catch  where error.errno == .noSuchFileOrDirectory {
             throw RuntimeError(
                 "the source \(before.text) of the mount at \(destination) was moved or replaced while \(plugins) attached it, so the "
-                    + "container would get what was there before; a plugin must change a source in place, or give another one as EffectiveSource"
-            )
+                    + "container would get what was there before; a plugin must change a source in place"
+                    + (layer == nil ? ", or give another one as EffectiveSource" : ""))
         } catch {
             throw RuntimeError("the source of the mount at \(destination) cannot be looked up again: \(error)")
         }
     }
 
-    private func keep(_ source: Source, of mount: Int) {
-        let isGiven = sources[mount]?.isGiven ?? false
-        sources[mount] = source
-        sources[mount]?.isGiven = isGiven
+    private func keep(_ source: Source, of owner: Owner) {
+        let isGiven = pinned[owner]?.isGiven ?? false
+        pinned[owner] = source
+        pinned[owner]?.isGiven = isGiven
     }
 
     private func isAt(_ text: String, _ file: PinnedFile) throws(SystemError) -> Bool {
@@ -154,7 +167,6 @@ final class PinnedSources {
 
     /// Lets go of everything: a plugin that is asked to detach may want to unmount a source.
     func release() {
-        for source in sources.values { source.file?.close() }
-        for layer in layers.values { layer.file?.close() }
+        for source in pinned.values { source.file?.close() }
     }
 }

@@ -43,14 +43,15 @@ struct RuntimeInput {
     /// - Returns: nil if that is refused; the process then is where it was.
     func enter() throws(RuntimeError) -> MountNamespaceCopy? {
         var refusal: SystemError?
+        let overlays = try overlays()
         do throws(SystemError) {
-            let mounts = try clones()
+            let mounts = try clones(overlays)
             try makeFolders(FilePath(place), mode: 0o711)
             let copy = try MountNamespaceCopy()
             do throws(SystemError) {
                 let mask = umask(0)
                 defer { umask(mask) }
-                try fill(copy, mounts)
+                try fill(copy, mounts, overlays)
             } catch {
                 try copy.leave()
                 throw error
@@ -64,25 +65,23 @@ struct RuntimeInput {
         throw RuntimeError("the sources of the container's mounts cannot be prepared: \(refusal)")
     }
 
-    private typealias Clone = (index: Int, target: String, isFolder: Bool, mount: DetachedMount)
+    private func overlays() throws(RuntimeError) -> [OverlayInput] {
+        var overlays: [OverlayInput] = []
+        for (index, layers) in sources.layers.sorted(by: { $0.key < $1.key }) {
+            overlays.append(try OverlayInput(configuration.mounts[index], at: index, layers, place: place))
+        }
+        return overlays
+    }
 
     /// Mounts of the sources, from the namespace in which they are.
-    private func clones() throws(SystemError) -> [Clone] {
-        var clones: [Clone] = []
+    private func clones(_ overlays: [OverlayInput]) throws(SystemError) -> [SourceClone] {
+        var clones: [SourceClone] = []
         for (index, source) in sources.sources.sorted(by: { $0.key < $1.key }) {
-            guard let file = source.file else {
-                if let failure = source.failure, failure.errno != .noSuchFileOrDirectory, failure.errno != .notDirectory { throw failure }
-                continue
-            }
-            do throws(SystemError) {
-                // With all below: what of that the container gets, runtimes read out of the options, and not all alike.
-                clones.append((index, target(of: source, index), file.isFolder, try file.clone(recursively: true)))
-            } catch  where error.errno == .invalidArgument {
-                var error = error
-                error.hint = "a mount that is unbindable, or has been unmounted meanwhile, cannot be mounted in a container"
-                throw error
-            }
+            guard let file = try source.fileIfThere() else { continue }
+            // With all below: what of that the container gets, runtimes read out of the options, and not all alike.
+            clones.append(try SourceClone(of: file, recursively: true, target: FilePath(target(of: source, index))))
         }
+        for overlay in overlays { clones += try overlay.clones() }
         // Whoever may not do this may not come back from another namespace either.
         if clones.isEmpty { _ = try PinnedFile(at: "/").clone(recursively: false) }
         return clones
@@ -94,40 +93,44 @@ struct RuntimeInput {
         return FilePath("\(place)/\(index)\(isLong ? "/source" : source.text)").string
     }
 
-    private func fill(_ copy: MountNamespaceCopy, _ mounts: [Clone]) throws(SystemError) {
-        let place = resolvingSymbolicLinks(FilePath(place)).string
-        let file = resolvingSymbolicLinks(FilePath(file)).string
+    private func fill(_ copy: MountNamespaceCopy, _ mounts: [SourceClone], _ overlays: [OverlayInput]) throws(SystemError) {
+        let place = resolvingSymbolicLinks(FilePath(place))
+        let file = resolvingSymbolicLinks(FilePath(file))
         try copy.separate([place, file])
         // Root of a user namespace has to find its way, too.
         try copy.mountMemory(at: place, mode: 0o711)
         // Sources are below folders that have numbers for names.
-        let folderWay = FilePath(place).appending("way")
-        let fileWay = FilePath(place).appending("way-of-files")
+        let folderWay = place.appending("way")
+        let fileWay = place.appending("way-of-files")
         try makeFolder(folderWay, mode: 0o700)
         try replaceFile(fileWay, with: [], mode: 0o400, durable: false)
         for mount in mounts {
-            let target = FilePath(mount.target)
+            let target = mount.target
             try makeFolders(mount.isFolder ? target : target.removingLastComponent(), mode: 0o711)
             if !mount.isFolder { try replaceFile(target, with: [], mode: 0o444, durable: false) }
             do throws(SystemError) {
-                try copy.attach(mount.mount, to: mount.target, by: mount.isFolder ? folderWay.string : fileWay.string)
+                try copy.attach(mount.mount, to: target.string, by: mount.isFolder ? folderWay.string : fileWay.string)
             } catch  where error.errno == .noSuchFileOrDirectory {
                 var error = error
                 error.hint = "it has been removed since the plugins were asked"
                 throw error
             }
+            // Before Linux 5.14, what is found there is compared all the same.
+            if !mount.contents.isEmpty { _ = try copy.forbidLinks(at: target) }
+            try mount.verifyContents()
         }
         var status = stat()
-        let mode = stat(file, &status) == 0 ? status.st_mode & 0o777 : 0o600
-        let next = FilePath(place).appending("config.json")
-        try replaceFile(next, with: configurationInPlace().encoded(), mode: mode, durable: false)
-        try copy.mountFile(next.string, over: file)
+        let mode = stat(file.string, &status) == 0 ? status.st_mode & 0o777 : 0o600
+        let next = place.appending("config.json")
+        try replaceFile(next, with: configurationInPlace(overlays).encoded(), mode: mode, durable: false)
+        try copy.mountFile(next, over: file)
         copy.rejoin()
     }
 
     /// A source that is not there is looked for in the place, too: somebody could put a link to something else where it was missing.
-    private func configurationInPlace() -> OCIConfiguration {
+    private func configurationInPlace(_ overlays: [OverlayInput]) -> OCIConfiguration {
         var configuration = configuration
+        for overlay in overlays { configuration.setOptions(ofMount: overlay.index, to: overlay.options) }
         for (index, source) in sources.sources { configuration.setSource(ofMount: index, to: target(of: source, index)) }
         return configuration
     }

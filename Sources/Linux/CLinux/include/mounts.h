@@ -24,4 +24,10 @@ int CLinux_make_slave(const char *mount_point);                    // mount(2), 
 int CLinux_bind(const char *source, const char *target);           // mount(2), MS_BIND
 int CLinux_mount_memory(const char *target, const char *options);  // mount(2) of a tmpfs
 
+// mount_setattr(2), MOUNT_ATTR_NOSYMFOLLOW, Linux 5.14; before, EINVAL or ENOSYS.
+int CLinux_forbid_links(const char *mount_point);
+
+// openat2(2), O_PATH and RESOLVE_IN_ROOT, Linux 5.6; before, ENOSYS. Close-on-exec.
+int CLinux_open_in_root(int root, const char *path);
+
 #endif
