@@ -10,7 +10,7 @@ import SystemPackage
 /// The bundle of a container that is to be created, and what its engine says of its mounts.
 struct Bundle {
     /// Of config.json.
-    let file: String
+    let file: FilePath
     /// As read.
     let bytes: [UInt8]
     /// As the runtime below has to see it, but for what plugins change.
@@ -27,7 +27,7 @@ struct Bundle {
     /// - Parameter state: the folder of what is kept of containers.
     init(_ opened: OpenedBundle, state: String) throws(RuntimeError) {
         self.opened = opened
-        file = opened.file.string
+        file = opened.file
         bytes = opened.bytes
         var configuration: OCIConfiguration
         do throws(ConfigurationError) {
@@ -43,7 +43,7 @@ struct Bundle {
         if configuration.mounts.allSatisfy({ $0.kind == .kernel && !TmpfsMounts.isAsked($0) }) { return }
         if !opened.hasTextPaths {
             throw RuntimeError(
-                "the path of the bundle, \(quoted(file)), has bytes that are not UTF-8, so that its mounts cannot be told from those of its "
+                "the path of the bundle, \(quoted(file.string)), has bytes that are not UTF-8, so that its mounts cannot be told from those of its "
                     + "engine; use another path")
         }
         let scopes = VolumeScopes(

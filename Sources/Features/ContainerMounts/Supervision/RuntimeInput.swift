@@ -15,7 +15,7 @@ import SystemPackage
 /// sources up by their paths, and what it has mounted is compared with what is pinned.
 struct RuntimeInput {
     /// The bundle's config.json, absolute.
-    let file: String
+    let file: FilePath
     /// As read.
     let bytes: [UInt8]
     /// As the runtime below has to see it, but for the sources.
@@ -95,7 +95,7 @@ struct RuntimeInput {
 
     private func fill(_ copy: MountNamespaceCopy, _ mounts: [SourceClone], _ overlays: [OverlayInput]) throws(SystemError) {
         let place = resolvingSymbolicLinks(FilePath(place))
-        let file = resolvingSymbolicLinks(FilePath(file))
+        let file = resolvingSymbolicLinks(file)
         try copy.separate([place, file])
         // Root of a user namespace has to find its way, too.
         try copy.mountMemory(at: place, mode: 0o711)
@@ -119,10 +119,8 @@ struct RuntimeInput {
             if !mount.contents.isEmpty { _ = try copy.forbidLinks(at: target) }
             try mount.verifyContents()
         }
-        var status = stat()
-        let mode = stat(file.string, &status) == 0 ? status.st_mode & 0o777 : 0o600
         let next = place.appending("config.json")
-        try replaceFile(next, with: configurationInPlace(overlays).encoded(), mode: mode, durable: false)
+        try replaceFile(next, with: configurationInPlace(overlays).encoded(), mode: BundleFile.mode(file), durable: false)
         try copy.mountFile(next, over: file)
         copy.rejoin()
     }

@@ -50,10 +50,10 @@ enum SourceOrigins {
         var path = Array((source.file == nil ? resolvingSymbolicLinks(FilePath(source.path)).string : source.path).utf8)
         var mount: Int?
         // What has been removed meanwhile, or has no path, such as a namespace, is known by the path that led to it.
-        if let file = source.file, let now = try? file.path(), now.utf8.first == UInt8(ascii: "/"), let id = try? file.mountID() {
-            switch table.agrees(with: Array(now.utf8), on: id) {
+        if let file = source.file, let now = try? file.pathBytes(), now.first == UInt8(ascii: "/"), let id = try? file.mountID() {
+            switch table.agrees(with: now, on: id) {
             case true?:
-                path = Array(now.utf8)
+                path = now
                 mount = id
             case false?: return nil
             // It may have been mounted after the table was read. In the end, it is on a mount outside this process's root.
