@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 
+import Glibc
 import LinuxSystem
 import OCIRuntime
 import SystemPackage
@@ -11,6 +12,11 @@ import Testing
 struct MountedSourcesTests {
     private func expected(_ list: (String, MountedSources.Part?)...) -> [MountedSources.Expected] {
         list.map { MountedSources.Expected(path: "/source\($0.0)", destination: $0.0, part: $0.1) }
+    }
+
+    /// With where each is in the container.
+    private func placed(_ list: (String, MountedSources.Part?, String)...) -> [MountedSources.Expected] {
+        list.map { MountedSources.Expected(path: "/source\($0.0)", destination: $0.0, part: $0.1, place: $0.2) }
     }
 
     /// Lines of a container's mountinfo: `ID PARENT DEVICE ROOT MOUNTPOINT`.
@@ -42,6 +48,44 @@ struct MountedSourcesTests {
         #expect(MountedSources.firstMissing(of: expected(("/run/x", a), ("/var/run/x", b)), in: found)?.destination == "/var/run/x")
         let linked = table("2 1 8:1 /srv/a /run/x", "3 1 8:1 /srv/b /run/y")
         #expect(MountedSources.firstMissing(of: expected(("/run/x", a), ("/var/run/y", b)), in: linked) == nil)
+    }
+
+    @Test func twoMayBeAtOnePlaceThatIsKnown() {
+        let found = table("2 1 8:1 /srv/a /run/x", "3 2 8:1 /srv/b /run/x")
+        #expect(MountedSources.firstMissing(of: placed(("/run/x", a, "/run/x"), ("/var/run/x", b, "/run/x")), in: found) == nil)
+        #expect(MountedSources.firstMissing(of: placed(("/var/run/x", a, "/run/x"), ("/run/x", b, "/run/x")), in: found) == nil)
+        // The order of the table is no matter.
+        let reversed = table("3 2 8:1 /srv/b /run/x", "2 1 8:1 /srv/a /run/x")
+        #expect(MountedSources.firstMissing(of: placed(("/run/x", a, "/run/x"), ("/var/run/x", b, "/run/x")), in: reversed) == nil)
+        #expect(MountedSources.firstMissing(of: placed(("/run/x", a, "/run/x"), ("/var/run/x", a, "/run/x")), in: found) != nil)
+    }
+
+    @Test func anExchangeAtOnePlaceIsFound() {
+        let both = placed(("/run/x", a, "/run/x"), ("/var/run/x", b, "/run/x"))
+        let exchanged = table("2 1 8:1 /srv/b /run/x", "3 2 8:1 /srv/a /run/x")
+        #expect(MountedSources.firstMissing(of: both, in: exchanged)?.destination == "/var/run/x")
+        for secret in [table("2 1 8:1 /srv/a /run/x", "3 2 8:1 /s /run/x"), table("2 1 8:1 /s /run/x", "3 2 8:1 /srv/b /run/x")] {
+            #expect(MountedSources.firstMissing(of: both, in: secret) != nil)
+        }
+    }
+
+    /// It could have been mounted there by way of another source.
+    @Test func whatIsElsewhereThanAtItsPlaceIsNotIt() {
+        let found = table("2 1 8:1 /s /x", "3 1 8:1 /srv /y", "4 3 8:1 /srv/a /y/nested")
+        #expect(MountedSources.firstMissing(of: placed(("/x", a, "/x")), in: found)?.destination == "/x")
+        #expect(MountedSources.firstMissing(of: placed(("/link/x", a, "/x")), in: table("2 1 8:1 /srv/a /x")) == nil)
+    }
+
+    @Test(.needs(.root)) func aPlaceIsWhereSomethingIsMounted() async throws {
+        try await withScratchFolder { folder in
+            try mountMemory(on: folder)
+            for name in ["run", "run/x", "run/plain", "var", "elsewhere"] { try makeFolder(folder.appending(name), mode: 0o755) }
+            symlink("/run", "\(folder)/var/run")
+            try mountMemory(on: folder.appending("run/x"))
+            let (root, table) = (try PinnedFile(at: folder.string), try MountTable())
+            let places = ["/run/x", "/var/run/x", "/run/plain", "/none"].map { MountedSources.place(of: $0, in: root, table) }
+            #expect(places == ["\(folder)/run/x", "\(folder)/run/x", nil, nil])
+        }
     }
 
     @Test func whatALaterMountCoversIsFound() {

@@ -46,6 +46,16 @@ import Testing
         }
     }
 
+    @Test(.needs(.root)) func aPathThatIsNotTextHasNames() async throws {
+        try await withScratchFolder { folder in
+            let name = (Array("\(folder)/x".utf8) + [0xFF, 0]).map(CChar.init(bitPattern:))
+            try #require(mkdir(name, 0o755) == 0 && symlink(name, "\(folder)/link") == 0)
+            try folders("\(folder)/place")
+            try bind("\(folder)/link", "\(folder)/place")
+            #expect(try origin("\(folder)/link") == ["\(folder)/x\u{FFFD}", "\(folder)/place"])
+        }
+    }
+
     @Test(.needs(.root)) func aBindOfOneFile() async throws {
         try await withScratchFolder { folder in
             try folders("\(folder)/srv", "\(folder)/v")

@@ -140,6 +140,33 @@ extension SharedEngineTests {
             }
         }
 
+        @Test(
+            "An exchange after all plugins have been asked: it changes nothing, or is found",
+            arguments: ["mountpoint", "mountpoint-refused"], ["/b", "/link/a"])
+        func afterTheQuestion(runtime: String, other: String) async throws {
+            try await Scenario.run("first") { scenario in
+                let (host, data) = (scenario.host, RuntimeHost.dataFolder)
+                _ = try (scenario.folder("a"), scenario.folder("b"), scenario.folder("secret"))
+                let exchanging = data + "/exchanging-runc"
+                let exchange = "mv \(data)/a \(data)/away; ln -s secret \(data)/a"
+                try host.write("#!/bin/sh\ncase \" $* \" in *\" create \"*) \(exchange) ;; esac\nexec runc \"$@\"\n", to: exchanging)
+                chmod(host.path(exchanging), 0o755)
+                try scenario.setChain(["first"], ["runtime-path": .string(exchanging)])
+                try await scenario.docker("run", "--name", "linked", "--network", "none", "busybox", "ln", "-s", "/", "/link")
+                try await scenario.docker("commit", "linked", "linked")
+                // At one place, the second covers the first.
+                let volumes = ["--volume", "\(data)/a:/a", "--volume", "\(data)/b:\(other)"]
+                let result = try await scenario.run(volumes, script: "cat /a/who", runtime: runtime, image: "linked")
+                try await scenario.docker("rm", "linked")
+                try await scenario.docker("rmi", "--force", "linked")
+                if runtime == "mountpoint" {
+                    #expect(result.status == 0 && result.output == (other == "/b" ? "a\n" : "b\n"), "\(result)")
+                } else {
+                    #expect(result.status != 0 && result.output.contains("/data/a of the mount at /a has changed since"), "\(result)")
+                }
+            }
+        }
+
         @Test("What a plugin does to the source while it attaches")
         func changedByThePlugin() async throws {
             try await Scenario.run("first") { scenario in

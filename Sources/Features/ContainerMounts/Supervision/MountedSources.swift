@@ -14,6 +14,12 @@ enum MountedSources {
         let destination: String
         /// As mountinfo has them; nil if there was nothing to mount.
         let part: Part?
+        /// Where the destination is in the container, once links of the image have been followed; nil if that cannot be told.
+        var place: String?
+
+        func isMeant(at mountPoint: String) -> Bool {
+            LexicalPath.areSame(mountPoint, destination) || place.map { LexicalPath.areSame(mountPoint, $0) } == true
+        }
     }
 
     /// A part of a file system, as mountinfo has it.
@@ -26,16 +32,20 @@ enum MountedSources {
         }
     }
 
-    /// - Parameter table: of the namespace in which the sources are.
+    /// - Parameters:
+    ///   - table: of the namespace in which the sources are.
+    ///   - place: where a destination is in the container.
     static func expected(
-        _ sources: [Int: PinnedSources.Source], mounts: [OCIConfiguration.Mount], table: MountTable
+        _ sources: [Int: PinnedSources.Source], mounts: [OCIConfiguration.Mount], table: MountTable,
+        place: (String) -> String? = { _ in nil }
     ) throws(SystemError) -> [Expected] {
         var expected: [Expected] = []
         for (index, source) in sources.sorted(by: { $0.key < $1.key }) {
+            let destination = mounts[index].cleanedDestination
             expected.append(
                 Expected(
-                    path: source.path, destination: mounts[index].cleanedDestination,
-                    part: try source.file.flatMap { (file) throws(SystemError) in try part(file, table) }))
+                    path: source.path, destination: destination,
+                    part: try source.file.flatMap { (file) throws(SystemError) in try part(file, table) }, place: place(destination)))
         }
         return expected
     }
@@ -56,19 +66,50 @@ enum MountedSources {
         return Part(device: mount.device, root: LexicalPath.absolute(mount.root + "/" + below))
     }
 
+    /// Where a destination is in a container, if something is mounted there.
+    ///
+    /// - Parameters:
+    ///   - root: the container's.
+    ///   - table: of its namespace.
+    /// - Returns: nil if the destination leads to something else by now, for instance because a later mount covers a folder above it, or
+    ///   if the kernel cannot look it up.
+    static func place(of destination: String, in root: PinnedFile, _ table: MountTable) -> String? {
+        guard let file = try? PinnedFile(at: destination, inRoot: root), let id = try? file.mountID(), let path = try? file.path(),
+            let mount = table.entries.first(where: { $0.mountID == id })
+        else { return nil }
+        // Of a file that is only on a mount, the mount's place says nothing.
+        return LexicalPath.areSame(mount.mountPoint, path) ? path : nil
+    }
+
     /// The first one that is not in the container, or that is where another one ought to be.
     static func firstMissing(of expected: [Expected], in table: MountTable) -> Expected? {
         var left = table.entries
+        var taken: [MountTableEntry] = []
         for one in expected {
             let found = left.firstIndex { entry in
                 guard let part = one.part, Part(device: entry.device, root: entry.root) == part else { return false }
-                // Where links of the image lead is not known here. But no mount may be at the place of another one.
-                return LexicalPath.areSame(entry.mountPoint, one.destination)
-                    || !expected.contains { LexicalPath.areSame(entry.mountPoint, $0.destination) }
+                if one.isMeant(at: entry.mountPoint) { return true }
+                // Where links of the image lead may not be known. But no mount may be at the place of another one.
+                return one.place == nil && !expected.contains { $0.isMeant(at: entry.mountPoint) }
             }
             guard let found else { return one }
-            left.remove(at: found)
+            let entry = left.remove(at: found)
+            // Of several at one place, the container sees the last.
+            if taken.contains(where: { LexicalPath.areSame($0.mountPoint, entry.mountPoint) && covers($0, entry, table) }) { return one }
+            taken.append(entry)
         }
         return nil
+    }
+
+    /// Whether a mount is mounted on another one, or on what is mounted there.
+    private static func covers(_ upper: MountTableEntry, _ lower: MountTableEntry, _ table: MountTable) -> Bool {
+        var mount = upper
+        // A table that is read while mounts are moved could have a circle in it.
+        for _ in table.entries {
+            if mount.parentID == lower.mountID { return true }
+            guard let next = table.entries.first(where: { $0.mountID == mount.parentID }) else { return false }
+            mount = next
+        }
+        return false
     }
 }

@@ -188,8 +188,12 @@ struct RuntimeInput {
         let mounted: MountTable
         let pinned: [MountedSources.Expected]
         do throws(SystemError) {
-            pinned = try MountedSources.expected(sources.sources, mounts: configuration.mounts, table: MountTable())
-            mounted = try MountTable(of: process)
+            let table = try MountTable(of: process)
+            let root = try? PinnedFile(at: "/proc/\(process)/root")
+            pinned = try MountedSources.expected(sources.sources, mounts: configuration.mounts, table: MountTable()) { destination in
+                root.flatMap { MountedSources.place(of: destination, in: $0, table) }
+            }
+            mounted = table
         } catch {
             throw RuntimeError("cannot check what is mounted in the container: \(error)")
         }
