@@ -44,7 +44,8 @@ struct BytePathTests {
     }
 
     /// As `docker run --pid=container:NAME` has it, by an engine whose folders have such a name.
-    @Test func aContainerThatJoinsAnotherIsCreatedFromSuchABundle() async throws {
+    @Test(arguments: [[], ["unshare", "--user", "--map-root-user", "--mount"]])
+    func aContainerThatJoinsAnotherIsCreatedFromSuchABundle(asRootOf namespace: [String]) async throws {
         try await ScratchRuntime.with("first") { runtime, _ in
             try await runtime.startContainer("c1")
             let supervisor = try runtime.supervisor(of: "c1")
@@ -56,7 +57,7 @@ struct BytePathTests {
             try makeFolder(bundle, mode: 0o755)
             try replaceFile(bundle.appending("config.json"), with: configuration.encoded())
             let script = #"exec "$0" create --bundle "$1/$(printf 'b\377')" c2"#
-            let created = try await runtime.run([runtime.folder], wrapping: ["sh", "-c", script])
+            let created = try await runtime.run([runtime.folder], wrapping: namespace + ["sh", "-c", script])
             #expect(created.status == 0, "\(created)")
             let namespaces = try runtime.below.configuration(of: "c2")["linux"]?["namespaces"]?.arrayValue
             #expect(namespaces?.first?["path"] == .string("/proc/\(try runtime.below.process(of: "c1"))/ns/pid"))

@@ -82,9 +82,17 @@ struct RuntimeInput {
             clones.append(try SourceClone(of: file, recursively: true, target: FilePath(target(of: source, index))))
         }
         for overlay in overlays { clones += try overlay.clones() }
-        // Whoever may not do this may not come back from another namespace either.
-        if clones.isEmpty { _ = try PinnedFile(at: "/").clone(recursively: false) }
+        if clones.isEmpty { try Self.tryCloning() }
         return clones
+    }
+
+    /// Whoever may not do this may not come back from another namespace either.
+    private static func tryCloning() throws(SystemError) {
+        do throws(SystemError) {
+            _ = try PinnedFile(at: "/").clone(recursively: false)
+        } catch  where error.errno == .invalidArgument {
+            // The privilege is there. But in a user namespace no mount may be had without those below it.
+        }
     }
 
     /// Ends as the source's path does, for the runtime's error messages.
