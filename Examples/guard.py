@@ -16,7 +16,9 @@ import sys
 
 with open(os.environ.get("GUARD_SETTINGS", "/etc/guard.json")) as file:
     SETTINGS = json.load(file)
-DENIED = SETTINGS.get("denied", [])
+# Who can write there can be a plugin, or choose who is asked.
+DENIED = SETTINGS.get("denied", []) + ["/run/docker/plugins", "/etc/docker"]
+LATER = ["rslave", "rshared", "slave", "shared"]
 READ_ONLY = SETTINGS.get("read-only", [])
 EXCEPT = SETTINGS.get("except-label")
 
@@ -30,6 +32,8 @@ def shows(path, folder):
 def properties(request):
     # By Origin: a link, a bind mount or a volume with a device is only another name for the folder.
     patterns = [{"Origin": [{word: folder}]} for folder in DENIED + READ_ONLY for word in ("PathPrefix", "PathContains")]
+    # What is mounted below such a mount later shows, and nobody is asked about that.
+    patterns += [{"Propagation": word} for word in LATER]
     return {"Success": True, "Patterns": patterns}
 
 
@@ -41,6 +45,8 @@ def attach(request):
         if EXCEPT and EXCEPT in mount["Container"].get("Labels", {}):
             attachments.append({"Attach": False})
             continue
+        if mount.get("Propagation") in LATER:
+            return {"Success": False, "Err": f"{mount['Destination']} would show what is mounted later; mount it without propagation"}
         for folder in DENIED:
             if any(shows(name, folder) for name in names):
                 return {"Success": False, "Err": f"{mount['Destination']} would show {folder}, which no container may see"}

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 
+import Foundation
 import Glibc
 import LinuxSystem
 import SystemPackage
@@ -141,6 +142,36 @@ import Testing
             let names = try #require(try SourceOrigins.find([.init(path: path, file: nil)]).first)
             #expect(names.first == path)
             #expect(names.contains(resolvingSymbolicLinks(folder).appending("srv/secret/none").string))
+        }
+    }
+
+    /// By the links of processes, all of the host can be reached.
+    @Test(arguments: [
+        ("/proc", true), ("/proc/self", true), ("/proc/1", true), ("/proc/1/task", true), ("/proc/sys", false), ("/sys", false),
+    ])
+    func theFilesOfProcessesShowEverything(path: String, isEverything: Bool) throws {
+        #expect(try origin(path).contains("/") == isEverything)
+    }
+
+    /// What cannot be told may be what a guard guards.
+    @Test(.needs(.root), arguments: ["relative", "through /proc", "gone"])
+    func anOverlayWhoseLayersAreNotKnownMayShowAnything(layer: String) async throws {
+        try await withScratchFolder { folder in
+            try mountMemory(on: folder)
+            try folders("\(folder)/secret", "\(folder)/other", "\(folder)/m")
+            let before = FileManager.default.currentDirectoryPath
+            let lower =
+                switch layer {
+                case "relative": "secret"
+                case "through /proc": "/proc/self/root\(folder)/secret"
+                default: "\(folder)/secret"
+                }
+            chdir(folder.string)
+            let status = mount("o", "\(folder)/m", "overlay", 0, "lowerdir=\(lower):\(folder)/other")
+            chdir(before)
+            try #require(status == 0, "\(Errno(rawValue: errno))")
+            if layer == "gone" { try #require(rename("\(folder)/secret", "\(folder)/away") == 0) }
+            #expect(try origin("\(folder)/m").contains("/"))
         }
     }
 

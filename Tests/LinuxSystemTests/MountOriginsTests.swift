@@ -11,7 +11,9 @@ struct MountOriginsTests {
         _ path: String, on mount: Int? = nil, _ lines: String..., resolving: ([UInt8]) -> [UInt8]? = { $0 }
     ) -> [String]? {
         MountOrigins(parsing: Array((root + lines.joined(separator: "\n")).utf8))
-            .paths(showing: Array(path.utf8), on: mount, resolvingLayer: resolving)?.map { String(decoding: $0, as: UTF8.self) }
+            .paths(showing: Array(path.utf8), on: mount, resolvingLayer: { layer, _ in resolving(layer) })?.map {
+                String(decoding: $0, as: UTF8.self)
+            }
     }
 
     @Test func whatHasOneNameHasOneName() {
@@ -32,6 +34,8 @@ struct MountOriginsTests {
             // The other way round: what is asked for has the old name, and the guard knows the new one.
             ("/srv/secret/a", ["22 20 8:1 /srv/secret /guarded rw - ext4 /dev/sda1 rw"], ["/srv/secret/a", "/guarded/a"]),
             ("/srv", ["22 20 8:1 /srv/secret /guarded rw - ext4 /dev/sda1 rw"], ["/srv"]),
+            // A name that begins as the kernel's for what is outside.
+            ("/v", ["22 20 8:1 /..data/s /v rw - ext4 s rw"], ["/v", "/..data/s"]),
             // A single file.
             ("/t/f", ["22 20 8:1 /srv/secret/key /t/f rw - ext4 /dev/sda1 rw"], ["/t/f", "/srv/secret/key"]),
             // A bind in a bind, and a bind of a bind.
@@ -187,8 +191,8 @@ struct MountOriginsTests {
             "", "\n", "x", "1 1 8:1 / / rw - ext4 s rw", "1 2 8:1 / / rw\n2 1 8:1 / / rw", "1 2 8:1 /a /a rw - ext4\n2 1 8:1 /a /a rw -",
         ] {
             let table = MountOrigins(parsing: Array(text.utf8))
-            #expect(table.paths(showing: Array("/a".utf8))?.first == Array("/a".utf8))
-            _ = table.paths(showing: Array("/a".utf8), on: 1)
+            #expect(table.paths(showing: Array("/a".utf8), resolvingLayer: { layer, _ in layer })?.first == Array("/a".utf8))
+            _ = table.paths(showing: Array("/a".utf8), on: 1) { layer, _ in layer }
         }
     }
 
@@ -222,7 +226,7 @@ struct MountOriginsTests {
             return (0..<3).map { _ in
                 clock.measure {
                     let origins = MountOrigins(parsing: text)
-                    for index in 0..<10 { _ = origins.paths(showing: Array("/srv/\(index)".utf8)) }
+                    for index in 0..<10 { _ = origins.paths(showing: Array("/srv/\(index)".utf8)) { layer, _ in layer } }
                 }
             }.min() ?? .zero
         }

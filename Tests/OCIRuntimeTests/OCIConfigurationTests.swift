@@ -109,6 +109,19 @@ import Testing
         (#"{"mounts":[{"type":"bind"}]}"#, "mounts[0] has no destination"),
         (#"{"mounts":[{"destination":""}]}"#, "mounts[0] has no destination"),
         (#"{"mounts":[{"destination":"/a\u0000b"}]}"#, "mounts[0].destination has a NUL character in it"),
+        (#"{"mounts":[{"destination":"/a","options":["ro","bind\u0000x"]}]}"#, "mounts[0].options[1] has a NUL character in it"),
+        (
+            #"{"mounts\u0000":[],"mounts":[]}"#,
+            #"the name "mounts\u0000" has a NUL character in it, at which some runtimes take it to end"#
+        ),
+        (
+            #"{"mounts":[{"destination":"/a","options\u0000":["rbind"]}]}"#,
+            #"the name "options\u0000" has a NUL character in it, at which some runtimes take it to end"#
+        ),
+        (
+            #"{"mounts":[{"destination":"/a","source":"/"# + String(repeating: "a/", count: 2048) + #""}]}"#,
+            "mounts[0].source has 4097 bytes, and 4095 is the most of a path"
+        ),
         (#"{"mounts":[{"destination":"/a","source":true}]}"#, "mounts[0].source must be a string, not a boolean"),
         (#"{"mounts":[{"destination":"/a","options":"bind"}]}"#, "mounts[0].options must be an array, not a string"),
         (#"{"mounts":[{"destination":"/a","options":["bind",1]}]}"#, "mounts[0].options[1] must be a string, not a number"),

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 
+import DockerPluginAPI
 import Glibc
 import JSON
 import LinuxSystem
@@ -11,7 +12,8 @@ struct RuntimeLog: Sendable {
     var isJSON = false
 
     /// As runc does: in the log, and on standard error as well.
-    func error(_ message: String) {
+    func error(_ foreign: String) {
+        let message = Self.line(foreign)
         write("error", message)
         let line = Array("mountpoint-runc: \(message)\n".utf8)
         _ = Glibc.write(2, line, line.count)
@@ -20,7 +22,8 @@ struct RuntimeLog: Sendable {
     /// What only those want to see who have asked for it: in the log, or in the system's if there is none.
     ///
     /// - Parameter isForSystem: in the system's in any case. An engine that has not asked for it itself may take its log for one error.
-    func debug(_ message: String, isForSystem: Bool) {
+    func debug(_ foreign: String, isForSystem: Bool) {
+        let message = Self.line(foreign)
         if let path, !path.isEmpty, !isForSystem {
             write("debug", message)
         } else {
@@ -29,10 +32,16 @@ struct RuntimeLog: Sendable {
     }
 
     /// What nobody waits for any more: in the log, and in the system's.
-    func warning(_ message: String) {
+    func warning(_ foreign: String) {
+        let message = Self.line(foreign)
         write("warning", message)
         SystemLog.write(message, priority: .warning, from: "mountpoint-runc")
     }
+
+    /// Paths and names that others have chosen stand in messages, which engines print on terminals.
+    private static func line(_ message: String) -> String { SanitizedText(message, limit: lineLimit).text }
+
+    private static let lineLimit = 64 << 10
 
     private func write(_ level: String, _ message: String) {
         guard let path, !path.isEmpty else { return }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 
 import Glibc
+import JSON
 
 /// Standard output of the commands that a person reads.
 enum TerminalOutput {
@@ -19,15 +20,30 @@ enum TerminalOutput {
 
     static func write(_ text: String) { write(Array(text.utf8)) }
 
+    /// A document for programs, which a person may look at, too: what ``printable(_:)`` would replace is escaped.
+    static func text(of json: JSONValue) -> String {
+        var text = ""
+        for scalar in String(decoding: json.encoded(.pretty), as: UTF8.self).unicodeScalars {
+            if scalar.value >= 0x7f && isControl(scalar) {
+                text += "\\u" + String(repeating: "0", count: 4 - String(scalar.value, radix: 16).count) + String(scalar.value, radix: 16)
+            } else {
+                text.unicodeScalars.append(scalar)
+            }
+        }
+        return text + "\n"
+    }
+
     /// Foreign text for a terminal: without what would move its cursor, change its colours or turn the text around.
     static func printable(_ text: String) -> String {
         var scalars = String.UnicodeScalarView()
-        for scalar in text.unicodeScalars {
-            switch scalar.value {
-            case 0..<0x20, 0x7f..<0xa0, 0x2028...0x202e, 0x2066...0x2069: scalars.append("?")
-            default: scalars.append(scalar)
-            }
-        }
+        for scalar in text.unicodeScalars { scalars.append(isControl(scalar) ? "?" : scalar) }
         return String(scalars)
+    }
+
+    private static func isControl(_ scalar: Unicode.Scalar) -> Bool {
+        switch scalar.value {
+        case 0..<0x20, 0x7f..<0xa0, 0x200e...0x200f, 0x2028...0x202e, 0x2066...0x2069: true
+        default: false
+        }
     }
 }

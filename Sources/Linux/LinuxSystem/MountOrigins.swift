@@ -40,6 +40,8 @@ public struct MountOrigins: Sendable {
         }
     }
 
+    private static let slash = [UInt8(ascii: "/")]
+
     /// More paths than this are no answer.
     public static let limit = 1000
 
@@ -71,10 +73,11 @@ public struct MountOrigins: Sendable {
     /// - Parameters:
     ///   - path: absolute, without links, `.` and `..`; it need not exist.
     ///   - mount: the id of the mount that the path leads to, where it is known better than by the path.
-    ///   - resolve: the path that a layer of an overlay leads to, or nil if there is nothing. It may ask ``mayBlock(_:)`` first.
+    ///   - resolve: gets a layer of an overlay, as the options have it and so perhaps relative, and whether the overlay is the root of all;
+    ///     gives the path that it leads to, or nil if that is not known. It may ask ``mayBlock(_:)`` first.
     /// - Returns: the path itself and then the others, sorted by their bytes; nil if there are more than ``limit``.
     public func paths(
-        showing path: [UInt8], on mount: Int? = nil, resolvingLayer resolve: ([UInt8]) -> [UInt8]? = { $0 }
+        showing path: [UInt8], on mount: Int? = nil, resolvingLayer resolve: (_ layer: [UInt8], _ isOfRoot: Bool) -> [UInt8]?
     ) -> [[UInt8]]? {
         var found: Set<[UInt8]> = [path]
         var seen: Set<Place> = []
@@ -87,12 +90,14 @@ public struct MountOrigins: Sendable {
                 layers = layers ?? mounts[index].layers
                 guard let below = Self.rest(of: place.path, below: root) else { continue }
                 let name = mounts[index].mountPoint + below
-                if shown(at: name).last == index { found.insert(name.isEmpty ? [UInt8(ascii: "/")] : Array(name)) }
+                if shown(at: name).last == index { found.insert(name.isEmpty ? Self.slash : Array(name)) }
+                if mounts[index].showsProcesses(at: place.path) { found.insert(Self.slash) }
             }
+            let isOfRoot = top.map { mounts[$0].fileSystem == place.fileSystem } ?? false
             for layer in layers ?? [] {
-                guard let folder = resolve(Array(layer)), var inside = self.place(of: folder[...], besides: place.fileSystem) else {
-                    continue
-                }
+                guard let folder = resolve(Array(layer), isOfRoot), folder.first == UInt8(ascii: "/"),
+                    var inside = self.place(of: folder[...], besides: place.fileSystem)
+                else { continue }
                 inside.path += place.path
                 pending.append(inside)
             }
@@ -234,7 +239,15 @@ extension MountOrigins.Mount {
         if case .device(let device) = fileSystem, device != self.device { return nil }
         guard fileSystem == self.fileSystem else { return nil }
         let root = isNFS ? exportedPath : self.root
-        return root.hasSuffix("//deleted") || root.starts(with: "/..".utf8) ? nil : root
+        return root.hasSuffix("//deleted") || root.elementsEqual("/..".utf8) || root.starts(with: "/../".utf8) ? nil : root
+    }
+
+    /// Whether the links of processes are in it, such as `/proc/1/root`: then everything is. proc(5).
+    fileprivate func showsProcesses(at path: ArraySlice<UInt8>) -> Bool {
+        guard type.elementsEqual("proc".utf8) else { return false }
+        let name = path.dropFirst().prefix { $0 != UInt8(ascii: "/") }
+        return name.allSatisfy { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) } || name.elementsEqual("self".utf8)
+            || name.elementsEqual("thread-self".utf8)
     }
 
     /// NFS says `/` of every root; the path on the server is in the source, also of a bind of a folder in it. fs/nfs/super.c.
@@ -244,8 +257,8 @@ extension MountOrigins.Mount {
         return MountOrigins.withoutSlash(source[(colon + 1)...])
     }
 
-    /// The folders that an overlay shows as one, as its options have them; of ecryptfs the one below it. Relative ones are left out: nobody knows
-    /// where they begin. Documentation/filesystems/overlayfs.rst.
+    /// The folders that an overlay shows as one, as its options have them; of ecryptfs the one below it.
+    /// Documentation/filesystems/overlayfs.rst.
     fileprivate var layers: [ArraySlice<UInt8>] {
         var layers: [ArraySlice<UInt8>] = []
         if type.elementsEqual("overlay".utf8) {
@@ -256,7 +269,7 @@ extension MountOrigins.Mount {
         } else if type.elementsEqual("ecryptfs".utf8) {
             layers = [MountTable.unescapedBytes(superblock(1))]
         }
-        return layers.filter { $0.first == UInt8(ascii: "/") }
+        return layers
     }
 
     /// Colons separate layers unless there is a backslash before them.

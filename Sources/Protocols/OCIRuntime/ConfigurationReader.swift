@@ -13,20 +13,48 @@ struct ConfigurationReader {
         }
         document = try Self.wrapping { () throws(JSONShapeError) in try JSONObjectReader(parsing: bytes) }
         try Self.refuseOtherSpellings(in: document, of: ["mounts", "root", "linux", "process", "annotations"])
+        if let key = Self.keyWithNUL(in: .object(document.members)) {
+            throw ConfigurationError("the name \(JSONValue.string(key)) has a NUL character in it, at which some runtimes take it to end")
+        }
     }
 
     func mounts() throws(ConfigurationError) -> [OCIConfiguration.Mount] {
         try list("mounts", in: document) { (mount) throws(ConfigurationError) in
             try Self.refuseOtherSpellings(in: mount, of: ["destination", "source", "type", "options"])
-            guard let destination = try Self.text("destination", in: mount), !destination.isEmpty else {
+            guard let destination = try Self.path("destination", in: mount), !destination.isEmpty else {
                 throw ConfigurationError(mount.error("has no destination"))
             }
             return .init(
                 destination: destination, cleanedDestination: LexicalPath.absolute(destination),
-                type: try Self.text("type", in: mount), source: try Self.text("source", in: mount),
-                options: try Self.wrapping { () throws(JSONShapeError) in try mount.texts("options") })
+                type: try Self.text("type", in: mount), source: try Self.path("source", in: mount),
+                options: try Self.options(of: mount))
         }
     }
+
+    private static func options(of mount: JSONObjectReader) throws(ConfigurationError) -> [String] {
+        let options = try wrapping { () throws(JSONShapeError) in try mount.texts("options") }
+        for (index, option) in options.enumerated() where option.utf8.contains(0) {
+            throw ConfigurationError(mount.error("has a NUL character in it", at: "options[\(index)]"))
+        }
+        return options
+    }
+
+    /// To a runtime in C, a name ends there, and so a member could be one that it does not seem to be.
+    private static func keyWithNUL(in value: JSONValue) -> String? {
+        switch value {
+        case .object(let object):
+            for member in object.members {
+                if member.key.utf8.contains(0) { return member.key }
+                if let key = keyWithNUL(in: member.value) { return key }
+            }
+        case .array(let elements): for element in elements { if let key = keyWithNUL(in: element) { return key } }
+        default: break
+        }
+        return nil
+    }
+
+    /// Bytes of a path with the NUL at its end. path_resolution(7).
+    private static let pathLimit = 4096
 
     func namespaces() throws(ConfigurationError) -> [OCIConfiguration.Namespace] {
         try list("namespaces", in: object("linux")) { (namespace) throws(ConfigurationError) in
@@ -80,6 +108,14 @@ struct ConfigurationReader {
         guard let text = try wrapping({ () throws(JSONShapeError) in try object.textIfSaid(key) }) else { return nil }
         if text.utf8.contains(0) { throw ConfigurationError(object.error("has a NUL character in it", at: key)) }
         return text
+    }
+
+    private static func path(_ key: String, in object: JSONObjectReader) throws(ConfigurationError) -> String? {
+        guard let path = try text(key, in: object) else { return nil }
+        if path.utf8.count >= pathLimit {
+            throw ConfigurationError(object.error("has \(path.utf8.count) bytes, and \(pathLimit - 1) is the most of a path", at: key))
+        }
+        return path
     }
 
     private static func wrapping<Value>(_ read: () throws(JSONShapeError) -> Value) throws(ConfigurationError) -> Value {

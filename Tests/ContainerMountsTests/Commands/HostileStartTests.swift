@@ -59,6 +59,41 @@ struct HostileStartTests {
         }
     }
 
+    /// Whatever descriptor is missing, whoever has been asked to attach is asked to detach, at the latest when there are some again.
+    @Test func withoutDescriptorsNoDetachIsLost() async throws {
+        try await ScratchRuntime.with("first", "second") { runtime, _ in
+            var failures = 0
+            for limit in 4...20 {
+                let id = "c\(limit)"
+                let bundle = try runtime.makeBundle(id)
+                let created = try await runtime.run(
+                    ["create", "--bundle", bundle, id], wrapping: ["prlimit", "--nofile=\(limit)"], within: .seconds(60))
+                if created.status != 0 { failures += 1 }
+                try await eventually("nothing of \(id) is left") {
+                    _ = try await runtime.run("delete", "--force", id)
+                    return runtime.record(of: id) == []
+                }
+                // Those that could not be asked are known, and can be asked again.
+                _ = try await runtime.run("detach", id)
+                for plugin in ["first", "second"] {
+                    let attached = runtime.log.calls("Attach", of: plugin).filter { $0.id == id }.count
+                    let detached = runtime.log.calls("Detach", of: plugin).filter { $0.id == id }.count
+                    #expect(attached == detached, "\(plugin) with \(limit) descriptors: \(created)")
+                }
+            }
+            #expect(failures > 0, "the limits are too high to keep anything from being done")
+        }
+    }
+
+    @Test func whatOthersHaveNamedCannotMoveACursor() async throws {
+        try await ScratchRuntime.with("first") { runtime, _ in
+            let result = try await runtime.run("create", "--bundle", runtime.folder + "/a\u{1b}[31m\u{9b}\nb\u{202e}", "c1")
+            #expect(result.status == 1)
+            #expect(
+                result.output.unicodeScalars.filter { $0.value < 0x20 || $0.value == 0x9b || $0.value == 0x202e } == ["\n"], "\(result)")
+        }
+    }
+
     @Test func withoutDescriptorsALiveContainerIsLeftAlone() async throws {
         try await ScratchRuntime.with("first") { runtime, _ in
             let supervisor = try await runtime.startContainer("c1")

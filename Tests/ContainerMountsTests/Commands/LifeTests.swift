@@ -36,6 +36,23 @@ struct LifeTests {
         }
     }
 
+    @Test func aSecondCreationOfTheSameIdDoesNotWaitForTheFirstOnesEnd() async throws {
+        try await ScratchRuntime.with("first") { runtime, plugins in
+            let bundle = try runtime.makeBundle("c1")
+            let gate = try #require(plugins["first"]).gate("Attach")
+            async let created = runtime.run("create", "--bundle", bundle, "c1")
+            try await gate.isReached()
+            async let second = runtime.run("create", "--bundle", bundle, "c1")
+            gate.open()
+            #expect(try await created.status == 0)
+            let result = try await second
+            #expect(result.status == 1 && result.output.contains("container c1 is there already"), "\(result)")
+            #expect(runtime.log.lines == ["first Attach c1"])
+            #expect(try await runtime.run("delete", "--force", "c1").status == 0)
+            #expect(runtime.log.lines == ["first Attach c1", "first Detach c1"])
+        }
+    }
+
     @Test func aCreationThatFailsBelowIsUndone() async throws {
         try await ScratchRuntime.with("first") { runtime, _ in
             try runtime.below.fail("create", "no room")

@@ -44,7 +44,7 @@ struct AskCommand {
             }
             return isInterrupted
         }
-        TerminalOutput.write(asked.isJSON ? String(decoding: answer.json.encoded(.pretty), as: UTF8.self) + "\n" : answer.text)
+        TerminalOutput.write(asked.isJSON ? TerminalOutput.text(of: answer.json) : answer.text)
         return answer.status
     }
 

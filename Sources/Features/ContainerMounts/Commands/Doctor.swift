@@ -37,7 +37,7 @@ final class Doctor {
 
     private func say(_ finding: Finding, _ text: String) {
         if finding == .failed { hasFailed = true }
-        let line = Array("[\(finding.rawValue)] \(text)\n".utf8)
+        let line = Array("[\(finding.rawValue)] \(TerminalOutput.printable(text))\n".utf8)
         _ = write(1, line, line.count)
     }
 

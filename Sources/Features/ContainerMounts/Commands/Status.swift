@@ -61,7 +61,7 @@ struct StatusCommand {
         if let wanted { containers = [try Self.find(wanted, in: containers)] }
         if isJSON {
             let document: JSONValue = ["version": 1, "containers": .array(containers.map(\.json))]
-            return String(decoding: document.encoded(.pretty), as: UTF8.self) + "\n"
+            return TerminalOutput.text(of: document)
         }
         if containers.isEmpty { return "no container has plugins attached\n" }
         return containers.map(\.text).joined(separator: "\n")

@@ -169,6 +169,16 @@ struct ContainerFolder: Sendable {
         return stack
     }
 
+    /// Whether what is there can be read, be it damaged; there may be no descriptor left.
+    var isStackReadable: Bool {
+        do throws(RuntimeError) {
+            _ = try read(stackFile)
+            return true
+        } catch {
+            return false
+        }
+    }
+
     // MARK: Without room for a record
 
     /// An empty file, whose name says the place of the lowest plugin in `stack.json` that has been asked to detach where that could not be

@@ -16,6 +16,8 @@ struct ManagedContainer {
 
     /// Added to what the plugins may take.
     private static let patience = Duration.seconds(30)
+    /// How long to wait until the record is read again.
+    private static let glance = Duration.milliseconds(500)
     /// For a supervisor to do what it is asked for.
     private static let doorbellLimit = Duration.seconds(10)
 
@@ -82,8 +84,16 @@ struct ManagedContainer {
     func waitForAftermath() throws(RuntimeError) -> Aftermath? {
         let stack = (try? folder.stack()) ?? AppliedStack([AppliedPlugin(name: "", state: .attached)])
         let limit = Duration.seconds(stack.longestUnwinding(callTimeout: record.timeout)) + Self.patience
-        if let lock = try folder.waitForLock(until: Deadline(after: limit)) { return aftermath(lock) }
-        if !folder.isThere { return nil }
+        let deadline = Deadline(after: limit)
+        while true {
+            if let lock = try folder.waitForLock(until: deadline.earlier(Deadline(after: Self.glance))) { return aftermath(lock) }
+            if !folder.isThere { return nil }
+            if deadline.hasPassed { break }
+            // Another one of that id may have been created while this one waited.
+            if let now = try? folder.record(), now.phase == .created, now.process?.isAlive == true, now.supervisor?.isAlive == true {
+                throw RuntimeError("container \(record.id) is there already, and runs")
+            }
+        }
         throw RuntimeError(
             "container \(record.id) is still being undone after \(limit); mountpoint-runc doctor says which plugin does not answer")
     }

@@ -107,7 +107,14 @@ struct Aftermath {
 
     /// Removes what is known of the container, but for the plugins that are owed their detach.
     func forget() throws(RuntimeError) {
-        if let stack = try? folder.stack(), !stack.owed.isEmpty {
+        // Whoever was to ask may have had no descriptor left; the next command tries again. A damaged stack says nothing any more.
+        if !folder.isStackReadable { throw RuntimeError("container \(record.id): it is kept, since its plugins cannot be told now") }
+        let stack = (try? folder.stack()) ?? AppliedStack()
+        let owed = stack.owed
+        if stack.plugins.contains(where: { ($0.state == .attached || $0.state == .attaching) && !owed.contains($0) }) {
+            throw RuntimeError("container \(record.id): it is kept, since its plugins have not been asked to detach")
+        }
+        if !owed.isEmpty {
             // A worker had no room for it.
             guard moveOwed(stack) else { throw RuntimeError("container \(record.id): it is kept, since plugins are owed their detach") }
         }

@@ -7,7 +7,8 @@ import SystemPackage
 /// Finds the paths that show what a container's sources show.
 ///
 /// The mount table alone says it, so that a server which does not answer cannot hold up a container. Only where the layers of an overlay
-/// are is looked up in file systems, and only in local ones.
+/// are is looked up in file systems, and only in local ones. What cannot be told may be anything: `/` is then among the paths, so that
+/// whoever guards a place is asked.
 enum SourceOrigins {
     struct Source {
         /// As plugins are shown it.
@@ -49,6 +50,7 @@ enum SourceOrigins {
         // What a plugin gives may be a link, and what is made there later is where the link leads.
         var path = Array((source.file == nil ? resolvingSymbolicLinks(FilePath(source.path)).string : source.path).utf8)
         var mount: Int?
+        var isUnknown = false
         // What has been removed meanwhile, or has no path, such as a namespace, is known by the path that led to it.
         if let file = source.file, let now = try? file.pathBytes(), now.first == UInt8(ascii: "/"), let id = try? file.mountID() {
             switch table.agrees(with: now, on: id) {
@@ -56,23 +58,36 @@ enum SourceOrigins {
                 path = now
                 mount = id
             case false?: return nil
-            // It may have been mounted after the table was read. In the end, it is on a mount outside this process's root.
-            case nil: if !isLast { return nil }
+            // It may have been mounted after the table was read. In the end, it is on a mount outside this process's root, or on one that
+            // is attached nowhere.
+            case nil:
+                if !isLast { return nil }
+                isUnknown = true
             }
         }
-        guard let found = table.paths(showing: path, on: mount, resolvingLayer: { resolvingLayer($0, table) }) else {
+        let found = table.paths(showing: path, on: mount) { layer, isOfRoot in
+            let resolved = resolvingLayer(layer, table)
+            // Of the root, it is known where it is: here. Its layers may be of an outer container's host.
+            if !isOfRoot && (resolved == nil || table.mayBlock(resolved ?? [])) { isUnknown = true }
+            return resolved
+        }
+        guard let found else {
             throw RuntimeError(
                 "cannot tell plugins what else shows \(source.path): it is mounted at more than \(MountOrigins.limit) places; unmount some")
         }
-        let others = found.map { String(decoding: $0, as: UTF8.self) }.filter { !$0.utf8.elementsEqual(source.path.utf8) }
+        let slash = [UInt8(ascii: "/")]
+        let all = isUnknown && !found.contains(slash) ? [path, slash] + found.dropFirst() : found
+        let others = all.map { String(decoding: $0, as: UTF8.self) }.filter { !$0.utf8.elementsEqual(source.path.utf8) }
         return [source.path] + others
     }
 
     /// Follows the symbolic links in a path as far as it is in local file systems. readlink(2).
     ///
-    /// - Returns: nil if it leads nowhere: what mounted the overlay had other mounts, or the layer is gone.
+    /// - Returns: nil if it is relative, to a folder that is not known, or leads nowhere: what mounted the overlay had other mounts, or the
+    ///   layer is gone.
     private static func resolvingLayer(_ path: [UInt8], _ table: MountOrigins) -> [UInt8]? {
         let slash = UInt8(ascii: "/")
+        if path.first != slash { return nil }
         var resolved: [[UInt8]] = []
         var rest = path.split(separator: slash).map(Array.init)
         var links = 0
