@@ -49,8 +49,9 @@ debug: ## Build everything for debugging, the tests too
 FILTER ?=
 
 .PHONY: test-one
-test-one: debug ## Run the tests that match FILTER=
+test-one: ## Run the tests that match FILTER=
 	@test -n "$(FILTER)" || { echo "make test-one: give FILTER=PATTERN, a regular expression for TARGET.SUITE/TEST" >&2; exit 1; }
+	$(MAKE) debug
 	swift test --skip-build --filter '$(FILTER)'
 
 .PHONY: format

@@ -11,6 +11,29 @@ import Testing
 @testable import ContainerMounts
 
 struct ContainerStateTests {
+    /// As earlier versions have written it, with and without what may be missing.
+    @Test(arguments: [
+        "",
+        #","since":"2026-01-02T03:04:05Z","name":"web","image":"nginx","supervisor":[7,70],"process":[8,80],"writtenConfiguration":[1,2]"#,
+    ])
+    func readsWhatEarlierVersionsHaveWritten(more: String) throws {
+        let text =
+            #"{"version":1,"boot":"b","id":"c1","phase":"created","runtime":"/usr/sbin/runc","arguments":["--root","/r"],"#
+            + #""configuration":"/b/config.json","ownsProcesses":true,"timeout":30.0\#(more)}"#
+        let record = try ContainerRecord(parsing: Array(text.utf8))
+        #expect(record.id.text == "c1" && record.phase == .created && record.arguments == ["--root", "/r"] && record.timeout == 30)
+        #expect(record.process == (more.isEmpty ? nil : ProcessIdentity(process: 8, startTime: 80)))
+        #expect(record.name == (more.isEmpty ? nil : "web"))
+    }
+
+    @Test func readsAnOwedDetachOfAnEarlierVersion() throws {
+        let text =
+            #"{"version":1,"boot":"b","id":"c1","place":0,"timeout":30.0,"stack":{"version":1,"plugins":[{"name":"p","state":"owed","#
+            + #""wantsMounted":false,"mounts":[{"destination":"/d","effectiveSource":"/s","emergencyDetach":[{"Warning":"w"}]}]}]}}"#
+        let owed = try OwedDetach(parsing: Array(text.utf8))
+        #expect(owed.name == "p" && owed.couldNotBeAsked && owed.place == 0 && owed.stack.plugins.first?.mounts.first?.destination == "/d")
+    }
+
     private let id: ContainerID
     private let record: ContainerRecord
 

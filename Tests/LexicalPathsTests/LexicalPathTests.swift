@@ -26,6 +26,13 @@ import Testing
         #expect(LexicalPath.isSame(path, orAbove: other) == isAbove)
     }
 
+    @Test(arguments: [
+        ("a", true), ("..a", true), ("a b", true), ("", false), (".", false), ("..", false), ("a/b", false), ("a\0", false),
+    ])
+    func knowsWhatCanBeAName(text: String, isComponent: Bool) {
+        #expect(LexicalPath.isComponent(text) == isComponent)
+    }
+
     @Test func tellsPathsApartByTheirBytes() {
         #expect(LexicalPath.areSame("/a", "/a"))
         #expect(!LexicalPath.areSame("/\u{E9}", "/e\u{301}"))

@@ -160,6 +160,22 @@ struct MountOriginsTests {
                 == ["/etc/x", "/mnt/etc/x"])
     }
 
+    /// Its layers are looked for below it, by their paths of now.
+    @Test func anOverlayOverItsOwnLayersDoesNotBlock() {
+        let tables = [
+            "20 1 8:1 / / rw - ext4 s rw\n22 20 0:40 / /etc rw - overlay o rw,lowerdir=/etc",
+            "20 1 0:39 / / rw - overlay o rw,lowerdir=/outer/l:/l\n22 20 0:40 / /etc rw - overlay o rw,lowerdir=/a:/etc",
+        ]
+        for text in tables { #expect(!MountOrigins(parsing: Array(text.utf8)).mayBlock(Array("/etc/x".utf8)), "\(text)") }
+        let remote = "20 1 8:1 / / rw - ext4 s rw\n21 20 0:9 / /n rw - nfs s:/ rw\n22 20 0:40 / /m rw - overlay o rw,lowerdir=/n/a"
+        #expect(MountOrigins(parsing: Array(remote.utf8)).mayBlock(Array("/m/x".utf8)))
+    }
+
+    @Test func aLayerThatIsNowhereMayBeAnything() {
+        let table = MountOrigins(parsing: Array("22 20 0:40 / /m rw - overlay o rw,lowerdir=/l".utf8))
+        #expect(table.paths(showing: Array("/m".utf8), on: 22) { layer, _ in layer }?.contains(Array("/".utf8)) == true)
+    }
+
     /// What is mounted on a layer is not in the overlay.
     @Test func anOverlayDoesNotShowWhatIsMountedOnItsLayers() {
         #expect(

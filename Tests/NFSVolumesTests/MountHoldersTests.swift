@@ -92,6 +92,11 @@ import Testing
             #expect(containers.knowsAny(of: ["two", "one"]))
             #expect(!containers.knowsAny(of: ["two"]))
             #expect(!containers.knowsAny(of: []))
+            // One that cannot be read may be the one.
+            try makeFolders(fixture.folder.appending("docker/containers/bbb"))
+            let damaged = fixture.folder.appending("docker/containers/bbb/config.v2.json")
+            try replaceFile(damaged, with: Array(#"{"Image":1,"MountPoints":{"/data":{"ID":"two"}}}"#.utf8))
+            #expect(containers.knowsAny(of: ["two"]))
             // Where Docker keeps its files elsewhere, nothing can be told.
             #expect(DockerContainers(directory: fixture.folder.appending("none")).knowsAny(of: ["two"]))
         }

@@ -112,6 +112,10 @@ extension OwnEngineTests {
                             + ["busybox", "sh", "-c", moment == .detach ? "exit 3" : "sleep 1000"])
                 }
                 try await hold.isReached()
+                if moment == .detach {
+                    // What Docker has not noted of the start, it cannot tell of the end.
+                    try await eventually("Docker takes it for running") { try await state(scenario)["Running"] == true }
+                }
                 let creation = try creation(in: scenario.host)
                 try await kill(victim, in: scenario)
                 // The shim ends its request with the connection that it came by. Until then a quick plugin would see no difference.

@@ -2,6 +2,7 @@
 
 public import DockerPluginAPI
 import JSON
+import LexicalPaths
 
 /// Where Docker and containerd keep what an image says of itself.
 public enum DockerImages {
@@ -20,7 +21,7 @@ public enum DockerImages {
         of container: DockerContainer, folder: String, containerdRoot: String = containerdRoot
     ) throws(EngineRecordError) -> StringMap {
         guard let image = digits(container.image) else { return [:] }
-        if isComponent(container.storageDriver) {
+        if LexicalPath.isComponent(container.storageDriver) {
             let path = "\(folder)/image/\(container.storageDriver)/imagedb/content/sha256/\(image)"
             if let found = try read(path, { (image: JSONObjectReader) throws(JSONShapeError) in try image.object("config").map("Labels") })
             {
@@ -49,7 +50,7 @@ public enum DockerImages {
     private static func read<Value>(
         _ path: String, _ take: (JSONObjectReader) throws(JSONShapeError) -> Value
     ) throws(EngineRecordError) -> Value? {
-        guard let content = try DockerFile.read(path, limit: sizeLimit) else { return nil }
+        guard let content = try readEngineFile(path, limit: sizeLimit) else { return nil }
         do throws(JSONShapeError) {
             return try take(try JSONObjectReader(parsing: content))
         } catch {
@@ -68,9 +69,4 @@ public enum DockerImages {
         guard digits.count == 64, digits.allSatisfy(isDigit) else { return nil }
         return String(decoding: digits, as: UTF8.self)
     }
-}
-
-/// Whether a text from a file can be the name of a file or folder and leads nowhere else.
-public func isComponent(_ text: String) -> Bool {
-    !text.isEmpty && text != "." && text != ".." && !text.utf8.contains { $0 == UInt8(ascii: "/") || $0 == 0 }
 }

@@ -49,7 +49,7 @@ public struct DockerRecordFile {
     }
 
     private static func read(_ path: String, _ id: String) throws(EngineRecordError) -> DockerContainer? {
-        guard let content = try DockerFile.read(path, limit: sizeLimit) else { return nil }
+        guard let content = try readEngineFile(path, limit: sizeLimit) else { return nil }
         let container: DockerContainer
         do throws(JSONShapeError) {
             container = try DockerContainer(parsing: content)
@@ -82,16 +82,13 @@ public struct DockerRecordFile {
     }
 }
 
-/// A file that Docker has written.
-enum DockerFile {
-    /// - Returns: nil if there is no such file.
-    static func read(_ path: String, limit: Int) throws(EngineRecordError) -> [UInt8]? {
-        do throws(SystemError) {
-            return try readRegularFile(FilePath(path), limit: limit)
-        } catch {
-            if error.errno == .noSuchFileOrDirectory || error.errno == .notDirectory { return nil }
-            if error.errno == .fileTooLarge { throw EngineRecordError(path, "it has more than \(limit) bytes") }
-            throw EngineRecordError(path, error)
-        }
+/// - Returns: nil if there is no such file.
+func readEngineFile(_ path: String, limit: Int) throws(EngineRecordError) -> [UInt8]? {
+    do throws(SystemError) {
+        return try readRegularFile(FilePath(path), limit: limit)
+    } catch {
+        if error.errno == .noSuchFileOrDirectory || error.errno == .notDirectory { return nil }
+        if error.errno == .fileTooLarge { throw EngineRecordError(path, "it has more than \(limit) bytes") }
+        throw EngineRecordError(path, error)
     }
 }

@@ -2,6 +2,7 @@
 
 public import DockerPluginAPI
 import JSON
+import LexicalPaths
 import LinuxSystem
 import SystemPackage
 
@@ -62,9 +63,9 @@ public struct DockerVolumes {
 
     /// A local volume's options by themselves: `volumes/NAME/opts.json`, which is not there for a volume without any.
     private func localOptions(_ name: String) throws(EngineRecordError) -> StringMap {
-        guard isComponent(name) else { return [:] }
+        guard LexicalPath.isComponent(name) else { return [:] }
         let path = "\(folder)/volumes/\(name)/opts.json"
-        guard let content = try DockerFile.read(path, limit: Self.optionsLimit) else { return [:] }
+        guard let content = try readEngineFile(path, limit: Self.optionsLimit) else { return [:] }
         do throws(JSONShapeError) {
             let record = try JSONObjectReader(parsing: content)
             var options = StringMap()

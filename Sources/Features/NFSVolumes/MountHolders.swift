@@ -56,17 +56,27 @@ struct DockerContainers: Sendable {
 
     /// Whether a container that the engine knows, running or not, mounts with one of these IDs; true if that cannot be told.
     func knowsAny(of mountIDs: some Sequence<String>) -> Bool {
-        guard (try? namesInFolder(directory.appending("containers"))) != nil else { return true }
+        guard let ids = try? namesInFolder(directory.appending("containers")) else { return true }
+        if ids.contains(where: { isUnreadable($0) }) { return true }
         let known = namesByMountID()
         return mountIDs.contains { known[$0] != nil }
     }
 
+    /// Whether a record is there and says nothing.
+    private func isUnreadable(_ id: String) -> Bool {
+        do throws(SystemError) {
+            let bytes = try readWholeFile(file(of: id), limit: Self.longestFile)
+            return (try? DockerContainer(parsing: bytes)) == nil
+        } catch {
+            return error.errno != .noSuchFileOrDirectory && error.errno != .notDirectory
+        }
+    }
+
+    private func file(of id: String) -> FilePath { directory.appending("containers").appending(id).appending("config.v2.json") }
+
     private func containers() -> [(id: String, container: DockerContainer)] {
-        let folder = directory.appending("containers")
-        return ((try? namesInFolder(folder)) ?? []).compactMap { id in
-            guard let bytes = try? readWholeFile(folder.appending(id).appending("config.v2.json"), limit: Self.longestFile) else {
-                return nil
-            }
+        ((try? namesInFolder(directory.appending("containers"))) ?? []).compactMap { id in
+            guard let bytes = try? readWholeFile(file(of: id), limit: Self.longestFile) else { return nil }
             return (try? DockerContainer(parsing: bytes)).map { (id, $0) }
         }
     }

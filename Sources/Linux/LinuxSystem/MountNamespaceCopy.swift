@@ -122,13 +122,13 @@ public final class MountNamespaceCopy {
 
     /// Has no symbolic link be followed that lies on the mount at a path. mount_setattr(2), MOUNT_ATTR_NOSYMFOLLOW, Linux 5.14.
     ///
-    /// - Returns: whether the kernel knows how.
+    /// - Returns: whether the kernel knows how, and whoever filters system calls here lets it.
     /// - Throws: `SystemError`
     public func forbidLinks(at path: FilePath) throws(SystemError) -> Bool {
         do throws(SystemError) {
             try systemCall("mount_setattr", on: path.string) { path.withPlatformString { CLinux_forbid_links($0) } }
             return true
-        } catch  where error.errno == .noFunction || error.errno == .invalidArgument {
+        } catch  where [.noFunction, .invalidArgument, .notPermitted, .permissionDenied].contains(error.errno) {
             return false
         }
     }

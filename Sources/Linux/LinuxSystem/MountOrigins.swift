@@ -95,9 +95,11 @@ public struct MountOrigins: Sendable {
             }
             let isOfRoot = top.map { mounts[$0].fileSystem == place.fileSystem } ?? false
             for layer in layers ?? [] {
-                guard let folder = resolve(Array(layer), isOfRoot), folder.first == UInt8(ascii: "/"),
-                    var inside = self.place(of: folder[...], besides: place.fileSystem)
-                else { continue }
+                guard let folder = resolve(Array(layer), isOfRoot), folder.first == UInt8(ascii: "/") else { continue }
+                guard var inside = self.place(of: folder[...], besides: place.fileSystem) else {
+                    if !isOfRoot { found.insert(Self.slash) }
+                    continue
+                }
                 inside.path += place.path
                 pending.append(inside)
             }
@@ -114,15 +116,19 @@ public struct MountOrigins: Sendable {
     }
 
     /// Whether a look-up of the path could wait for a server, a daemon or a person, as on NFS, FUSE or autofs.
-    public func mayBlock(_ path: [UInt8]) -> Bool { mayBlock(path, depth: 0) }
+    public func mayBlock(_ path: [UInt8]) -> Bool { mayBlock(path[...], besides: []) }
 
-    private func mayBlock(_ path: [UInt8], depth: Int) -> Bool {
-        // The kernel allows two overlays above one another.
-        if depth > 3 { return true }
-        return shown(at: Self.withoutSlash(path[...])).contains { index in
+    /// - Parameter overlays: those whose layers are looked at. One of them may cover its own layers by now.
+    private func mayBlock(_ path: ArraySlice<UInt8>, besides overlays: Set<FileSystem>) -> Bool {
+        shown(at: Self.withoutSlash(path)).contains { index in
             let mount = mounts[index]
+            let fileSystem = mount.fileSystem
+            if overlays.contains(fileSystem) { return false }
             if !Self.localFileSystems.contains(where: { mount.type.elementsEqual($0.utf8) }) { return true }
-            return mount.layers.contains { mayBlock(Array($0), depth: depth + 1) }
+            let layers = mount.layers
+            if layers.isEmpty { return false }
+            let besides = overlays.union([fileSystem])
+            return layers.contains { mayBlock($0, besides: besides) }
         }
     }
 

@@ -21,9 +21,11 @@ enum Daemon {
         let volumes = try NFSVolumes(settings: settings.volumes, logger: logger)
         let listeners = DaemonSettings.driverNames.map { name in
             let handed = activated.first { $0.path?.lastComponent?.stem == name }
+            var named = logger
+            named[metadataKey: "plugin"] = "\(name)"
             return PluginListener(
                 name: name, socket: handed.map { .inherited($0.descriptor) } ?? .path(settings.socketDirectory.appending(name + ".sock")),
-                service: VolumeService(volumes.driver(named: name), logger: logger))
+                service: VolumeService(volumes.driver(named: name), logger: named))
         }
         let server = PluginServer(listeners: listeners, logger: logger)
         let systemd = ServiceNotification()

@@ -52,6 +52,11 @@ extension LexicalPath {
         LexicalPath("/" + path).components.map { String(decoding: $0, as: UTF8.self) }
     }
 
+    /// Whether a text can be the name of a file or folder, and leads nowhere else.
+    public static func isComponent(_ text: String) -> Bool {
+        !text.isEmpty && text != "." && text != ".." && !text.utf8.contains { $0 == UInt8(ascii: "/") || $0 == 0 }
+    }
+
     /// Whether both texts are the same bytes.
     public static func areSame(_ path: String, _ other: String) -> Bool { path.utf8.elementsEqual(other.utf8) }
 

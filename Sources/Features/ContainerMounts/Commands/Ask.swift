@@ -3,6 +3,7 @@
 import DockerFiles
 import DockerPluginAPI
 import JSON
+import LexicalPaths
 import LinuxSystem
 import MountPointChain
 import OCIRuntime
@@ -152,7 +153,8 @@ extension AskedMounts {
         point.volume = MountPoint.Volume(
             name: mount.source, driver: driver, labels: mount.labels, driverOptions: mount.driverOptions,
             scope: isLocal ? .local : scopes(driver) ?? .unspecified)
-        guard let root = dataRoots.first(where: { (try? FileIdentity(at: $0 + "/volumes"))?.isFolder == true }), isComponent(mount.source)
+        guard let root = dataRoots.first(where: { (try? FileIdentity(at: $0 + "/volumes"))?.isFolder == true }),
+            LexicalPath.isComponent(mount.source)
         else {
             notes.append("where the volume at \(mount.destination) would be is not known here, so it is asked about without a source")
             return

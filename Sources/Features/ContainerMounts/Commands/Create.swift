@@ -141,7 +141,7 @@ struct CreateCommand {
         if managed.record.process?.isAlive == true && managed.record.supervisor?.isAlive == true {
             throw RuntimeError("container \(id) is there already, and runs")
         }
-        try managed.clear()
+        try managed.clear(isNew: true)
     }
 
     private func supervise(_ supervisor: Supervisor, _ console: Console?, _ report: Report) throws(RuntimeError) -> Int32 {

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 
-import DockerFiles
 import DockerPluginAPI
 import LexicalPaths
 import OCIRuntime
@@ -54,7 +53,7 @@ struct KubernetesPod {
     private let folder: [String]
 
     init?(uid: String) {
-        guard isComponent(uid) else { return nil }
+        guard LexicalPath.isComponent(uid) else { return nil }
         folder = ["var", "lib", "kubelet", "pods", uid]
     }
 

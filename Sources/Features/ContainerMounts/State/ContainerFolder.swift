@@ -154,29 +154,34 @@ struct ContainerFolder: Sendable {
         }
     }
 
+    /// What `stack.json` is.
+    enum StackReading {
+        case stack(AppliedStack)
+        /// It makes no sense.
+        case damaged(RuntimeError)
+    }
+
     func stack() throws(RuntimeError) -> AppliedStack {
-        guard let bytes = try read(stackFile) else { return AppliedStack() }
+        switch try readStack() {
+        case .stack(let stack): return stack
+        case .damaged(let error): throw error
+        }
+    }
+
+    /// - Throws: `RuntimeError` if it cannot be read now, for want of a descriptor, say: then it may be as it should.
+    func readStack() throws(RuntimeError) -> StackReading {
+        guard let bytes = try read(stackFile) else { return .stack(AppliedStack()) }
         var stack: AppliedStack
         do throws(RecordFailure) {
             stack = try AppliedStack(parsing: bytes.span)
         } catch {
-            throw RuntimeError("the state in \(stackFile) cannot be used: \(error.message)")
+            return .damaged(RuntimeError("the state in \(stackFile) cannot be used: \(error.message)"))
         }
         // Those above have been asked as well, or could not be, which nobody can tell any more.
         if let place = try askedPlace() {
             for index in stack.plugins.indices where index >= place { stack.plugins[index].state = .detaching }
         }
-        return stack
-    }
-
-    /// Whether what is there can be read, be it damaged; there may be no descriptor left.
-    var isStackReadable: Bool {
-        do throws(RuntimeError) {
-            _ = try read(stackFile)
-            return true
-        } catch {
-            return false
-        }
+        return .stack(stack)
     }
 
     // MARK: Without room for a record

@@ -80,8 +80,9 @@ struct ManagedContainer {
 
     /// Waits for whoever is responsible to have undone everything, or to be gone with something left, and becomes responsible.
     ///
+    /// - Parameter isNew: for a container that is to be created: another one of that id, which has been created meanwhile, is an error.
     /// - Returns: nil if they have removed the folder, too.
-    func waitForAftermath() throws(RuntimeError) -> Aftermath? {
+    func waitForAftermath(isNew: Bool = false) throws(RuntimeError) -> Aftermath? {
         let stack = (try? folder.stack()) ?? AppliedStack([AppliedPlugin(name: "", state: .attached)])
         let limit = Duration.seconds(stack.longestUnwinding(callTimeout: record.timeout)) + Self.patience
         let deadline = Deadline(after: limit)
@@ -90,7 +91,7 @@ struct ManagedContainer {
             if !folder.isThere { return nil }
             if deadline.hasPassed { break }
             // Another one of that id may have been created while this one waited.
-            if let now = try? folder.record(), now.phase == .created, now.process?.isAlive == true, now.supervisor?.isAlive == true {
+            if isNew, let now = try? folder.record(), now.phase == .created, now.process?.isAlive == true, now.supervisor?.isAlive == true {
                 throw RuntimeError("container \(record.id) is there already, and runs")
             }
         }
@@ -100,9 +101,11 @@ struct ManagedContainer {
 
     /// Has everything undone, by whoever is responsible or else by this process, and forgets it.
     ///
-    /// - Parameter removingFromRuntime: for a container whose creation has not been reported, so that no `delete` will come.
-    func clear(removingFromRuntime: Bool = false) throws(RuntimeError) {
-        guard let aftermath = try waitForAftermath() else { return }
+    /// - Parameters:
+    ///   - removingFromRuntime: for a container whose creation has not been reported, so that no `delete` will come.
+    ///   - isNew: for another container of that id.
+    func clear(removingFromRuntime: Bool = false, isNew: Bool = false) throws(RuntimeError) {
+        guard let aftermath = try waitForAftermath(isNew: isNew) else { return }
         try aftermath.finish()
         if removingFromRuntime { aftermath.removeFromRuntime() }
         try aftermath.forget()

@@ -107,11 +107,12 @@ struct Aftermath {
 
     /// Removes what is known of the container, but for the plugins that are owed their detach.
     func forget() throws(RuntimeError) {
-        // Whoever was to ask may have had no descriptor left; the next command tries again. A damaged stack says nothing any more.
-        if !folder.isStackReadable { throw RuntimeError("container \(record.id): it is kept, since its plugins cannot be told now") }
-        let stack = (try? folder.stack()) ?? AppliedStack()
+        // A damaged stack says nothing any more.
+        let stack = if case .stack(let stack) = try folder.readStack() { stack } else { AppliedStack() }
         let owed = stack.owed
-        if stack.plugins.contains(where: { ($0.state == .attached || $0.state == .attaching) && !owed.contains($0) }) {
+        let isUnasked = stack.plugins.contains { ($0.state == .attached || $0.state == .attaching) && !owed.contains($0) }
+        // Whoever was to ask may have had no descriptor left; the next command tries again.
+        if isUnasked, (try folder.record())?.phase != .ended {
             throw RuntimeError("container \(record.id): it is kept, since its plugins have not been asked to detach")
         }
         if !owed.isEmpty {

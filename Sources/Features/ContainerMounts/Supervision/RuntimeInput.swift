@@ -12,7 +12,7 @@ import SystemPackage
 /// way it ends, and the bundle is never changed. What is mounted has the peers, the mounts below and the roots that it would have had.
 ///
 /// Where the kernel or a missing privilege forbids that, config.json is replaced until the container has been created, the runtime looks
-/// sources up by their paths, and what it has mounted is compared with what is pinned.
+/// sources up by their paths, and what it has mounted is compared with what is pinned, but for the folders of overlays.
 struct RuntimeInput {
     /// The bundle's config.json, absolute.
     let file: FilePath
