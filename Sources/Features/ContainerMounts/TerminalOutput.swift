@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 
+import DockerPluginAPI
 import Glibc
 import JSON
 
@@ -24,7 +25,8 @@ enum TerminalOutput {
     static func text(of json: JSONValue) -> String {
         var text = ""
         for scalar in String(decoding: json.encoded(.pretty), as: UTF8.self).unicodeScalars {
-            if scalar.value >= 0x7f && isControl(scalar) {
+            // Those of ASCII are escaped already, or break the document's own lines.
+            if scalar.value >= 0x7f && SanitizedText.isControl(scalar) {
                 text += "\\u" + String(repeating: "0", count: 4 - String(scalar.value, radix: 16).count) + String(scalar.value, radix: 16)
             } else {
                 text.unicodeScalars.append(scalar)
@@ -36,14 +38,7 @@ enum TerminalOutput {
     /// Foreign text for a terminal: without what would move its cursor, change its colours or turn the text around.
     static func printable(_ text: String) -> String {
         var scalars = String.UnicodeScalarView()
-        for scalar in text.unicodeScalars { scalars.append(isControl(scalar) ? "?" : scalar) }
+        for scalar in text.unicodeScalars { scalars.append(SanitizedText.isControl(scalar) ? "?" : scalar) }
         return String(scalars)
-    }
-
-    private static func isControl(_ scalar: Unicode.Scalar) -> Bool {
-        switch scalar.value {
-        case 0..<0x20, 0x7f..<0xa0, 0x200e...0x200f, 0x2028...0x202e, 0x2066...0x2069: true
-        default: false
-        }
     }
 }

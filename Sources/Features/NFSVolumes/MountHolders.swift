@@ -41,7 +41,7 @@ struct DockerContainers: Sendable {
     /// Container names by mount ID; containers whose file cannot be read are left out.
     func namesByMountID() -> [String: String] {
         var found: [String: String] = [:]
-        for (id, container) in containers() {
+        for case let (id, container?) in records() {
             for mount in container.mounts where !mount.mountID.isEmpty {
                 found[mount.mountID] = container.name.isEmpty ? id : container.name
             }
@@ -51,33 +51,29 @@ struct DockerContainers: Sendable {
 
     /// Whether the engine knows the container that mounts with this ID, and that it does not run.
     func isStopped(mountID: String) -> Bool {
-        containers().contains { _, container in !container.isRunning && container.mounts.contains { $0.mountID == mountID } }
+        records().contains { _, container in
+            container.map { !$0.isRunning && $0.mounts.contains { $0.mountID == mountID } } ?? false
+        }
     }
 
     /// Whether a container that the engine knows, running or not, mounts with one of these IDs; true if that cannot be told.
     func knowsAny(of mountIDs: some Sequence<String>) -> Bool {
-        guard let ids = try? namesInFolder(directory.appending("containers")) else { return true }
-        if ids.contains(where: { isUnreadable($0) }) { return true }
-        let known = namesByMountID()
-        return mountIDs.contains { known[$0] != nil }
+        guard (try? namesInFolder(folder)) != nil else { return true }
+        let wanted = Set(mountIDs)
+        return records().contains { _, container in container.map { $0.mounts.contains { wanted.contains($0.mountID) } } ?? true }
     }
 
-    /// Whether a record is there and says nothing.
-    private func isUnreadable(_ id: String) -> Bool {
-        do throws(SystemError) {
-            let bytes = try readWholeFile(file(of: id), limit: Self.longestFile)
-            return (try? DockerContainer(parsing: bytes)) == nil
-        } catch {
-            return error.errno != .noSuchFileOrDirectory && error.errno != .notDirectory
-        }
-    }
+    private var folder: FilePath { directory.appending("containers") }
 
-    private func file(of id: String) -> FilePath { directory.appending("containers").appending(id).appending("config.v2.json") }
-
-    private func containers() -> [(id: String, container: DockerContainer)] {
-        ((try? namesInFolder(directory.appending("containers"))) ?? []).compactMap { id in
-            guard let bytes = try? readWholeFile(file(of: id), limit: Self.longestFile) else { return nil }
-            return (try? DockerContainer(parsing: bytes)).map { (id, $0) }
+    /// Of each container that has one; nil in the place of one that cannot be read, or makes no sense.
+    private func records() -> [(id: String, container: DockerContainer?)] {
+        ((try? namesInFolder(folder)) ?? []).compactMap { id in
+            do throws(SystemError) {
+                let bytes = try readWholeFile(folder.appending(id).appending("config.v2.json"), limit: Self.longestFile)
+                return (id, try? DockerContainer(parsing: bytes))
+            } catch {
+                return error.errno == .noSuchFileOrDirectory || error.errno == .notDirectory ? nil : (id, nil)
+            }
         }
     }
 }

@@ -69,7 +69,7 @@ public struct SanitizedText: Sendable, CustomStringConvertible {
     }
 
     /// C0, C1, line separators, and what changes the direction of the text behind it.
-    private static func isControl(_ scalar: Unicode.Scalar) -> Bool {
+    public static func isControl(_ scalar: Unicode.Scalar) -> Bool {
         switch scalar.value {
         case 0..<0x20, 0x7f..<0xa0, 0x200e...0x200f, 0x2028...0x202e, 0x2066...0x2069: true
         default: false

@@ -54,33 +54,35 @@ final class Doctor {
             say(.warning, "\(path) cannot be read: Docker does not know this runtime, unless dockerd has it in its arguments")
             return []
         }
-        guard let document = try? JSONValue(parsing: bytes), case .object(let settings) = document else {
+        guard let settings = try? JSONObjectReader(parsing: bytes) else {
             say(.failed, "\(path) is not a JSON object; dockerd will not start with it")
             return []
         }
-        let runtimes = settings["runtimes"]?.objectValue?.members ?? []
+        let runtimes = try? settings.object("runtimes")
         var names: [String] = []
         var lines: [(name: String, line: RuntimeCommandLine)] = []
-        for runtime in runtimes {
-            guard let program = runtime.value["path"]?.stringValue, isThisProgram(program) else { continue }
-            names.append(runtime.key)
-            say(.ok, "Docker calls it by the runtime \(JSONValue.string(runtime.key)) of \(path)")
-            if let arguments = runtime.value["runtimeArgs"]?.arrayValue, !arguments.isEmpty {
+        for name in runtimes?.members.members.map(\.key) ?? [] {
+            guard let runtime = try? runtimes?.object(name), let program = try? runtime.text("path"), isThisProgram(program) else {
+                continue
+            }
+            names.append(name)
+            say(.ok, "Docker calls it by the runtime \(quoted(name)) of \(path)")
+            if let arguments = try? runtime.texts("runtimeArgs"), !arguments.isEmpty {
                 say(
                     .warning,
-                    "the runtime \(JSONValue.string(runtime.key)) has runtimeArgs: Docker 20.10 makes a script of it and deletes that when they go, and containers that run with it cannot be stopped then; \(invocation.places.settings) has no such trouble"
+                    "the runtime \(quoted(name)) has runtimeArgs: Docker 20.10 makes a script of it and deletes that when they go, and containers that run with it cannot be stopped then; \(invocation.places.settings) has no such trouble"
                 )
                 do throws(CommandLineError) {
-                    lines.append((runtime.key, try RuntimeCommandLine(parsing: arguments.compactMap(\.stringValue) + ["doctor"])))
+                    lines.append((name, try RuntimeCommandLine(parsing: arguments + ["doctor"])))
                 } catch {
-                    say(.failed, "the runtimeArgs of the runtime \(JSONValue.string(runtime.key)) cannot be followed: \(error)")
+                    say(.failed, "the runtimeArgs of the runtime \(quoted(name)) cannot be followed: \(error)")
                 }
             }
         }
         if names.isEmpty {
             say(.failed, "no runtime in \(path) has this program as its path; add it under runtimes, and reload Docker")
         }
-        let defaultRuntime = settings["default-runtime"]?.stringValue
+        let defaultRuntime = try? settings.textIfSaid("default-runtime")
         if let defaultRuntime, names.contains(defaultRuntime) {
             say(.ok, "it is the default runtime: every container goes through it")
         } else if !names.isEmpty {

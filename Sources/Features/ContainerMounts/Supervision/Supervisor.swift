@@ -127,16 +127,17 @@ struct Supervisor {
 
     private mutating func detach() throws(RuntimeError) -> SignalQueue {
         setsid()
+        let signals: SignalQueue
         do throws(SystemError) {
             try ChildProcess.becomeSubreaper()
-            let signals = try SignalQueue()
-            aftermath.record.supervisor = ProcessIdentity(of: getpid())
-            aftermath.record.phase = .creating
-            try folder.write(record, or: "supervise the container")
-            return signals
+            signals = try SignalQueue()
         } catch {
             throw RuntimeError("cannot supervise the container: \(error)")
         }
+        aftermath.record.supervisor = ProcessIdentity(of: getpid())
+        aftermath.record.phase = .creating
+        try folder.write(record)
+        return signals
     }
 
     // MARK: Creating
@@ -294,16 +295,5 @@ struct Supervisor {
         unlink(folder.control)
         if !record.ownsProcesses { aftermath.killProcesses() }
         return aftermath.undo(ContainerEnding(.ended, exitStatus: end.exitStatus))
-    }
-}
-
-extension ContainerFolder {
-    /// Writes a record where only system calls may fail.
-    fileprivate func write(_ record: ContainerRecord, or purpose: String) throws(SystemError) {
-        do throws(RuntimeError) {
-            try write(record)
-        } catch {
-            throw SystemError("write", .ioError, on: error.message)
-        }
     }
 }
