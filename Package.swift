@@ -24,17 +24,21 @@ let package = Package(
     ],
     targets: [
         // What the kernel offers.
-        .target(name: "CLinux", path: "Sources/Linux/CLinux"),
+        .target(name: "CLinux", path: "Sources/System/CLinux"),
         .target(
             name: "LinuxSystem",
             dependencies: ["CLinux", systemPackage],
-            path: "Sources/Linux/LinuxSystem"
+            path: "Sources/System/LinuxSystem"
         ),
         .target(
-            name: "NFSMount",
+            name: "KernelMount",
             dependencies: ["LinuxSystem", systemPackage],
-            path: "Sources/Linux/NFSMount"
+            path: "Sources/System/KernelMount"
         ),
+
+        // How a file system is mounted.
+        .target(name: "NFS", dependencies: ["LinuxSystem", "KernelMount", systemPackage], path: "Sources/FileSystems/NFS"),
+        .target(name: "StandIn", dependencies: ["LinuxSystem", "KernelMount", "NFS"], path: "Sources/FileSystems/StandIn"),
 
         // What the parties say to one another.
         .target(name: "JSON", path: "Sources/Protocols/JSON"),
@@ -78,7 +82,7 @@ let package = Package(
         .target(
             name: "NFSVolumes",
             dependencies: [
-                "LinuxSystem", "NFSMount", "JSON", "DockerPluginAPI", "DockerFiles",
+                "LinuxSystem", "KernelMount", "NFS", "JSON", "DockerPluginAPI", "DockerFiles",
                 .product(name: "Logging", package: "swift-log"),
                 systemPackage,
             ],
@@ -98,7 +102,7 @@ let package = Package(
         .executableTarget(
             name: "docker-nfsd",
             dependencies: [
-                "LinuxSystem", "NFSMount", "JSON", "PluginServer", "NFSVolumes",
+                "LinuxSystem", "KernelMount", "NFS", "StandIn", "JSON", "PluginServer", "NFSVolumes",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
                 systemPackage,
@@ -111,7 +115,13 @@ let package = Package(
         .target(name: "TestSupport", dependencies: ["LinuxSystem", systemPackage], path: "Tests/TestSupport"),
         .testTarget(name: "LinuxSystemTests", dependencies: ["LinuxSystem", "TestSupport", systemPackage], path: "Tests/LinuxSystemTests"),
         .testTarget(
-            name: "NFSMountTests", dependencies: ["NFSMount", "LinuxSystem", "TestSupport", systemPackage], path: "Tests/NFSMountTests"),
+            name: "KernelMountTests", dependencies: ["KernelMount", "NFS", "StandIn", "LinuxSystem", "TestSupport", systemPackage],
+            path: "Tests/KernelMountTests"
+        ),
+        .testTarget(
+            name: "NFSTests", dependencies: ["NFS", "KernelMount", "StandIn", "LinuxSystem", "TestSupport", systemPackage],
+            path: "Tests/NFSTests"
+        ),
         .testTarget(name: "JSONTests", dependencies: ["JSON"], path: "Tests/JSONTests"),
         .testTarget(name: "LexicalPathsTests", dependencies: ["LexicalPaths"], path: "Tests/LexicalPathsTests"),
         .testTarget(
@@ -143,7 +153,7 @@ let package = Package(
         .testTarget(
             name: "NFSVolumesTests",
             dependencies: [
-                "NFSVolumes", "NFSMount", "DockerPluginAPI", "JSON", "LinuxSystem", "TestSupport", systemPackage,
+                "NFSVolumes", "KernelMount", "NFS", "StandIn", "DockerPluginAPI", "JSON", "LinuxSystem", "TestSupport", systemPackage,
                 .product(name: "Logging", package: "swift-log"),
             ],
             path: "Tests/NFSVolumesTests"

@@ -21,12 +21,12 @@ import Testing
     @Test(arguments: attributes) func attributesOfFSMount(attribute: MountAttributes, word: String) async throws {
         try await withScratchFolder { folder in
             let sequence = SystemCallSequence()
-            let context = sequence.fsopen("tmpfs")
-            sequence.fsconfig(context, "source", "tested")
-            sequence.fsconfig(context, "size", "64k")
-            sequence.fsconfigCreate(context, on: "tested")
-            let mount = sequence.fsmount(context, attribute, on: "tested")
-            sequence.moveMount(mount, to: folder.string)
+            let context = sequence.add(.fsopen("tmpfs"))
+            sequence.add(.fsconfig(context, "source", "tested"))
+            sequence.add(.fsconfig(context, "size", "64k"))
+            sequence.add(.fsconfigCreate(context, on: "tested"))
+            let mount = sequence.add(.fsmount(context, attribute, on: "tested"))
+            sequence.add(.moveMount(mount, to: folder.string))
             try run(sequence)
             let entry = try #require(try MountTable().topmost(at: folder.string))
             #expect(entry.source == "tested")
@@ -39,9 +39,9 @@ import Testing
         try await withScratchFolder { folder in
             for (attributes, isRelative) in [(MountAttributes.strictAccessTime, false), ([], true)] {
                 let sequence = SystemCallSequence()
-                let context = sequence.fsopen("tmpfs")
-                sequence.fsconfigCreate(context, on: "tested")
-                sequence.moveMount(sequence.fsmount(context, attributes, on: "tested"), to: folder.string)
+                let context = sequence.add(.fsopen("tmpfs"))
+                sequence.add(.fsconfigCreate(context, on: "tested"))
+                sequence.add(.moveMount(sequence.add(.fsmount(context, attributes, on: "tested")), to: folder.string))
                 try run(sequence)
                 #expect(try MountTable().topmost(at: folder.string)?.options.contains("relatime") == isRelative)
             }
@@ -59,7 +59,7 @@ import Testing
             let sequence = SystemCallSequence()
             // Without a word about access times the kernel takes relatime by itself.
             let others: MountFlags = word.hasSuffix("atime") && word != "nodiratime" ? [] : .strictAccessTime
-            sequence.mount("tested", on: folder.string, type: "tmpfs", flag.union(others), data: "size=64k")
+            sequence.add(.mount("tested", on: folder.string, type: "tmpfs", flag.union(others), data: "size=64k"))
             try run(sequence)
             let entry = try #require(try MountTable().topmost(at: folder.string))
             #expect(entry.source == "tested")
@@ -72,15 +72,15 @@ import Testing
     @Test func detachTakesABusyMountOffTheTree() async throws {
         try await withScratchFolder { folder in
             let mounting = SystemCallSequence()
-            mounting.mount("tested", on: folder.string, type: "tmpfs", [], data: nil)
+            mounting.add(.mount("tested", on: folder.string, type: "tmpfs", [], data: nil))
             try run(mounting)
             let user = Glibc.open(folder.string, O_RDONLY)
             defer { close(user) }
             let plain = SystemCallSequence()
-            plain.unmount(folder.string, .noFollow)
+            plain.add(.unmount(folder.string, .noFollow))
             #expect(throws: SystemError("umount2", .resourceBusy, on: folder.string)) { try run(plain) }
             let detaching = SystemCallSequence()
-            detaching.unmount(folder.string, [.detach, .noFollow])
+            detaching.add(.unmount(folder.string, [.detach, .noFollow]))
             try run(detaching)
             #expect(try MountTable().topmost(at: folder.string) == nil)
         }
@@ -92,8 +92,8 @@ import Testing
             try #require(symlink("real", folder.appending("link").string) == 0)
             for (name, code) in [("real", nil), ("link", Errno.notDirectory)] {
                 let sequence = SystemCallSequence()
-                let root = sequence.openDirectory(folder.string, operand: "root")
-                let opened = sequence.openDirectory(name, in: root, operand: name)
+                let root = sequence.add(.openDirectory(folder.string, operand: "root"))
+                let opened = sequence.add(.openDirectory(name, in: root, operand: name))
                 try? run(sequence)
                 #expect(sequence.error(of: opened)?.errno == code)
             }

@@ -31,7 +31,7 @@ struct MountNamespaceTests {
         let name = uniqueProcessName()
         #expect(MountNamespace.processes(named: name).isEmpty)
         let sequence = SystemCallSequence()
-        sequence.nameProcess(name)
+        sequence.add(.nameProcess(name))
         sequence.waitForEver()
         let stop = try Cancellation()
         async let running: SequenceEnd = BlockingThread.run(named: "named") {

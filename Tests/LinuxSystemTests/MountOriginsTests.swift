@@ -10,7 +10,7 @@ struct MountOriginsTests {
     private static func paths(
         _ path: String, on mount: Int? = nil, _ lines: String..., resolving: ([UInt8]) -> [UInt8]? = { $0 }
     ) -> [String]? {
-        MountOrigins(parsing: Array((root + lines.joined(separator: "\n")).utf8))
+        MountOrigins(parsing: Array((root + lines.joined(separator: "\n")).utf8), typesWithPathInSource: ["nfs", "nfs4"])
             .paths(showing: Array(path.utf8), on: mount, resolvingLayer: { layer, _ in resolving(layer) })?.map {
                 String(decoding: $0, as: UTF8.self)
             }

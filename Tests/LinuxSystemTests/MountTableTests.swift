@@ -23,7 +23,6 @@ struct MountTableTests {
         #expect(entry.fileSystem == "nfs4")
         #expect(entry.source == "host:/export")
         #expect(entry.superblockOptions == ["rw", "vers=4.1", "addr=192.0.2.7", "clientaddr=192.0.2.1"])
-        #expect(entry.isNFS)
         #expect(entry.value(of: "addr") == "192.0.2.7")
         #expect(entry.value(of: "vers") == "4.1")
         #expect(entry.value(of: "clientadd") == nil)
@@ -41,7 +40,6 @@ struct MountTableTests {
         let entry = try #require(entries("36 35 98:0 / /mnt rw - ext3 /dev/root rw,errors=continue").first)
         #expect(entry.propagation.isEmpty)
         #expect(entry.fileSystem == "ext3")
-        #expect(!entry.isNFS)
     }
 
     /// mount(2) with an empty source; the field is then empty, not missing.

@@ -19,7 +19,7 @@ import Testing
             try #require(mkfifo(fifo.string, 0o600) == 0)
             let name = uniqueProcessName()
             let sequence = SystemCallSequence()
-            sequence.nameProcess(name)
+            sequence.add(.nameProcess(name))
             let open = sequence.open(fifo, O_RDWR)
             let buffer = sequence.buffer(1)
             let read = sequence.add("read", CallNumber.read, on: "fifo", [.result(open), .buffer(buffer), .value(1)])
@@ -39,7 +39,7 @@ import Testing
     @Test func isKilledWhenItIsCancelled() async throws {
         let name = uniqueProcessName()
         let sequence = SystemCallSequence()
-        sequence.nameProcess(name)
+        sequence.add(.nameProcess(name))
         sequence.waitForEver()
         let cancellation = try Cancellation()
         let limit = Deadline(after: .seconds(1000))
@@ -69,7 +69,7 @@ import Testing
         defer { close(ends[0]) }
         let name = uniqueProcessName()
         let sequence = SystemCallSequence()
-        sequence.nameProcess(name)
+        sequence.add(.nameProcess(name))
         sequence.waitForEver()
         let cancellation = try Cancellation()
         async let end: SequenceEnd = BlockingThread.run(named: "descriptors") {
@@ -98,7 +98,7 @@ import Testing
                     group.addTask {
                         try await BlockingThread.run(named: "many") {
                             let sequence = SystemCallSequence()
-                            sequence.nameProcess(name)
+                            sequence.add(.nameProcess(name))
                             let open = sequence.open(fifo, O_RDONLY)
                             let buffer = sequence.buffer(1)
                             sequence.add("read", CallNumber.read, on: "fifo", [.result(open), .buffer(buffer), .value(1)])
@@ -127,7 +127,7 @@ import Testing
         try await BlockingThread.run(named: "thousand") {
             for round in 0..<1000 {
                 let sequence = SystemCallSequence()
-                sequence.nameProcess(name)
+                sequence.add(.nameProcess(name))
                 _ = sequence.open("/", O_RDONLY)
                 if round.isMultiple(of: 4) {
                     sequence.waitForEver()

@@ -9,11 +9,13 @@ import Testing
 enum CallNumber {
     #if arch(x86_64)
         static let read = 0
+        static let getppid = 110
         static let write = 1
         static let openat = 257
         static let ppoll = 271
     #else
         static let read = 63
+        static let getppid = 173
         static let write = 64
         static let openat = 56
         static let ppoll = 73

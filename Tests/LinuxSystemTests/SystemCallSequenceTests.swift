@@ -40,9 +40,9 @@ struct SystemCallSequenceTests {
     @Test func theFirstFailureEndsIt() async throws {
         try await withScratchFolder { folder in
             let sequence = SystemCallSequence()
-            let root = sequence.openDirectory(folder.string, operand: folder.string)
+            let root = sequence.add(.openDirectory(folder.string, operand: folder.string))
             let first = sequence.open(folder.appending("missing"), O_RDONLY)
-            let second = sequence.makeDirectory("made", in: root, mode: 0o700, operand: "made")
+            let second = sequence.add(.makeDirectory("made", in: root, mode: 0o700, operand: "made"))
             try run(sequence)
             #expect(sequence.failedCall == first)
             #expect(sequence.error(of: first) == SystemError("openat", .noSuchFileOrDirectory, on: folder.appending("missing").string))
@@ -54,17 +54,53 @@ struct SystemCallSequenceTests {
         }
     }
 
+    @Test func aFailureComesBackWithItsStage() async throws {
+        try await withScratchFolder { folder in
+            let sequence = SystemCallSequence()
+            sequence.stage = .init("opening")
+            let root = sequence.add(.openDirectory(folder.string, operand: folder.string))
+            sequence.stage = .init("making", "a")
+            sequence.add(.makeDirectory("a/b", in: root, mode: 0o700, operand: "a/b"))
+            sequence.add(.openDirectory("a", in: root, operand: "a"))
+            sequence.stage = .init("after")
+            sequence.add(.makeDirectory("c", in: root, mode: 0o700, operand: "c"))
+            try run(sequence)
+            let failure = try #require(sequence.failure)
+            #expect(failure.stage == .init("making", "a"))
+            #expect(failure.error == SystemError("openat", .noSuchFileOrDirectory, on: "a"))
+            #expect(sequence.errors(in: .init("making", "a")).map(\.call) == ["mkdirat", "openat"])
+            #expect(sequence.errors(in: .init("opening")).isEmpty)
+            #expect(sequence.errors(in: .init("after")).isEmpty)
+        }
+    }
+
+    /// How many there are can be decided by words that come from outside.
+    @Test func tooManyCallsAreAnError() throws {
+        let sequence = SystemCallSequence()
+        var last = sequence.add("getppid", CallNumber.getppid, on: "0", [])
+        for number in 1..<16_384 { last = sequence.add("getppid", CallNumber.getppid, on: "\(number)", []) }
+        try run(sequence)
+        #expect(sequence.failedCall == nil)
+        if case .success = sequence.result(of: last) {} else { Issue.record("the last call was not made") }
+        let more = SystemCallSequence()
+        for number in 0..<40_000 {
+            last = more.add("getppid", CallNumber.getppid, on: "\(number)", [.value(0)], if: number == 0 ? nil : last)
+        }
+        let error = #expect(throws: SystemError.self) { try more.run(until: Deadline(after: .seconds(60))) }
+        #expect(error?.errno == .argListTooLong)
+    }
+
     @Test func optionsSayWhatAFailureMeans() async throws {
         try await withScratchFolder { folder in
             let sequence = SystemCallSequence()
-            let root = sequence.openDirectory(folder.string, operand: folder.string)
-            let tolerated = sequence.removeDirectory("none", in: root, operand: "none", options: .mayFail)
-            let early = sequence.removeDirectory("none", in: root, operand: "none", options: .onFailure)
-            let made = sequence.makeDirectory("made", in: root, mode: 0o700, operand: "made")
-            let failing = sequence.removeDirectory("none", in: root, operand: "none", options: [])
-            let skipped = sequence.makeDirectory("skipped", in: root, mode: 0o700, operand: "skipped")
-            let cleanup = sequence.removeDirectory("made", in: root, operand: "made", options: .onFailure)
-            let last = sequence.removeDirectory("also none", in: root, operand: "also none", options: .final)
+            let root = sequence.add(.openDirectory(folder.string, operand: folder.string))
+            let tolerated = sequence.add(.removeDirectory("none", in: root, operand: "none", options: .mayFail))
+            let early = sequence.add(.removeDirectory("none", in: root, operand: "none", options: .onFailure))
+            let made = sequence.add(.makeDirectory("made", in: root, mode: 0o700, operand: "made"))
+            let failing = sequence.add(.removeDirectory("none", in: root, operand: "none", options: []))
+            let skipped = sequence.add(.makeDirectory("skipped", in: root, mode: 0o700, operand: "skipped"))
+            let cleanup = sequence.add(.removeDirectory("made", in: root, operand: "made", options: .onFailure))
+            let last = sequence.add(.removeDirectory("also none", in: root, operand: "also none", options: .final))
             try run(sequence)
             #expect(sequence.result(of: tolerated) == .failure(.noSuchFileOrDirectory))
             #expect(sequence.result(of: early) == .notRun)
@@ -81,9 +117,9 @@ struct SystemCallSequenceTests {
     @Test func aFinalCallRunsWithoutAFailure() async throws {
         try await withScratchFolder { folder in
             let sequence = SystemCallSequence()
-            let root = sequence.openDirectory(folder.string, operand: folder.string)
-            let last = sequence.removeDirectory("none", in: root, operand: "none", options: .final)
-            let after = sequence.makeDirectory("after", in: root, mode: 0o700, operand: "after")
+            let root = sequence.add(.openDirectory(folder.string, operand: folder.string))
+            let last = sequence.add(.removeDirectory("none", in: root, operand: "none", options: .final))
+            let after = sequence.add(.makeDirectory("after", in: root, mode: 0o700, operand: "after"))
             try run(sequence)
             #expect(sequence.failedCall == nil)
             #expect(sequence.result(of: last) == .failure(.noSuchFileOrDirectory))
@@ -95,14 +131,14 @@ struct SystemCallSequenceTests {
         try await withScratchFolder { folder in
             try makeFolder(folder.appending("old"), mode: 0o711)
             let sequence = SystemCallSequence()
-            let root = sequence.openDirectory(folder.string, operand: folder.string)
-            let old = sequence.makeDirectory("old", in: root, mode: 0o700, operand: "old")
-            let oldHandle = sequence.openMade(Array("old".utf8), in: root, operand: "old", if: old)
-            let oldMode = sequence.changeMode(of: oldHandle, to: 0o777, operand: "old", if: old)
-            let new = sequence.makeDirectory("new", in: root, mode: 0o700, operand: "new")
-            let newHandle = sequence.openMade(Array("new".utf8), in: root, operand: "new", if: new)
-            let newMode = sequence.changeMode(of: newHandle, to: 0o1777, operand: "new", if: new)
-            let chained = sequence.changeMode(of: newHandle, to: 0o700, operand: "new", if: oldMode)
+            let root = sequence.add(.openDirectory(folder.string, operand: folder.string))
+            let old = sequence.add(.makeDirectory("old", in: root, mode: 0o700, operand: "old"))
+            let oldHandle = sequence.add(.openMade(Array("old".utf8), in: root, operand: "old", if: old))
+            let oldMode = sequence.add(.changeMode(of: oldHandle, to: 0o777, operand: "old", if: old))
+            let new = sequence.add(.makeDirectory("new", in: root, mode: 0o700, operand: "new"))
+            let newHandle = sequence.add(.openMade(Array("new".utf8), in: root, operand: "new", if: new))
+            let newMode = sequence.add(.changeMode(of: newHandle, to: 0o1777, operand: "new", if: new))
+            let chained = sequence.add(.changeMode(of: newHandle, to: 0o700, operand: "new", if: oldMode))
             try run(sequence)
             #expect(sequence.result(of: old) == .failure(.fileExists))
             #expect(sequence.result(of: oldMode) == .notRun)
@@ -118,9 +154,9 @@ struct SystemCallSequenceTests {
     @Test func theResultOfAFailureIsNotUsed() async throws {
         try await withScratchFolder { folder in
             let sequence = SystemCallSequence()
-            let root = sequence.openDirectory(folder.string, operand: folder.string)
-            let tolerated = sequence.exists("none", in: root, operand: "none")
-            let user = sequence.makeDirectory("x", in: tolerated, mode: 0o700, operand: "x")
+            let root = sequence.add(.openDirectory(folder.string, operand: folder.string))
+            let tolerated = sequence.add(.exists("none", in: root, operand: "none"))
+            let user = sequence.add(.makeDirectory("x", in: tolerated, mode: 0o700, operand: "x"))
             try run(sequence)
             #expect(sequence.result(of: user) == .notRun)
             #expect(sequence.failedCall == nil)
@@ -130,9 +166,9 @@ struct SystemCallSequenceTests {
     @Test(arguments: ["\0", "a\0b", "a\0"]) func aTextWithANULIsRefusedBeforeAnythingIsDone(text: String) async throws {
         try await withScratchFolder { folder in
             let sequence = SystemCallSequence()
-            let root = sequence.openDirectory(folder.string, operand: folder.string)
-            _ = sequence.makeDirectory("made", in: root, mode: 0o700, operand: "made")
-            _ = sequence.makeDirectory(text, in: root, mode: 0o700, operand: "hostile")
+            let root = sequence.add(.openDirectory(folder.string, operand: folder.string))
+            sequence.add(.makeDirectory("made", in: root, mode: 0o700, operand: "made"))
+            sequence.add(.makeDirectory(text, in: root, mode: 0o700, operand: "hostile"))
             let error = #expect(throws: SystemError.self) { try sequence.run(until: Deadline(after: .seconds(60))) }
             #expect(error?.errno == .invalidArgument)
             #expect(error?.description.contains("NUL") == true)

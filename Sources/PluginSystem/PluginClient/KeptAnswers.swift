@@ -60,7 +60,7 @@ public struct KeptAnswers: Sendable {
     private func file(_ endpoint: PluginEndpoint, _ ending: String) -> FilePath { directory.appending("\(endpoint.name).\(ending)") }
 
     private func load(_ endpoint: PluginEndpoint) -> Kept? {
-        guard let bytes = try? readOwnFile(file(endpoint, "json"), limit: Self.limit) else { return nil }
+        guard let bytes = try? readTrustedFile(file(endpoint, "json"), limit: Self.limit) else { return nil }
         return try? read(bytes, endpoint)
     }
 
@@ -90,10 +90,10 @@ public struct KeptAnswers: Sendable {
     private func lock(_ endpoint: PluginEndpoint) -> FileLock? {
         do throws(SystemError) {
             do throws(SystemError) {
-                try checkOwnFolder(directory)
+                try checkTrustedFolder(directory)
             } catch  where error.errno == .noSuchFileOrDirectory {
                 try makeFolders(directory, mode: 0o700)
-                try checkOwnFolder(directory)
+                try checkTrustedFolder(directory)
             }
             return try FileLock.wait(for: file(endpoint, "lock"), until: Deadline(after: patience))
         } catch {

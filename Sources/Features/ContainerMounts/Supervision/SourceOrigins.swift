@@ -26,7 +26,9 @@ enum SourceOrigins {
         for attempt in 1...attempts {
             let table: MountOrigins
             do throws(SystemError) {
-                table = try MountOrigins(parsing: readWholeFile("/proc/self/mountinfo", limit: 64 << 20))
+                // NFS says `/` of every root; the path on the server is in the source. fs/nfs/super.c.
+                table = try MountOrigins(
+                    parsing: readWholeFile("/proc/self/mountinfo", limit: 64 << 20), typesWithPathInSource: ["nfs", "nfs4"])
             } catch {
                 throw RuntimeError("cannot tell plugins what else shows the sources of mounts: \(error)")
             }

@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+public import LinuxSystem
+
+/// One kind of file system that volumes can be of: how its options are read, what is tried to mount it, and what failures mean.
+///
+/// The mounter and the table of volumes know file systems only by this. A kind holds the settings of this host for it.
+public protocol FileSystemKind: Sendable {
+    /// The options of a volume that ``source(_:)`` reads, by name.
+    var optionNames: [String] { get }
+    /// Whether this is the name of a mount option, which belongs into `o`.
+    func isMountOption(_ name: String) -> Bool
+    /// Whether a volume's options say where its file system is, so that no default share stands in.
+    func namesServer(_ options: [String: String]) -> Bool
+    /// Reads those options once. Nothing is resolved or contacted.
+    ///
+    /// - Throws: `StorageError` (`bad-option`) that names the option and what to write instead.
+    func source(_ options: [String: String]) throws(StorageError) -> any FileSystemSource
+    /// Whether an entry of the mount table is of this kind.
+    func owns(_ entry: MountTableEntry) -> Bool
+    /// What an entry of the mount table says about the connection, by the names that status shows.
+    func connection(of entry: MountTableEntry) -> [String: String]
+    /// Whether this host has what the kind needs. Blocks for some seconds at most.
+    func checkHost() -> [HostFinding]
+}
+
+/// What the options of a volume name: a server and a place on it, read once.
+public protocol FileSystemSource: Sendable {
+    var kind: any FileSystemKind { get }
+    /// As the mount table and messages show it, such as `host:/path`.
+    var text: String { get }
+    var location: SourceLocation { get }
+    /// The options in one spelling, without secrets: equal if two sources mean the same.
+    var canonical: [String: String] { get }
+    /// For how long failures that may pass are tried again: nil if nothing is said, zero for one attempt.
+    func retryPeriod(for purpose: MountPurpose) -> Duration?
+    /// Whether the options and this host's defaults can be used together.
+    ///
+    /// - Throws: `StorageError` (`bad-option`).
+    func validate(for purpose: MountPurpose) throws(StorageError)
+    /// Resolves names and asks servers whether they answer. Blocks.
+    ///
+    /// - Throws: `StorageError` if there is nothing to attempt.
+    func negotiation(
+        for purpose: MountPurpose, until deadline: Deadline, cancellation: Cancellation?
+    ) throws(StorageError) -> any MountNegotiation
+    /// Whether the server can be found and answers. Blocks.
+    func checkServer() -> (findings: [HostFinding], isWorthAMount: Bool)
+}
+
+extension FileSystemSource {
+    /// The error of a mount of this source. Its line begins with what was tried.
+    public func error(
+        _ code: StorageError.Code, _ reason: String, cause: (any Error)? = nil, mayPass: Bool = false, stuck: StuckProcess? = nil
+    ) -> StorageError {
+        StorageError(code, "cannot mount \(text): \(reason)", cause: cause, mayPass: mayPass, stuck: stuck)
+    }
+}
+
+/// Where a source is, for telling whether two overlap.
+public struct SourceLocation: Sendable, Equatable {
+    public var server: String
+    /// The names of the path on it.
+    public var components: [String]
+
+    public init(server: String, components: [String]) {
+        self.server = server
+        self.components = components
+    }
+
+    /// By bytes: two Swift strings are equal if they look the same.
+    public static func == (left: Self, right: Self) -> Bool {
+        left.server.utf8.elementsEqual(right.server.utf8) && left.components == right.components
+    }
+}
+
+/// What a mount is for; it decides which option words hold.
+public enum MountPurpose: Sendable {
+    /// For containers, with the volume's own words.
+    case volume
+    /// For the share's catalogue: to be written to, and sharing no cache with volumes of the same export.
+    case catalogue
+    /// For archiving or deleting a volume's directory: to be written to unless the volume's own words say otherwise.
+    case disposal
+}
+
+/// The attempts that one mount may take, best first, and what their failures mean. A value of rules, without system calls of the mount.
+public protocol MountNegotiation {
+    /// In the order to try; not empty.
+    var plans: [MountPlan] { get }
+    /// Why a plan cannot be tried on this host; nil if it can.
+    func obstacle(to plan: Int) -> AttemptFailure?
+    /// What to do after a failure of a plan.
+    mutating func step(after failure: AttemptFailure, of plan: Int) -> NegotiationStep
+    /// The server as a person knows it, such as `nas (192.0.2.7)`; after the negotiation has ended, the one that it ended with.
+    var server: String { get }
+    /// The words for the failure with which the negotiation ended, if it is an answer of the server, an option's, or of a call on this
+    /// host. The mounter words all others.
+    func explanation(of failure: AttemptFailure, waited: Duration) -> FailureExplanation
+}
+
+extension MountNegotiation {
+    public func obstacle(to plan: Int) -> AttemptFailure? { nil }
+}
+
+public enum NegotiationStep: Sendable {
+    /// Try this plan next.
+    case plan(Int)
+    /// No rule allows another attempt; this is the failure that says most.
+    case end(AttemptFailure)
+}
+
+/// One line of a check of this host or of a server: what was looked at, how it is, and what to do where it is wrong.
+public struct HostFinding: Sendable {
+    public enum Verdict: String, Sendable {
+        case ok, warning, failed
+    }
+
+    public var verdict: Verdict
+    public var subject: String
+    public var detail: String
+
+    public init(verdict: Verdict, subject: String, detail: String) {
+        self.verdict = verdict
+        self.subject = subject
+        self.detail = detail
+    }
+
+    public var text: String { "[\(verdict.rawValue)] \(subject): \(detail)" }
+}

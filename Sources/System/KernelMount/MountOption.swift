@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+/// One word of a comma-separated option list: `hard`, or `timeo=100`.
+public struct MountOption: Sendable, Hashable, CustomStringConvertible {
+    public var key: String
+    public var value: String?
+
+    public init(_ key: String, _ value: String? = nil) {
+        self.key = key
+        self.value = value
+    }
+
+    public var description: String { value.map { "\(key)=\($0)" } ?? key }
+
+    /// Splits a list at its commas; a comma inside double quotes does not split, as in mount(8). Empty words are passed over.
+    ///
+    /// - Throws: `StorageError` (`bad-option`) for a control character, or a double quote without its pair.
+    public static func list(_ text: String) throws(StorageError) -> [MountOption] {
+        var words: [[UInt8]] = [[]]
+        var quoted = false
+        for byte in text.utf8 {
+            if byte == UInt8(ascii: "\"") {
+                quoted.toggle()
+            } else if byte == UInt8(ascii: ","), !quoted {
+                words.append([])
+            } else if byte < 0x20 || byte == 0x7f {
+                throw StorageError(
+                    .badOption, "option o has a control character in it; write the mount options as in mount(8), separated by commas")
+            } else {
+                words[words.count - 1].append(byte)
+            }
+        }
+        if quoted { throw StorageError(.badOption, "option o has a double quote without its pair") }
+        return words.filter { !$0.isEmpty }.map { word in
+            let parts = word.split(separator: UInt8(ascii: "="), maxSplits: 1, omittingEmptySubsequences: false)
+            let key = String(decoding: parts[0], as: UTF8.self)
+            return MountOption(key, parts.count > 1 ? String(decoding: parts[1], as: UTF8.self) : nil)
+        }
+    }
+}

@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+import Glibc
+public import LinuxSystem
+public import SystemPackage
+
+/// What is to be mounted, and where.
+public struct MountRequest: Sendable {
+    public var source: any FileSystemSource
+    public var purpose: MountPurpose
+    public var destination: MountDestination
+
+    public init(_ source: any FileSystemSource, for purpose: MountPurpose = .volume, at destination: MountDestination) {
+        self.source = source
+        self.purpose = purpose
+        self.destination = destination
+    }
+}
+
+/// How long the kernel's part of mounting may take. The sum stays below the 120 s that Docker allows for a mount.
+public struct MountLimits: Sendable, Equatable {
+    /// Everything together, finding the server and repeated attempts included.
+    public var mount = Duration.seconds(100)
+    /// Each step of unmounting.
+    public var unmount = Duration.seconds(5)
+
+    public init() {}
+}
+
+/// Mounts and unmounts by the kernel's own calls, each made by a process that can be killed. Blocks: for threads of their own only.
+public struct Mounter: Sendable {
+    public let limits: MountLimits
+    public let method: MountMethod
+    /// Where file systems are mounted for a moment when only mount(2) is to be had and a subdirectory is wanted.
+    public let stagingFolder: FilePath
+    /// What the processes are called in ps(1), before `-mount` and the like.
+    public let program: String
+
+    public init(
+        limits: MountLimits = .init(), method: MountMethod = .automatic, stagingFolder: FilePath, program: String
+    ) {
+        self.limits = limits
+        self.method = method
+        self.stagingFolder = stagingFolder
+        self.program = program
+    }
+
+    /// Resolves, probes, negotiates, mounts, and looks in the mount table before it says so.
+    ///
+    /// - Parameter limit: if this is earlier than the mounter's own limit.
+    /// - Returns: the mount table's entry.
+    /// - Throws: `StorageError`; nothing is mounted then, unless its `stuck` is set.
+    public func mount(
+        _ request: MountRequest, until limit: Deadline? = nil, cancellation: Cancellation? = nil
+    ) throws(StorageError) -> MountTableEntry {
+        let began = ContinuousClock.now
+        let period = request.source.retryPeriod(for: request.purpose)
+        var deadline = deadline(began, limit)
+        // retry=0 is one attempt, which has as long as retry=1.
+        if let period { deadline = deadline.earlier(Deadline(began + max(period, .seconds(60)))) }
+        var pause = Duration.seconds(1)
+        while true {
+            do throws(StorageError) {
+                try negotiate(request, began: began, deadline, cancellation) { plan throws(AttemptFailure) in
+                    try attempt(plan, request.destination, deadline, cancellation)
+                }
+                return try verifiedEntry(of: request)
+            } catch {
+                let wantsRetry = period ?? .zero > .zero
+                if !wantsRetry || !error.mayPass || deadline.remaining <= pause || cancellation?.isCancelled == true { throw error }
+                Poll.wait(for: cancellation?.descriptor.rawValue ?? -1, until: Deadline(after: pause))
+                pause = min(pause * 2, .seconds(10))
+            }
+        }
+    }
+
+    func deadline(_ began: ContinuousClock.Instant, _ limit: Deadline?) -> Deadline {
+        let own = Deadline(began + limits.mount)
+        return limit.map(own.earlier) ?? own
+    }
+
+    /// Makes attempts in the order of the source's plans until one succeeds or none is left.
+    ///
+    /// - Parameter attempt: carries out one plan.
+    func negotiate(
+        _ request: MountRequest, began: ContinuousClock.Instant, _ deadline: Deadline, _ cancellation: Cancellation?,
+        _ attempt: (MountPlan) throws(AttemptFailure) -> Void
+    ) throws(StorageError) {
+        let source = request.source
+        // No server was contacted, so the error names none.
+        if deadline.hasPassed {
+            throw source.error(
+                .timedOut,
+                "no time was left for it, for what was done before took too long; try again, and look at docker-nfsd status")
+        }
+        var negotiation = try source.negotiation(for: request.purpose, until: deadline, cancellation: cancellation)
+        let plans = negotiation.plans
+        var index = 0
+        while plans.indices.contains(index) {
+            do throws(AttemptFailure) {
+                if let obstacle = negotiation.obstacle(to: index) { throw obstacle }
+                return try attempt(plans[index])
+            } catch {
+                switch negotiation.step(after: error, of: index) {
+                case .plan(let next): index = next
+                case .end(let failure):
+                    let explanation = FailureExplanation(
+                        of: failure, by: negotiation, subdirectory: request.destination.subdirectory,
+                        waited: ContinuousClock.now - began)
+                    throw source.error(
+                        explanation.code, explanation.reason, cause: failure.error,
+                        mayPass: failure.end == nil && failure.error.errno.mayPass, stuck: failure.stuck.map(StuckProcess.init))
+                }
+            }
+        }
+        throw source.error(.other, "there was no address or version to try")
+    }
+
+    /// One attempt by the chosen method; automatic falls back to mount(2) where fsopen(2) cannot be used.
+    private func attempt(
+        _ plan: MountPlan, _ destination: MountDestination, _ deadline: Deadline, _ cancellation: Cancellation?
+    ) throws(AttemptFailure) {
+        if method == .fsopen || (method == .automatic && plan.fitsFSConfig) {
+            let sequence = MountSequence.fsopen(plan, destination, program: program)
+            do throws(AttemptFailure) { return try sequence.run(until: deadline, cancellation: cancellation) } catch {
+                guard method == .automatic, sequence.lacksFSOpen(error) else { throw afterKill(error, destination.target) }
+            }
+        }
+        let data = try dataString(of: plan)
+        let staging = stagingFolder.appending("mount-\(UInt64.random(in: 0 ... .max))")
+        if destination.subdirectory != nil { try makeStaging(staging) }
+        defer { if destination.subdirectory != nil { try? removeEmptyFolder(staging) } }
+        let sequence = MountSequence.mount(plan, data: data, destination, staging: staging.string, program: program)
+        do throws(AttemptFailure) { try sequence.run(until: deadline, cancellation: cancellation) } catch {
+            let failure = afterKill(error, destination.target)
+            if destination.subdirectory != nil, failure.end != nil { _ = try? unmount(staging.string) }
+            throw failure
+        }
+    }
+
+    func dataString(of plan: MountPlan) throws(AttemptFailure) -> String {
+        if let data = plan.dataString { return data }
+        throw AttemptFailure(
+            .option("o"),
+            SystemError("mount", .invalidArgument, on: "a value with a comma, which this kernel's mount(2) cannot be given"))
+    }
+
+    func makeStaging(_ folder: FilePath) throws(AttemptFailure) {
+        do throws(SystemError) {
+            try makeFolders(stagingFolder, mode: 0o700)
+            try makeFolder(folder, mode: 0o700)
+        } catch {
+            throw AttemptFailure(.local, error)
+        }
+    }
+
+    /// The kill may have come a moment after the mount became visible.
+    private func afterKill(_ failure: AttemptFailure, _ target: String) -> AttemptFailure {
+        if failure.end != nil, failure.stuck == nil { _ = try? unmount(target) }
+        return failure
+    }
+
+    /// A container must never write to the local disk because a mount only seemed to succeed.
+    private func verifiedEntry(of request: MountRequest) throws(StorageError) -> MountTableEntry {
+        let (source, target) = (request.source, request.destination.target)
+        do throws(SystemError) {
+            if let entry = try MountTable.topmost(at: target), source.kind.owns(entry) { return entry }
+        } catch {
+            _ = try? unmount(target)
+            throw source.error(.other, "the mount table cannot be read: \(error)", cause: error)
+        }
+        _ = try? unmount(target)
+        throw source.error(
+            .other,
+            "the kernel reported success, but nothing of it is mounted at \(target); look at dmesg and try again")
+    }
+}

@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+/// Why something could not be done with a mount or a volume: a code for programs, one line for a person, and the error below it.
+///
+/// The line says the cause first and ends with what to do. Layers above add what they were doing to the line and keep the code.
+public struct StorageError: Error, Sendable, CustomStringConvertible {
+    /// A kind of failure. Its description is stable: status, log and metrics show it.
+    public struct Code: Sendable, Hashable, CustomStringConvertible {
+        private enum Value: String, Sendable {
+            // The server and the way to it
+            case nameNotResolved = "name-not-resolved"
+            case noRoute = "no-route"
+            case refused
+            case silent
+            case mute
+            case timedOut = "timed-out"
+            case stale
+            // What the server has
+            case exportNotThere = "export-not-there"
+            case accessDenied = "access-denied"
+            case versionNotOffered = "version-not-offered"
+            case subdirectory
+            // This host
+            case badOption = "bad-option"
+            case noKernelSupport = "no-kernel-support"
+            case notPrivileged = "not-privileged"
+            case lockServiceMissing = "lock-service-missing"
+            case local
+            case stuck
+            // The volume
+            case noSuchVolume = "no-such-volume"
+            case conflict
+            case inUse = "in-use"
+            case damaged
+            case catalogue
+            case disposal
+            // The request
+            case cancelled
+            case other
+        }
+
+        private let value: Value
+
+        public static let nameNotResolved = Code(value: .nameNotResolved)
+        public static let noRoute = Code(value: .noRoute)
+        public static let refused = Code(value: .refused)
+        /// No answer to the connection.
+        public static let silent = Code(value: .silent)
+        /// A connection, and then no answer.
+        public static let mute = Code(value: .mute)
+        public static let timedOut = Code(value: .timedOut)
+        public static let stale = Code(value: .stale)
+        public static let exportNotThere = Code(value: .exportNotThere)
+        public static let accessDenied = Code(value: .accessDenied)
+        public static let versionNotOffered = Code(value: .versionNotOffered)
+        public static let subdirectory = Code(value: .subdirectory)
+        public static let badOption = Code(value: .badOption)
+        public static let noKernelSupport = Code(value: .noKernelSupport)
+        public static let notPrivileged = Code(value: .notPrivileged)
+        public static let lockServiceMissing = Code(value: .lockServiceMissing)
+        /// A file, folder or call of this host.
+        public static let local = Code(value: .local)
+        /// The kernel still holds a killed process that works there.
+        public static let stuck = Code(value: .stuck)
+        public static let noSuchVolume = Code(value: .noSuchVolume)
+        /// It exists with other options, or its superblock is in use with others.
+        public static let conflict = Code(value: .conflict)
+        public static let inUse = Code(value: .inUse)
+        /// A file that cannot be read as what it should be.
+        public static let damaged = Code(value: .damaged)
+        /// The share's catalogue could not be read or changed.
+        public static let catalogue = Code(value: .catalogue)
+        /// A removed volume's directory could not be archived or deleted.
+        public static let disposal = Code(value: .disposal)
+        public static let cancelled = Code(value: .cancelled)
+        public static let other = Code(value: .other)
+
+        public var description: String { value.rawValue }
+    }
+
+    public var code: Code
+    public var description: String
+    /// The error below it, if there is one.
+    public var cause: (any Error)?
+    /// Trying again may help without any change on either side.
+    public var mayPass: Bool
+    /// Set while the kernel still holds the killed process that worked on the mount point.
+    public var stuck: StuckProcess?
+
+    public init(
+        _ code: Code, _ description: String, cause: (any Error)? = nil, mayPass: Bool = false, stuck: StuckProcess? = nil
+    ) {
+        self.code = code
+        self.description = description
+        self.cause = cause
+        self.mayPass = mayPass
+        self.stuck = stuck
+    }
+}

@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+import LinuxSystem
+import SystemPackage
+
+/// What it took to unmount.
+public enum UnmountResult: Sendable, Equatable {
+    case unmounted
+    /// Taken off the tree while the server did not answer or some process still used it; the kernel ends it with its last user.
+    case detached
+    case wasNotMounted
+}
+
+extension Mounter {
+    /// Unmounts everything at a place: first in order, which writes back and may wait for the server; then by taking it off
+    /// the tree, which does not.
+    ///
+    /// - Throws: `StorageError` (`in-use`, `stuck`) if something is still mounted there after both.
+    public func unmount(_ target: String) throws(StorageError) -> UnmountResult {
+        var result = UnmountResult.wasNotMounted
+        // There is more than one mount if another program mounted over ours.
+        for _ in 0..<16 {
+            switch unmountTopmost(at: target, [.noFollow]) {
+            case .nothingThere: return result
+            case .last: return result == .detached ? .detached : .unmounted
+            case .oneOfSeveral: result = result == .detached ? .detached : .unmounted
+            case .failed:
+                result = .detached
+                // A killed call may have taken it off before it waited.
+                guard isMounted(target) else { return result }
+                if case .failed(let error, let stuck) = unmountTopmost(at: target, [.detach, .noFollow]) {
+                    guard isMounted(target) else { return result }
+                    throw StorageError(
+                        stuck == nil ? .inUse : .stuck,
+                        "cannot unmount \(target): \(stuck.map { "process \($0.process) is stuck in \($0.call)" } ?? "\(error)"); see who uses it with fuser -m, and try again",
+                        cause: error, stuck: stuck)
+                }
+                guard isMounted(target) else { return result }
+            }
+        }
+        throw StorageError(
+            .inUse, "cannot unmount \(target): it is mounted over again and again; see who does it, and try again")
+    }
+
+    private enum Outcome {
+        case nothingThere, last, oneOfSeveral
+        case failed(SystemError, StuckProcess? = nil)
+    }
+
+    /// Takes off the topmost mount. A second call in the same process tells whether another one is below, for far less than
+    /// reading the mount table costs.
+    private func unmountTopmost(at target: String, _ flags: UnmountFlags) -> Outcome {
+        let sequence = SystemCallSequence()
+        sequence.add(.nameProcess("\(program)-umount"))
+        let first = sequence.add(.unmount(target, flags))
+        let second = sequence.add(.unmount(target, flags, options: .mayFail))
+        do throws(SystemError) {
+            switch try sequence.run(until: Deadline(after: limits.unmount)) {
+            case .finished: break
+            case .killed: return .failed(SystemError("umount2", .timedOut, on: target))
+            case .stuck(let stuck): return .failed(SystemError(stuck.call, .timedOut, on: target), StuckProcess(stuck))
+            }
+        } catch {
+            return .failed(error)
+        }
+        if let error = sequence.error(of: first) {
+            // EINVAL: not a mount point.
+            return error.errno == .invalidArgument || error.errno == .noSuchFileOrDirectory ? .nothingThere : .failed(error)
+        }
+        return sequence.error(of: second)?.errno == .invalidArgument ? .last : .oneOfSeveral
+    }
+
+    private func isMounted(_ target: String) -> Bool {
+        // If the table cannot be read, trying is the safer error.
+        (try? MountTable.topmost(at: target) != nil) ?? true
+    }
+}

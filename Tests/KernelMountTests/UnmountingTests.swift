@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+import Glibc
+import KernelMount
+import LinuxSystem
+import SystemPackage
+import TestSupport
+import Testing
+
+@Suite(.needs(.root), .timeLimit(.minutes(5))) struct UnmountingTests {
+    private func mounter(_ folder: FilePath) -> Mounter { Mounter(stagingFolder: folder.appending("staging"), program: "test") }
+
+    private func isMounted(_ path: FilePath) throws -> Bool { try MountTable().topmost(at: path.string) != nil }
+
+    @Test func nothingMountedIsNoFailure() async throws {
+        try await withScratchFolder { folder in
+            let results = [try mounter(folder).unmount(folder.string), try mounter(folder).unmount(folder.appending("missing").string)]
+            #expect(results == [.wasNotMounted, .wasNotMounted])
+        }
+    }
+
+    @Test func aMountThatSomebodyUsesIsDetached() async throws {
+        try await withScratchFolder { folder in
+            let target = folder.appending("target")
+            try makeFolder(target, mode: 0o700)
+            try #require(mount("tmpfs", target.string, "tmpfs", 0, nil) == 0)
+            try replaceFile(target.appending("file"), with: [7])
+            let user = open(target.appending("file").string, O_RDONLY)
+            defer { close(user) }
+            #expect(try mounter(folder).unmount(target.string) == .detached)
+            #expect(try !isMounted(target))
+            // Who still uses it is not hurt.
+            var byte: UInt8 = 0
+            #expect(read(user, &byte, 1) == 1 && byte == 7)
+        }
+    }
+
+    @Test func aMountThatIsMountedOverIsTakenOffWithIt() async throws {
+        try await withScratchFolder { folder in
+            for _ in 0..<7 { try #require(mount("tmpfs", folder.string, "tmpfs", 0, nil) == 0) }
+            #expect(try mounter(folder).unmount(folder.string) == .unmounted)
+            #expect(try !isMounted(folder))
+        }
+    }
+
+    @Test func whatLiesBelowGoesToo() async throws {
+        try await withScratchFolder { folder in
+            let target = folder.appending("target")
+            try makeFolder(target, mode: 0o700)
+            try #require(mount("tmpfs", target.string, "tmpfs", 0, nil) == 0)
+            try makeFolder(target.appending("inner"), mode: 0o700)
+            try #require(mount("tmpfs", target.appending("inner").string, "tmpfs", 0, nil) == 0)
+            #expect(try mounter(folder).unmount(target.string) == .detached)
+            #expect(try MountTable().mounts(below: folder.string).isEmpty)
+        }
+    }
+
+    @Test func aSymbolicLinkToAMountIsNotFollowed() async throws {
+        try await withScratchFolder { folder in
+            let target = folder.appending("target")
+            try makeFolder(target, mode: 0o700)
+            try #require(mount("tmpfs", target.string, "tmpfs", 0, nil) == 0)
+            let link = folder.appending("link")
+            try #require(symlink(target.string, link.string) == 0)
+            #expect(try mounter(folder).unmount(link.string) == .wasNotMounted)
+            #expect(try isMounted(target))
+        }
+    }
+
+    @Test func whatCannotBeUnmountedIsSaid() async throws {
+        try await withScratchFolder { folder in
+            // More than anybody stacks by accident.
+            for _ in 0..<40 { try #require(mount("tmpfs", folder.string, "tmpfs", 0, nil) == 0) }
+            let error = #expect(throws: StorageError.self) { try mounter(folder).unmount(folder.string) }
+            #expect(error?.description.hasPrefix("cannot unmount \(folder): ") == true)
+            #expect(error?.description.contains("mounted over again and again; see who does it") == true)
+            #expect(error?.stuck == nil)
+        }
+    }
+}
