@@ -23,16 +23,16 @@ struct NFSFailureTests {
         local: String = "192.0.2.1", attempts: [NFSVersion] = []
     ) throws -> StorageError {
         let address = ServerAddress(.ipv4, "192.0.2.7")
-        let source = try NFSSource(["server": server, "path": "/export", "o": options], host: NFS())
+        let export = try NFSExport(["server": server, "path": "/export", "o": options], settings: NFSSettings())
         let wording = NFSFailure(
-            source: source, options: try source.options(for: .volume), address: address, version: version, localAddress: local,
+            export: export, options: try export.options(for: .volume), address: address, version: version, localAddress: local,
             attempts: attempts.map { NFSNegotiation.Attempt(version: $0, address: address, errno: .protocolNotSupported) },
             waited: .seconds(42))
         let explanation = FailureExplanation(
             of: failure, by: EndedNegotiation(wording: wording), subdirectory: try subdirectory.map { try Subdirectory($0) },
             waited: .seconds(42))
-        let error = source.error(
-            explanation.code, explanation.reason, mayPass: failure.end == nil && failure.error.errno.mayPass)
+        let error = StorageError.mounting(
+            export.text, explanation.code, explanation.reason, mayPass: failure.end == nil && failure.error.errno.mayPass)
         #expect(error.description.hasPrefix("cannot mount \(server):/export: "))
         #expect(!error.description.contains("\n"))
         #expect(!error.description.contains("Optional("))

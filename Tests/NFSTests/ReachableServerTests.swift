@@ -15,11 +15,11 @@ import Testing
         cancellation: Cancellation? = nil
     ) async throws -> [ReachableServer] {
         try await blocking {
-            var host = NFS()
-            host.limits.probe = probe
-            let source = try NFSSource(["server": server, "path": "/export", "nfsvers": versions], host: host)
+            var settings = NFSSettings()
+            settings.limits.probe = probe
+            let export = try NFSExport(["server": server, "path": "/export", "nfsvers": versions], settings: settings)
             return try ReachableServer.find(
-                for: source, NFSOptions(options), deadline: Deadline(after: .seconds(1000)), cancellation: cancellation)
+                for: export, NFSOptions(options), deadline: Deadline(after: .seconds(1000)), cancellation: cancellation)
         }
     }
 

@@ -6,21 +6,9 @@ import SystemPackage
 
 /// NFS as a kind of file system, with this host's settings for it.
 public struct NFS: FileSystemKind {
-    /// How long finding a server may take.
-    public struct Limits: Sendable, Equatable {
-        public var resolution = Duration.seconds(15)
-        public var probe = Duration.seconds(5)
-    }
+    public var settings: NFSSettings
 
-    /// Mount options of this host; they beat ``builtInOptions``, and are beaten by the volume's own.
-    public var mountOptions = ""
-    /// For volumes that name no version.
-    public var versions = VersionPolicy.default
-    public var limits = Limits()
-
-    public static let builtInOptions = "rw,noatime,soft"
-
-    public init() {}
+    public init(_ settings: NFSSettings = NFSSettings()) { self.settings = settings }
 
     public var optionNames: [String] { ["server", "path", "nfsvers", "vers", "version", "o", "type", "device"] }
 
@@ -35,7 +23,7 @@ public struct NFS: FileSystemKind {
     }
 
     public func source(_ options: [String: String]) throws(StorageError) -> any FileSystemSource {
-        try NFSSource(options, host: self)
+        NFSSource(try NFSExport(options, settings: settings))
     }
 
     public func owns(_ entry: MountTableEntry) -> Bool { entry.fileSystem == "nfs" || entry.fileSystem == "nfs4" }

@@ -7,7 +7,7 @@ import SystemPackage
 
 /// Turns the answers of an NFS server and of the kernel's client into the line that a person at `docker run` reads.
 struct NFSFailure {
-    var source: NFSSource
+    var export: NFSExport
     var options: NFSOptions
     var address: ServerAddress
     var version: NFSVersion
@@ -31,7 +31,7 @@ struct NFSFailure {
 
     /// The server with its address and, if the user gave one, its port.
     var server: String {
-        let name = source.server.text
+        let name = export.server.text
         let label = name == address.text ? name : "\(name) (\(address.text))"
         return options.port.map { "\(label) port \($0)" } ?? label
     }
@@ -48,7 +48,7 @@ struct NFSFailure {
 
     private func server(_ failure: AttemptFailure) -> FailureExplanation {
         let said = "\(failure.error.errno.explained)\(failure.kernelSaid)"
-        return network(failure, said) ?? export(failure, said) ?? host(failure, said)
+        return network(failure, said) ?? answer(failure, said) ?? host(failure, said)
             ?? .init(.other, "\(failure.error.call): \(said)")
     }
 
@@ -71,13 +71,13 @@ struct NFSFailure {
     }
 
     /// What the server says about the export.
-    private func export(_ failure: AttemptFailure, _ said: String) -> FailureExplanation? {
+    private func answer(_ failure: AttemptFailure, _ said: String) -> FailureExplanation? {
         let here = localAddress.isEmpty ? "this host" : "this host (\(localAddress))"
         switch failure.error.errno {
         case .permissionDenied:
             return .init(
                 .accessDenied,
-                "\(server) denies \(here) access to \(source.path): \(said); the server's /etc/exports needs a line such as \"\(source.path) \(localAddress.isEmpty ? "HOST" : localAddress)(rw)\", then exportfs -ra; or the export wants another sec="
+                "\(server) denies \(here) access to \(export.path): \(said); the server's /etc/exports needs a line such as \"\(export.path) \(localAddress.isEmpty ? "HOST" : localAddress)(rw)\", then exportfs -ra; or the export wants another sec="
             )
         case .notPermitted where failure.error.call == "fsopen" || failure.error.call == "mount" && failure.kernelLog.isEmpty && !isRoot:
             return .init(
@@ -92,9 +92,9 @@ struct NFSFailure {
         case .noSuchFileOrDirectory:
             return .init(
                 .exportNotThere,
-                "\(server) has no export \(source.path): \(said); look at exportfs -v on the server (with NFSv4 the path is below its root, fsid=0)"
+                "\(server) has no export \(export.path): \(said); look at exportfs -v on the server (with NFSv4 the path is below its root, fsid=0)"
             )
-        case .notDirectory: return .init(.exportNotThere, "\(source.path) on \(server) is not a directory: \(said); give another path")
+        case .notDirectory: return .init(.exportNotThere, "\(export.path) on \(server) is not a directory: \(said); give another path")
         case .protocolNotSupported: return versions(failure)
         case .notSupportedOnSocket where version == .v3:
             return .init(

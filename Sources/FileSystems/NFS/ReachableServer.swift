@@ -10,34 +10,34 @@ struct ReachableServer: Sendable {
     /// This host's address on the way there, empty if it was not asked.
     var localAddress: String
 
-    /// Every address of the source's server that is worth an attempt, in the resolver's order.
+    /// Every address of the export's server that is worth an attempt, in the resolver's order.
     ///
     /// - Throws: `StorageError` if the name has no address, or none of them answers.
     static func find(
-        for source: NFSSource, _ options: NFSOptions, deadline: Deadline, cancellation: Cancellation?
+        for export: NFSExport, _ options: NFSOptions, deadline: Deadline, cancellation: Cancellation?
     ) throws(StorageError) -> [ReachableServer] {
-        let name = options.server ?? source.server
-        let addresses = try addresses(of: name, for: source, options, deadline: deadline, cancellation)
+        let name = options.server ?? export.server
+        let addresses = try addresses(of: name, for: export, options, deadline: deadline, cancellation)
         // There is no cheap question for a UDP or RDMA server.
         if let transport = options.transport, transport != "tcp" {
             return addresses.map { ReachableServer(address: $0, localAddress: "") }
         }
         let began = ContinuousClock.now
-        let limit = Deadline(after: source.host.limits.probe).earlier(deadline)
+        let limit = Deadline(after: export.settings.limits.probe).earlier(deadline)
         let port = options.port ?? 2049
-        let best = source.effectiveVersions.candidates[0]
+        let best = export.effectiveVersions.candidates[0]
         var results = ServerProbe.nfs(port: port, version: best).ask(addresses, by: limit, cancellation: cancellation)
         // A version 3 server may listen elsewhere; its rpcbind knows, and the kernel asks it.
-        if options.port == nil, source.effectiveVersions.candidates.contains(.v3), !results.contains(where: \.isWorthAnAttempt) {
-            let again = Deadline(after: source.host.limits.probe).earlier(deadline)
+        if options.port == nil, export.effectiveVersions.candidates.contains(.v3), !results.contains(where: \.isWorthAnAttempt) {
+            let again = Deadline(after: export.settings.limits.probe).earlier(deadline)
             let portmappers = ServerProbe.portmapper.ask(addresses, by: again, cancellation: cancellation)
             if portmappers.contains(where: \.isWorthAnAttempt) { results = portmappers }
         }
         // A question that was cut short has shown nothing.
-        if cancellation?.isCancelled == true { throw cancelled(source) }
+        if cancellation?.isCancelled == true { throw cancelled(export) }
         let reachable = zip(addresses, results).filter { $1.isWorthAnAttempt }
         if reachable.isEmpty {
-            throw failure(source, addresses, results, port: port, waited: ContinuousClock.now - began)
+            throw failure(export, addresses, results, port: port, waited: ContinuousClock.now - began)
         }
         return reachable.map { address, result in
             if case .answers(let local) = result { return ReachableServer(address: address, localAddress: local) }
@@ -46,50 +46,52 @@ struct ReachableServer: Sendable {
     }
 
     static func addresses(
-        of name: ServerName, for source: NFSSource, _ options: NFSOptions, deadline: Deadline, _ cancellation: Cancellation?
+        of name: ServerName, for export: NFSExport, _ options: NFSOptions, deadline: Deadline, _ cancellation: Cancellation?
     ) throws(StorageError) -> [ServerAddress] {
         let all: [ServerAddress]
         do throws(ResolutionFailure) {
-            all = try resolve(name, by: Deadline(after: source.host.limits.resolution).earlier(deadline), cancellation: cancellation)
+            all = try resolve(name, by: Deadline(after: export.settings.limits.resolution).earlier(deadline), cancellation: cancellation)
         } catch {
-            if cancellation?.isCancelled == true { throw cancelled(source) }
-            throw source.error(
-                .nameNotResolved,
+            if cancellation?.isCancelled == true { throw cancelled(export) }
+            throw StorageError.mounting(
+                export.text, .nameNotResolved,
                 "the server name \(name.text) does not resolve (\(error.reason)); check its spelling and this host's DNS (getent ahosts \(name.text))",
                 cause: error, mayPass: error.isTemporary)
         }
         guard let family = options.family else { return all }
         let fitting = all.filter { $0.family == family }
         if fitting.isEmpty {
-            throw source.error(
-                .nameNotResolved,
+            throw StorageError.mounting(
+                export.text, .nameNotResolved,
                 "\(name.text) has no IPv6 address, which proto=\(options.transport ?? "tcp")6 asks for; leave proto out"
             )
         }
         return fitting
     }
 
-    private static func cancelled(_ source: NFSSource) -> StorageError {
-        source.error(.cancelled, "given up because the caller has gone")
+    private static func cancelled(_ export: NFSExport) -> StorageError {
+        StorageError.mounting(export.text, .cancelled, "given up because the caller has gone")
     }
 
     private static func failure(
-        _ source: NFSSource, _ addresses: [ServerAddress], _ results: [ProbeResult], port: UInt16, waited: Duration
+        _ export: NFSExport, _ addresses: [ServerAddress], _ results: [ProbeResult], port: UInt16, waited: Duration
     ) -> StorageError {
         let told = zip(addresses, results).map { "\($0.text): \($1.words(waited))" }.joined(separator: ", ")
         let start = "the server does not answer at TCP port \(port) (\(told))"
         if results.contains(where: \.isNotNFS) {
-            return source.error(
-                .mute, "\(start); something listens there but does not speak NFS: restart the NFS server, or correct the port",
+            return .mounting(
+                export.text, .mute, "\(start); something listens there but does not speak NFS: restart the NFS server, or correct the port",
                 mayPass: true)
         }
         if results.contains(.unreachable(.connectionRefused)) {
-            return source.error(.refused, "\(start); is the NFS server running there (systemctl status nfs-server)?", mayPass: true)
+            return .mounting(
+                export.text, .refused, "\(start); is the NFS server running there (systemctl status nfs-server)?", mayPass: true)
         }
         if results.contains(.silent) {
-            return source.error(.silent, "\(start); is the server up, and does a firewall let TCP port \(port) through?", mayPass: true)
+            return .mounting(
+                export.text, .silent, "\(start); is the server up, and does a firewall let TCP port \(port) through?", mayPass: true)
         }
-        return source.error(.noRoute, "\(start); check this host's network and routes, or give another address", mayPass: true)
+        return .mounting(export.text, .noRoute, "\(start); check this host's network and routes, or give another address", mayPass: true)
     }
 }
 

@@ -48,15 +48,6 @@ public protocol FileSystemSource: Sendable {
     func checkServer() -> (findings: [HostFinding], isWorthAMount: Bool)
 }
 
-extension FileSystemSource {
-    /// The error of a mount of this source. Its line begins with what was tried.
-    public func error(
-        _ code: StorageError.Code, _ reason: String, cause: (any Error)? = nil, mayPass: Bool = false, stuck: StuckProcess? = nil
-    ) -> StorageError {
-        StorageError(code, "cannot mount \(text): \(reason)", cause: cause, mayPass: mayPass, stuck: stuck)
-    }
-}
-
 /// Where a source is, for telling whether two overlap.
 public struct SourceLocation: Sendable, Equatable {
     public var server: String

@@ -89,8 +89,8 @@ public struct Mounter: Sendable {
         let source = request.source
         // No server was contacted, so the error names none.
         if deadline.hasPassed {
-            throw source.error(
-                .timedOut,
+            throw StorageError.mounting(
+                source.text, .timedOut,
                 "no time was left for it, for what was done before took too long; try again, and look at docker-nfsd status")
         }
         var negotiation = try source.negotiation(for: request.purpose, until: deadline, cancellation: cancellation)
@@ -107,13 +107,13 @@ public struct Mounter: Sendable {
                     let explanation = FailureExplanation(
                         of: failure, by: negotiation, subdirectory: request.destination.subdirectory,
                         waited: ContinuousClock.now - began)
-                    throw source.error(
-                        explanation.code, explanation.reason, cause: failure.error,
+                    throw StorageError.mounting(
+                        source.text, explanation.code, explanation.reason, cause: failure.error,
                         mayPass: failure.end == nil && failure.error.errno.mayPass, stuck: failure.stuck.map(StuckProcess.init))
                 }
             }
         }
-        throw source.error(.other, "there was no address or version to try")
+        throw StorageError.mounting(source.text, .other, "there was no address or version to try")
     }
 
     /// One attempt by the chosen method; automatic falls back to mount(2) where fsopen(2) cannot be used.
@@ -167,11 +167,11 @@ public struct Mounter: Sendable {
             if let entry = try MountTable.topmost(at: target), source.kind.owns(entry) { return entry }
         } catch {
             _ = try? unmount(target)
-            throw source.error(.other, "the mount table cannot be read: \(error)", cause: error)
+            throw StorageError.mounting(source.text, .other, "the mount table cannot be read: \(error)", cause: error)
         }
         _ = try? unmount(target)
-        throw source.error(
-            .other,
+        throw StorageError.mounting(
+            source.text, .other,
             "the kernel reported success, but nothing of it is mounted at \(target); look at dmesg and try again")
     }
 }

@@ -96,4 +96,13 @@ public struct StorageError: Error, Sendable, CustomStringConvertible {
         self.mayPass = mayPass
         self.stuck = stuck
     }
+
+    /// The error of a mount. Its line begins with what was tried.
+    ///
+    /// - Parameter source: as the mount table would show it, such as `host:/path`.
+    public static func mounting(
+        _ source: String, _ code: Code, _ reason: String, cause: (any Error)? = nil, mayPass: Bool = false, stuck: StuckProcess? = nil
+    ) -> StorageError {
+        StorageError(code, "cannot mount \(source): \(reason)", cause: cause, mayPass: mayPass, stuck: stuck)
+    }
 }

@@ -26,7 +26,7 @@ extension Mounter {
         try negotiate(request, began: began, deadline, cancellation) { plan throws(AttemptFailure) in
             done = try attempt(plan, deadline, cancellation, prepare)
         }
-        guard let done else { throw source.error(.other, "no calls were made") }
+        guard let done else { throw StorageError.mounting(source.text, .other, "no calls were made") }
         return done
     }
 

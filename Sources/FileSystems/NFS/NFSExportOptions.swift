@@ -3,7 +3,7 @@
 import KernelMount
 
 /// Reading the options that name an export, also in the spelling of Docker's `local` driver.
-extension NFSSource {
+extension NFSExport {
     typealias Device = (host: ServerName?, path: String)
 
     /// `:/path`, `host:/path` or `[2001:db8::7]:/path`.

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+import KernelMount
+
+/// An export, as a volume's options name it: the server, the path, and what is said about how to mount it.
+struct NFSExport: Sendable {
+    let server: ServerName
+    /// The export's path, absolute.
+    let path: String
+    /// nil: the host's default holds.
+    let versions: VersionPolicy?
+    /// Further mount options as the user wrote them; they have been checked.
+    let mountOptions: String
+    let canonical: [String: String]
+    /// This host's settings.
+    let settings: NFSSettings
+
+    /// Reads and checks options; nothing is resolved or contacted.
+    ///
+    /// - Throws: `StorageError` (`bad-option`).
+    init(_ options: [String: String], settings: NFSSettings) throws(StorageError) {
+        let words = try NFSOptions(options["o"] ?? "")
+        let device = try Self.device(options["device"])
+        let (server, isLocalSpelling) = try Self.server(options, device, words)
+        path = try Self.path(options, device)
+        versions = try Self.versions(options, words, type: options["type"], isLocalSpelling: isLocalSpelling)
+        mountOptions = options["o"] ?? ""
+        self.server = server
+        self.settings = settings
+        var canonical = ["server": server.text, "path": path]
+        canonical["nfsvers"] = versions?.text
+        if !mountOptions.isEmpty { canonical["o"] = mountOptions }
+        self.canonical = canonical
+    }
+
+    var text: String { "\(server.sourceLabel):\(path)" }
+
+    var effectiveVersions: VersionPolicy { versions ?? settings.versions }
+
+    /// The words that hold: the volume's over the host's over the built-in ones.
+    func options(for purpose: MountPurpose) throws(StorageError) -> NFSOptions {
+        let own =
+            switch purpose {
+            case .volume: mountOptions
+            // A cache in common with volumes of the same export would show old names.
+            case .catalogue: "rw,nosharecache"
+            case .disposal: mountOptions.isEmpty ? "rw" : mountOptions
+            }
+        return try NFSOptions(own, defaults: [settings.mountOptions, NFSSettings.builtInOptions])
+    }
+}

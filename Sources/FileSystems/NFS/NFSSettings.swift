@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+/// What a host sets for all its NFS mounts.
+public struct NFSSettings: Sendable, Equatable {
+    /// How long finding a server may take.
+    public struct Limits: Sendable, Equatable {
+        public var resolution = Duration.seconds(15)
+        public var probe = Duration.seconds(5)
+    }
+
+    /// Mount options; they beat ``builtInOptions``, and are beaten by the volume's own.
+    public var mountOptions = ""
+    /// For volumes that name no version.
+    public var versions = VersionPolicy.default
+    public var limits = Limits()
+
+    public static let builtInOptions = "rw,noatime,soft"
+
+    public init() {}
+}
