@@ -15,7 +15,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-// libc's syscall() writes errno, which lies in thread-local storage that the new process shares with the thread that
+// libc's syscall() writes errno, which is in thread-local storage that the new process shares with the thread that
 // made it; so the instruction itself is used.
 static inline __attribute__((always_inline)) long kernel(long n, long a, long b, long c, long d, long e, long f) {
 #if defined(__x86_64__)
@@ -43,14 +43,14 @@ static inline __attribute__((always_inline)) long kernel(long n, long a, long b,
 #endif
 }
 
-// The canary of the stack protector lies in thread-local storage too; reading it is harmless, but the promise of this
+// The canary of the stack protector is in thread-local storage too; reading it is harmless, but the promise of this
 // file is that nothing there is touched.
 __attribute__((no_stack_protector)) static int run(void *argument) {
   struct CLinux_sequence *s = argument;
   // A daemon that dies takes its unfinished calls with it: what they were for is gone.
   if (!s->outlives) kernel(__NR_prctl, PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0, 0);
   // The descriptor table is a copy. A stuck call must not hold the daemon's sockets open. (ENOSYS before Linux 5.9: they
-  // stay open until the call ends.) What goes on without its caller holds what that held, its locks above all: whoever comes
+  // stay open until the call ends.) A process that goes on without its caller keeps what the caller held, its locks above all: the
   // next must not begin before this has ended.
   if (!s->outlives) {
     unsigned first = 3;

@@ -43,7 +43,7 @@ public struct MountedTree: Sendable {
         self.deadline = deadline
     }
 
-    /// Renames a directory within its parent. Renaming one that is not there is no failure.
+    /// Renames a directory within its parent. A directory that is not there is not an error.
     ///
     /// - Returns: false if there was nothing to rename.
     public func rename(_ directory: Subdirectory, to name: String) throws(TreeError) -> Bool {
@@ -71,7 +71,7 @@ public struct MountedTree: Sendable {
         return true
     }
 
-    /// Deletes a directory and all that is in it. Deleting one that is not there is no failure.
+    /// Deletes a directory and all that is in it. A directory that is not there is not an error.
     ///
     /// - Throws: `TreeError`; what has been deleted by then stays deleted.
     public func delete(_ directory: Subdirectory) throws(TreeError) {

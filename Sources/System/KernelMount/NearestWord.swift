@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 
-/// A word from outside that is longer than this is no slip of the fingers, and the distance takes time by its square.
+/// A longer word is not a typing error, and the time for the distance grows with the square of the length.
 private let longestWord = 64
 
 /// The candidate with the smallest edit distance to a word, if that is at most `limit`; for a long word none.

@@ -7,7 +7,7 @@ import SystemPackage
 public enum EffectiveUser {
     public static var isRoot: Bool { geteuid() == 0 }
 
-    /// Root, and not only in a user namespace of somebody else's. user_namespaces(7).
+    /// Root of the host, not only of a user namespace that another user made. user_namespaces(7).
     public static var isRootOfHost: Bool {
         guard isRoot, let bytes = try? readWholeFile("/proc/self/uid_map", limit: 4096) else { return false }
         let numbers = bytes.split { $0 <= 0x20 }.map { String(decoding: $0, as: UTF8.self) }

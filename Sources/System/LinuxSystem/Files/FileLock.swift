@@ -5,7 +5,7 @@ import Glibc
 import Synchronization
 public import SystemPackage
 
-/// An exclusive lock on a file, that the kernel takes away when the last process that holds it ends. flock(2).
+/// An exclusive lock on a file; the kernel releases it when the last process that holds it ends. flock(2).
 ///
 /// Processes made by fork(2) hold it together; a program that they become does not (close-on-exec).
 public final class FileLock: Sendable {
@@ -18,14 +18,14 @@ public final class FileLock: Sendable {
 
     deinit { leaveToChildren() }
 
-    /// Gives up this process's part of it. Children that were made since have it still, until the last of them ends.
+    /// Releases this process's share of the lock. Children forked since then still hold it, until the last of them ends.
     public func leaveToChildren() {
         if !isLeft.exchange(true, ordering: .relaxed) { Glibc.close(descriptor.rawValue) }
     }
 
-    /// Takes the lock if nobody has it. The file is made if it is not there.
+    /// Takes the lock if it is free. The file is made if it is not there.
     ///
-    /// - Returns: nil if somebody else has it.
+    /// - Returns: nil if another holder has it.
     /// - Throws: `SystemError` of open(2); `ENOENT` if the folder is not there.
     public static func attempt(_ path: FilePath) throws(SystemError) -> FileLock? {
         while true {

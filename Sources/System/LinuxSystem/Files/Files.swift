@@ -22,7 +22,7 @@ public func readWholeFile(_ path: FilePath, limit: Int) throws(SystemError) -> [
     }
 }
 
-/// Replaces a file's content as one step: whoever reads it sees the old or the new one, and after a power cut one of them is there.
+/// Replaces a file's content as one step: a reader sees the old or the new content, and after a power cut one of them is there.
 ///
 /// Writes `<path>.new`, syncs it, renames it over the file, and syncs the folder. open(2), fsync(2), rename(2).
 ///
@@ -41,7 +41,7 @@ public func replaceFile(_ path: FilePath, with content: [UInt8], mode: UInt32 = 
     if durable { try syncFolder(path.removingLastComponent()) }
 }
 
-/// Removes a file, durably. That it is not there already is no failure.
+/// Removes a file, durably. A file that is not there is not an error.
 public func removeFile(_ path: FilePath, durable: Bool = true) throws(SystemError) {
     do throws(SystemError) {
         try systemCall("unlink", on: path.string) { path.withPlatformString { unlink($0) } }

@@ -6,8 +6,8 @@ import SystemPackage
 
 /// What a path led to at one moment, held open: a file, a folder or whatever else, on the mount through which it was reached.
 ///
-/// Whoever may write to a folder above it can rename it and put something else in its place. This stays what it was, and says where it
-/// is by now. No other process of a program that is run gets the descriptor.
+/// A process that may write to a folder above it can rename it and put something else in its place. This still names the same file, and
+/// says where it is by now. No other process of a program that is run gets the descriptor.
 public final class PinnedFile {
     public let isFolder: Bool
     private let operand: String
@@ -46,7 +46,7 @@ public final class PinnedFile {
 
     deinit { close() }
 
-    /// Lets it go. Nothing else can be asked of it then: `EBADF`.
+    /// Closes it. All other calls fail from then on, with `EBADF`.
     public func close() {
         if descriptor >= 0 { Glibc.close(descriptor) }
         descriptor = -1

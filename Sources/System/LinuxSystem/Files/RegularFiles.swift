@@ -10,7 +10,7 @@ public import SystemPackage
 ///   - path: its bytes are kept, also if they are not UTF-8.
 ///   - folder: where a relative path begins; nil for the working directory.
 ///   - limit: bytes; a longer file is refused with `EFBIG`.
-/// - Throws: `SystemError`; `EISDIR` for a folder, `EINVAL` for what else is no regular file. openat(2), fstat(2), read(2)
+/// - Throws: `SystemError`; `EISDIR` for a folder, `EINVAL` for anything else that is not a regular file. openat(2), fstat(2), read(2)
 public func readRegularFile(_ path: FilePath, in folder: OpenFolder? = nil, limit: Int) throws(SystemError) -> [UInt8] {
     let flags = O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC
     let start = folder?.descriptor ?? AT_FDCWD
@@ -35,7 +35,7 @@ public func readRegularFile(_ path: FilePath, in folder: OpenFolder? = nil, limi
 
 /// Reads a regular file whole that need not be there.
 ///
-/// A symbolic link that leads nowhere, as the file or as a folder above it, is an error: somebody meant something to be there.
+/// A symbolic link that leads nowhere, as the file or as a folder above it, is an error: the link says that something should be there.
 ///
 /// - Returns: nil if it is not there.
 /// - Throws: `SystemError`, as ``readRegularFile(_:in:limit:)`` does, but no `ENOENT` for a file of which no part is there.
@@ -64,7 +64,7 @@ private func danglingLink(in path: FilePath) -> FilePath? {
 public final class OpenFolder: Sendable {
     let descriptor: CInt
 
-    /// Follows symbolic links, `..` after one included, as the kernel does for everybody who changes into the folder.
+    /// Follows symbolic links, `..` after one included, as chdir(2) does.
     ///
     /// - Parameter path: its bytes are kept, also if they are not UTF-8; empty for the working directory.
     /// - Throws: `SystemError` of open(2), O_PATH.

@@ -7,7 +7,7 @@ public import SystemPackage
 ///
 /// - Parameter limit: bytes; a longer file is refused with `EFBIG`.
 /// - Throws: `SystemError`; `ELOOP` for a symbolic link, `EPERM` if the file or its folder belongs to another user or others
-///   may write to it, or if it is no regular file.
+///   may write to it, or if it is not a regular file.
 public func readTrustedFile(_ path: FilePath, limit: Int) throws(SystemError) -> [UInt8] {
     try checkTrusted(path.removingLastComponent(), S_IFDIR)
     try checkTrusted(path, S_IFREG)

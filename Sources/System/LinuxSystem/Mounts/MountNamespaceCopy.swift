@@ -4,11 +4,11 @@ internal import CLinux
 import Glibc
 public import SystemPackage
 
-/// A copy of this process's mount namespace, for mounts that only this process and its children are to see. It is gone, with all that
+/// A copy of this process's mount namespace, for mounts that only this process and its children may see. It is gone, with all that
 /// was mounted in it, when the last of them has left it or ended, in whatever way: nothing has to be unmounted.
 ///
 /// Each mount of the copy has the peers that the original has (`shared:N` in mountinfo), so what is mounted in the copy appears in the
-/// original, too. For places that nobody else is to see, this is switched off for as long as it takes to mount there.
+/// original, too. For places that no other process may see, this is switched off for as long as it takes to mount there.
 ///
 /// For programs with a single thread.
 public final class MountNamespaceCopy {
@@ -41,7 +41,7 @@ public final class MountNamespaceCopy {
         if workingDirectory >= 0 { try systemCall("fchdir", on: "the working directory") { fchdir(workingDirectory) } }
     }
 
-    /// Takes the mounts on which these paths lie from their peers, so that what is mounted at the paths stays in the copy.
+    /// Takes the mounts that these paths are on from their peers, so that what is mounted at the paths stays in the copy.
     ///
     /// - Parameter paths: absolute, and without symbolic links.
     /// - Throws: `SystemError` of mount(2).
@@ -120,9 +120,9 @@ public final class MountNamespaceCopy {
         }
     }
 
-    /// Has no symbolic link be followed that lies on the mount at a path. mount_setattr(2), MOUNT_ATTR_NOSYMFOLLOW, Linux 5.14.
+    /// Stops symbolic links on the mount at a path from being followed. mount_setattr(2), MOUNT_ATTR_NOSYMFOLLOW, Linux 5.14.
     ///
-    /// - Returns: whether the kernel knows how, and whoever filters system calls here lets it.
+    /// - Returns: whether the kernel can do it and no filter of system calls forbids it.
     /// - Throws: `SystemError`
     public func forbidLinks(at path: FilePath) throws(SystemError) -> Bool {
         do throws(SystemError) {

@@ -25,7 +25,7 @@ public enum ProcessEnd: Sendable, Hashable {
 
 /// Processes that this one makes. For programs with a single thread.
 public enum ChildProcess {
-    /// Divides this process in two. fork(2).
+    /// Forks this process. fork(2).
     ///
     /// - Returns: 0 in the child, the child's id in the parent.
     public static func fork() throws(SystemError) -> Int32 {
@@ -89,7 +89,7 @@ public enum ChildProcess {
         return Poll.wait(for: descriptor, until: deadline) ? try wait(for: child) : nil
     }
 
-    /// Takes notice of a child that has ended; nil if none has, or if there are no children.
+    /// Reaps one child that has ended; nil if none has, or if there are no children.
     public static func reap() -> (process: Int32, end: ProcessEnd)? {
         var status: Int32 = 0
         let process = waitpid(-1, &status, WNOHANG)

@@ -41,7 +41,7 @@ public struct ControlGroups: Sendable, Hashable {
     ///
     /// In hierarchies of version 1 a thread that moves itself spares the kernel a lock for which it waits some 10 ms (Linux 5.5), so
     /// this is not done for another process. A hierarchy that is not mounted is left out: nothing reads it then. Where version 1
-    /// counts memory, version 2 is left out: nobody looks there. Where a group is gone, its nearest ancestor takes its place.
+    /// counts memory, version 2 is left out: no accounting looks there. Where a group is gone, its nearest ancestor takes its place.
     ///
     /// - Parameter mounts: of this process's mount namespace.
     /// - Throws: `SystemError` of the first write that failed; the other hierarchies are tried all the same.

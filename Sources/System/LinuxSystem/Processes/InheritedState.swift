@@ -3,7 +3,7 @@
 internal import CLinux
 import Glibc
 
-/// What this process has got from whoever started it, and what it cannot work with. For programs with a single thread.
+/// What this process inherited from its parent and cannot work with. For programs with a single thread.
 public struct InheritedState: Sendable {
     private let ignoredSignals: [CInt]
     private let otherSignals: [CInt]
@@ -12,7 +12,7 @@ public struct InheritedState: Sendable {
     ///
     /// - Standard input, output and error are open. A closed one would be the next file's number, which then is taken for it.
     /// - SIGCHLD has its default action: where it is ignored, children vanish without having been waited for.
-    /// - SIGPIPE and SIGXFSZ are ignored: what they stand for is the error of a call.
+    /// - SIGPIPE and SIGXFSZ are ignored: what they report is also the error of a call.
     public init() {
         for standard in CInt(0)...2 where fcntl(standard, F_GETFD) < 0 {
             // Gets the lowest number that is free, and is for programs that this one becomes, too. There is nothing to do if it fails.
@@ -29,7 +29,7 @@ public struct InheritedState: Sendable {
         otherSignals = others
     }
 
-    /// Gives the signals back what they had, for a program that takes this one's place. execve(2) resets none that is ignored.
+    /// Restores the signals' earlier actions, for a program that this process becomes. execve(2) resets none that is ignored.
     public func restoreSignals() {
         for number in ignoredSignals { _ = CLinux_ignore_signal(number) }
         for number in otherSignals { _ = CLinux_default_signal(number) }

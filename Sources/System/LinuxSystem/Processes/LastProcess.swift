@@ -2,8 +2,8 @@
 
 import Glibc
 
-/// Sees when a forked process and all that it has made in turn have ended, those too that outlive it: they hold one end of a pipe,
-/// which none of them uses. pipe(7)
+/// Reports when a forked process and all its descendants have ended, also those that outlive it: they hold one end of a pipe that none
+/// of them uses. pipe(7)
 ///
 /// Make it before fork(2), and call ``watch()`` in the parent. Programs that are executed do not count.
 public struct LastProcess: ~Copyable {
@@ -18,7 +18,7 @@ public struct LastProcess: ~Copyable {
         if writing >= 0 { close(writing) }
     }
 
-    /// This process is none of them.
+    /// Closes this process's own end, so that only the others hold the pipe.
     public mutating func watch() {
         if writing >= 0 { close(writing) }
         writing = -1

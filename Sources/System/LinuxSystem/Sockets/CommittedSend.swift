@@ -12,14 +12,14 @@ public enum CommittedSend: Sendable {
     case notRenamed(SystemError)
     /// The byte could not be sent, and the files are as they were.
     case notSent(SystemError)
-    /// Not known, or not undone: somebody else killed the process between the two, or undoing the rename failed as well.
+    /// Not known, or not undone: the process was killed from outside between the two, or undoing the rename failed as well.
     case unclear(String)
 }
 
 extension StreamSocket {
     /// Renames `draft` to `path`, then sends one byte, both by a process of their own that goes on if this one is killed.
     ///
-    /// So nobody who is killed at any moment leaves a record of something sent that was not sent, or the other way round. If
+    /// So a kill at any moment leaves neither a record of something that was not sent, nor the other way round. If
     /// the byte cannot be sent the rename is undone: a file that was at `path` before comes back, which is why the two are
     /// exchanged, and the older one removed at the end. None of these calls waits; wait for ``Direction/sending`` before.
     ///
@@ -28,7 +28,7 @@ extension StreamSocket {
     ///
     /// - Parameters:
     ///   - draft: a file in the same file system as `path`.
-    ///   - path: where nobody else may put a file meanwhile.
+    ///   - path: no other process may put a file there meanwhile.
     /// - Throws: `SystemError` if the process cannot be started; nothing has happened then.
     public borrowing func send(_ byte: UInt8, renaming draft: String, to path: String) throws(SystemError) -> CommittedSend {
         var status = stat()

@@ -7,7 +7,7 @@ public import SystemPackage
 /// A UNIX socket with which another process asks for one thing and sees when it has been done: it connects, and waits until the
 /// connection closes. unix(7).
 public final class DoorbellSocket: Sendable {
-    /// Readable while somebody has rung; owned by this object.
+    /// Readable while a caller waits; owned by this object.
     public let descriptor: FileDescriptor
 
     /// Listens at a path of any length, only for this user.
@@ -24,7 +24,7 @@ public final class DoorbellSocket: Sendable {
 
     deinit { Glibc.close(descriptor.rawValue) }
 
-    /// Takes everybody who has rung, does what they want, and lets them go.
+    /// Accepts all waiting callers, runs `work`, then closes their connections.
     public func answer(_ work: () -> Void) {
         var callers: [CInt] = []
         while true {
@@ -37,7 +37,7 @@ public final class DoorbellSocket: Sendable {
         for caller in callers { Glibc.close(caller) }
     }
 
-    /// Lets everybody go who has rung, and has whoever comes now find that nobody listens. shutdown(2)
+    /// Closes the connections of all waiting callers; later ones find that no process listens. shutdown(2)
     public func close() {
         answer {}
         shutdown(descriptor.rawValue, CInt(SHUT_RDWR))
@@ -47,7 +47,7 @@ public final class DoorbellSocket: Sendable {
     /// Rings, and waits until it has been answered, or at the longest until the deadline.
     ///
     /// - Returns: whether it has been answered.
-    /// - Throws: `SystemError` of connect(2); `ENOENT` and `ECONNREFUSED` if nobody listens.
+    /// - Throws: `SystemError` of connect(2); `ENOENT` and `ECONNREFUSED` if no process listens.
     public static func ring(_ path: FilePath, until deadline: Deadline) throws(SystemError) -> Bool {
         let raw = try socket()
         defer { Glibc.close(raw) }

@@ -28,7 +28,7 @@ public final class LocalStream: Sendable {
 
     /// Sends all of it.
     ///
-    /// - Throws: `SystemError`: `ETIMEDOUT` after the deadline, `ECANCELED` after the cancellation, `EPIPE` if nobody reads.
+    /// - Throws: `SystemError`: `ETIMEDOUT` after the deadline, `ECANCELED` after the cancellation, `EPIPE` if the other end is closed.
     public func send(_ bytes: [UInt8], until deadline: Deadline, cancellation: Cancellation) throws(SystemError) {
         var sent = 0
         while sent < bytes.count {

@@ -15,7 +15,7 @@ extension StreamSocket {
         return credentials.process > 0 ? credentials.process : nil
     }
 
-    /// Has the kernel note, with all that the peer sends from now on, which process sent it.
+    /// Makes the kernel attach the sending process to all that the peer sends from now on.
     public borrowing func noteSenders() {
         var on: CInt = 1
         setsockopt(descriptor, SOL_SOCKET, SO_PASSCRED, &on, socklen_t(MemoryLayout<CInt>.size))

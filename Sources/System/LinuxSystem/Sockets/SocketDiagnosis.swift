@@ -8,7 +8,7 @@ extension ListeningSockets {
     /// Some 5 µs, where ``inodes(of:port:)`` goes through tables of the kernel that can take 20 ms even when they are empty; but
     /// of several sockets that share the port this shows only one.
     ///
-    /// - Returns: an inode of sockfs; nil if nobody listens, or the kernel does not offer this: it answers `ENOENT` to both.
+    /// - Returns: an inode of sockfs; nil if no process listens, or the kernel does not offer this: it answers `ENOENT` to both.
     public static func receiver(of address: InternetAddress, port: UInt16) -> UInt64? {
         // NETLINK_SOCK_DIAG
         let descriptor = socket(AF_NETLINK, CInt(SOCK_RAW.rawValue | SOCK_CLOEXEC.rawValue), 4)

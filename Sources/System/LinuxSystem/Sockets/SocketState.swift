@@ -3,7 +3,7 @@
 import Glibc
 public import SystemPackage
 
-/// Whether somebody listens at a UNIX socket.
+/// Whether a process listens at a UNIX socket.
 public enum SocketState: Sendable, Equatable {
     case listening, dead, missing, notASocket
     case unknown(SystemError)

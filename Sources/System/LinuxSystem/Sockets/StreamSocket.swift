@@ -85,7 +85,7 @@ public struct StreamSocket: ~Copyable {
 
     private borrowing func connectOnce(_ address: UnixSocketAddress) throws(SystemError) {
         let result = address.withSocketAddress { Glibc.connect(descriptor, $0, $1) }
-        // Not retried here: after a signal the time that is left is counted anew.
+        // Not retried here: after a signal the remaining time would be counted from the start.
         if result < 0 { throw SystemError("connect", .current, on: operand) }
     }
 

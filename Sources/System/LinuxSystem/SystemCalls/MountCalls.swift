@@ -97,7 +97,7 @@ extension SystemCall {
         SystemCall("mkdirat", Int(__NR_mkdirat), on: operand, [.result(directory), .string(name), .value(Int(mode))], options: .mayFail)
     }
 
-    /// openat(2) of a directory that was just made, for changing its owner and mode: it and not what may lie there by now.
+    /// openat(2) of a directory that was just made, for changing its owner and mode: it, and not what may be there by now.
     public static func openMade(_ name: [UInt8], in directory: Call, operand: String, if condition: Call) -> SystemCall {
         let flags = Int(O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
         return SystemCall("openat", Int(__NR_openat), on: operand, [.result(directory), .bytes(name), .value(flags)], if: condition)

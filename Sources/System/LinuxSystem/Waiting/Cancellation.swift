@@ -5,7 +5,7 @@ import Glibc
 import Synchronization
 public import SystemPackage
 
-/// A wish to stop that blocking code can poll for: an eventfd(2) that becomes readable once.
+/// A request to stop that blocking code can poll for: an eventfd(2) that becomes readable once.
 public final class Cancellation: Sendable {
     /// Readable from the moment of ``cancel()``; owned by this object.
     public let descriptor: FileDescriptor

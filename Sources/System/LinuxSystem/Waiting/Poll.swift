@@ -5,7 +5,7 @@ import SystemPackage
 
 /// Descriptors that something is waited for on, and what has come. poll(2).
 ///
-/// The only place that calls poll(2): a signal does not end a wait, and neither does a moment in which the kernel has no memory for it.
+/// The only place that calls poll(2): it goes on waiting after a signal, and after a temporary lack of kernel memory.
 public struct Poll {
     public struct Events: OptionSet, Sendable {
         public let rawValue: Int16
@@ -15,7 +15,7 @@ public struct Poll {
         public static let readable = Events(rawValue: Int16(POLLIN))
         /// There is room to write, or a connection has been made.
         public static let writable = Events(rawValue: Int16(POLLOUT))
-        /// An error, or nobody is left at the other end. Comes without being asked for.
+        /// An error, or the other end is closed. Reported even if it was not asked for.
         public static let failed = Events(rawValue: Int16(POLLERR | POLLHUP | POLLNVAL))
     }
 
@@ -28,7 +28,7 @@ public struct Poll {
 
     /// Adds a descriptor.
     ///
-    /// - Parameter descriptor: nil, or a negative one, for nothing: then nothing ever comes.
+    /// - Parameter descriptor: nil or negative takes a place and reports nothing.
     /// - Returns: its place, for ``events(at:)``.
     @discardableResult
     public mutating func add(_ descriptor: CInt?, for events: Events = .readable) -> Int {
@@ -67,6 +67,6 @@ public struct Poll {
 }
 
 extension Deadline {
-    /// One that has passed: for a look that does not wait.
+    /// A deadline that has passed, to check without waiting.
     public static var now: Deadline { Deadline(after: .zero) }
 }
