@@ -72,6 +72,19 @@ import Testing
         }
     }
 
+    @Test func aSecretReachesTheKernelAndNoError() async throws {
+        try await withScratchFolder { folder in
+            let wanted = try parameters([MountOption("size", "64k", isSecret: true)])
+            #expect(wanted.dataString == "size=64k")
+            #expect(run(.fsopen(wanted, MountDestination(folder.string), program: "test"))?.error == nil)
+            #expect(try MountTable().topmost(at: folder.string)?.superblockOptions.contains("size=64k") == true)
+            let refused = try parameters([MountOption("frobnicate", "hunter2", isSecret: true)])
+            let failure = try #require(run(.fsopen(refused, MountDestination(folder.string), program: "test")))
+            #expect(failure.error == SystemError("fsconfig", .invalidArgument, on: "frobnicate=<hidden>"))
+            #expect(!FailureExplanation(refusedOption: failure).reason.contains("hunter2"))
+        }
+    }
+
     @Test func aFileSystemThatTheKernelDoesNotHave() async throws {
         try await withScratchFolder { folder in
             let sequence = MountSequence.fsopen(try parameters(fileSystem: "nosuchfs"), MountDestination(folder.string), program: "test")

@@ -4,13 +4,20 @@
 public struct MountOption: Sendable, Hashable, CustomStringConvertible {
     public var key: String
     public var value: String?
+    /// Whether the value is for the kernel alone, such as a password: no error and no log shows it.
+    public var isSecret: Bool
 
-    public init(_ key: String, _ value: String? = nil) {
+    public init(_ key: String, _ value: String? = nil, isSecret: Bool = false) {
         self.key = key
         self.value = value
+        self.isSecret = isSecret
     }
 
-    public var description: String { value.map { "\(key)=\($0)" } ?? key }
+    /// For the kernel.
+    var text: String { value.map { "\(key)=\($0)" } ?? key }
+
+    /// For a person.
+    public var description: String { isSecret && value != nil ? "\(key)=<hidden>" : text }
 
     /// Splits a list at its commas; a comma inside double quotes does not split, as in mount(8). Empty words are passed over.
     ///

@@ -27,7 +27,7 @@ public struct MountPlan: Sendable, Equatable {
 
     /// The data argument of mount(2), or nil if a value has a comma in it: it would break out of the list.
     public var dataString: String? {
-        if options.contains(where: { $0.description.contains(",") }) { return nil }
-        return options.map(\.description).joined(separator: ",")
+        if options.contains(where: { $0.text.utf8.contains(UInt8(ascii: ",")) }) { return nil }
+        return options.map(\.text).joined(separator: ",")
     }
 }

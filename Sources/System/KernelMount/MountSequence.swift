@@ -66,7 +66,7 @@ struct MountSequence {
         contextCall = context
         for option in [MountOption("source", plan.source)] + plan.options + plan.generic.superblockWords.map({ MountOption($0) }) {
             sequence.stage = .option(option.key)
-            sequence.add(.fsconfig(context, option.key, option.value))
+            sequence.add(.fsconfig(context, option.key, option.value, operand: option.description))
         }
         sequence.stage = .server
         sequence.add(.fsconfigCreate(context, on: plan.source))

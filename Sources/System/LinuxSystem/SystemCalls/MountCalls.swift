@@ -24,13 +24,16 @@ extension SystemCall {
     }
 
     /// fsconfig(2) with FSCONFIG_SET_STRING, or FSCONFIG_SET_FLAG without a value.
-    public static func fsconfig(_ context: Call, _ key: String, _ value: String?) -> SystemCall {
-        if let value {
+    ///
+    /// - Parameter operand: what errors show, if the value must not be seen.
+    public static func fsconfig(_ context: Call, _ key: String, _ value: String?, operand: String? = nil) -> SystemCall {
+        guard let value else {
             return SystemCall(
-                "fsconfig", Int(__NR_fsconfig), on: "\(key)=\(value)",
-                [.result(context), .value(1), .string(key), .string(value), .value(0)])
+                "fsconfig", Int(__NR_fsconfig), on: key, [.result(context), .value(0), .string(key), .value(0), .value(0)])
         }
-        return SystemCall("fsconfig", Int(__NR_fsconfig), on: key, [.result(context), .value(0), .string(key), .value(0), .value(0)])
+        return SystemCall(
+            "fsconfig", Int(__NR_fsconfig), on: operand ?? "\(key)=\(value)",
+            [.result(context), .value(1), .string(key), .string(value), .value(0)])
     }
 
     /// fsconfig(2) with FSCONFIG_CMD_CREATE: here the kernel talks to the server.
