@@ -1,14 +1,11 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 
 VERSION := $(shell sed -n 's/^let version = "\(.*\)"$$/\1/p' Sources/Programs/docker-nfsd/Version.swift)
+# Where `make install` puts things; Scripts/install has the defaults of the folders that follow from PREFIX.
 DESTDIR ?=
 PREFIX ?= /usr/local
-SBINDIR ?= $(PREFIX)/sbin
-MANDIR ?= $(PREFIX)/share/man
 UNITDIR ?= /etc/systemd/system
-BASHDIR ?= $(PREFIX)/share/bash-completion/completions
-ZSHDIR ?= $(PREFIX)/share/zsh/vendor-completions
-FISHDIR ?= $(PREFIX)/share/fish/vendor_completions.d
+export DESTDIR PREFIX UNITDIR SBINDIR MANDIR BASHDIR ZSHDIR FISHDIR
 
 BUILD := .build/release
 BINARY := $(BUILD)/docker-nfsd
@@ -124,48 +121,11 @@ bench: build ## Measure it against its peers
 
 .PHONY: install
 install: ## Install the programs, their units and their manual (after make; as root)
-	@test -x $(BINARY) || { echo "make install: $(BINARY) is not there; run make first" >&2; exit 1; }
-	@test -x $(RUNTIME) || { echo "make install: $(RUNTIME) is not there; run make first" >&2; exit 1; }
-	install -d $(DESTDIR)$(SBINDIR) $(DESTDIR)$(UNITDIR) $(DESTDIR)$(MANDIR)/man8 $(DESTDIR)$(MANDIR)/man5
-	install -s -m 755 $(BINARY) $(DESTDIR)$(SBINDIR)/docker-nfsd
-	@# Renamed into its place, for a container may need it at any moment.
-	install -s -m 755 $(RUNTIME) $(DESTDIR)$(SBINDIR)/.mountpoint-runc.new
-	mv $(DESTDIR)$(SBINDIR)/.mountpoint-runc.new $(DESTDIR)$(SBINDIR)/mountpoint-runc
-	sed 's,@SBINDIR@,$(SBINDIR),' Packaging/systemd/docker-nfsd.service.in > $(DESTDIR)$(UNITDIR)/docker-nfsd.service
-	chmod 644 $(DESTDIR)$(UNITDIR)/docker-nfsd.service
-	sed 's,@SBINDIR@,$(SBINDIR),' Packaging/systemd/mountpoint-runc-recover.service.in > $(DESTDIR)$(UNITDIR)/mountpoint-runc-recover.service
-	chmod 644 $(DESTDIR)$(UNITDIR)/mountpoint-runc-recover.service
-	install -m 644 Packaging/systemd/docker-nfsd.socket $(DESTDIR)$(UNITDIR)/docker-nfsd.socket
-	for program in docker-nfsd mountpoint-runc; do \
-		install -m 644 Packaging/man/$$program.8 $(DESTDIR)$(MANDIR)/man8/$$program.8 && \
-		install -m 644 Packaging/man/$$program.json.5 $(DESTDIR)$(MANDIR)/man5/$$program.json.5 && \
-		install -D -m 644 Packaging/completions/$$program.bash $(DESTDIR)$(BASHDIR)/$$program && \
-		install -D -m 644 Packaging/completions/_$$program $(DESTDIR)$(ZSHDIR)/_$$program && \
-		install -D -m 644 Packaging/completions/$$program.fish $(DESTDIR)$(FISHDIR)/$$program.fish || exit 1; done
-	@if [ -z "$(DESTDIR)" ] && [ -d /run/systemd/system ]; then systemctl daemon-reload; fi
+	@DAEMON=$(BINARY) RUNTIME=$(RUNTIME) Scripts/install install
 
 .PHONY: uninstall
 uninstall: ## Take everything away again; the state too with PURGE=1
-	@# Refuses while containers, or Docker's settings, need mountpoint-runc; FORCE=1 does it all the same.
-	@if [ -z "$(DESTDIR)" ]; then FORCE=$(FORCE) PROGRAM=$(SBINDIR)/mountpoint-runc sh Packaging/debian/prerm remove 2>&1; fi
-	@if grep -qs ' /var/lib/docker-volumes-nfsd/' /proc/self/mountinfo && [ -z "$(DESTDIR)" ]; then \
-		echo "make uninstall: volumes are still mounted below /var/lib/docker-volumes-nfsd; stop their containers first" >&2; fi
-	rm -f $(DESTDIR)$(UNITDIR)/docker-nfsd.service $(DESTDIR)$(UNITDIR)/docker-nfsd.socket \
-		$(DESTDIR)$(UNITDIR)/mountpoint-runc-recover.service
-	for program in docker-nfsd mountpoint-runc; do \
-		rm -f $(DESTDIR)$(SBINDIR)/$$program $(DESTDIR)$(BASHDIR)/$$program $(DESTDIR)$(ZSHDIR)/_$$program $(DESTDIR)$(FISHDIR)/$$program.fish \
-			$(DESTDIR)$(MANDIR)/man8/$$program.8 $(DESTDIR)$(MANDIR)/man5/$$program.json.5 || exit 1; done
-	@if [ -z "$(DESTDIR)" ] && [ -d /run/systemd/system ]; then systemctl daemon-reload; fi
-	@# An export may still be mounted there for a removal that was cut short: it must never be followed.
-	@if [ "$(PURGE)" = 1 ]; then \
-		if [ -z "$(DESTDIR)" ]; then \
-			for place in $$(awk '$$5 ~ "^/run/docker-nfsd/" { print $$5 }' /proc/self/mountinfo); do umount -l "$$place" || exit 1; done; fi; \
-		rm -rf --one-file-system $(DESTDIR)/var/lib/docker-nfsd $(DESTDIR)/run/docker-nfsd $(DESTDIR)/etc/docker/docker-nfsd.json; \
-		rm -rf $(DESTDIR)/run/mountpoint-runc/plugins $(DESTDIR)/run/mountpoint-runc/volume-drivers $(DESTDIR)/run/mountpoint-runc/owed \
-			$(DESTDIR)/var/lib/mountpoint-runc $(DESTDIR)/etc/docker/mountpoint-runc.json; \
-		rm -f $(DESTDIR)/run/mountpoint-runc/recovered $(DESTDIR)/run/mountpoint-runc/recovery.lock; \
-		rmdir $(DESTDIR)/run/mountpoint-runc/containers/* $(DESTDIR)/run/mountpoint-runc/containers $(DESTDIR)/run/mountpoint-runc 2>/dev/null || true; \
-		rmdir $(DESTDIR)/var/lib/docker-volumes-nfsd/* $(DESTDIR)/var/lib/docker-volumes-nfsd 2>/dev/null || true; fi
+	@PURGE=$(PURGE) FORCE=$(FORCE) Scripts/install uninstall
 
 .PHONY: package
 package: build ## Make a Debian package in .stage/
