@@ -158,6 +158,11 @@ let package = Package(
             ],
             path: "Tests/NFSVolumesTests"
         ),
+        .testTarget(
+            name: "DocumentTests",
+            dependencies: ["NFSVolumes", "ContainerMounts", "OCIRuntime", "TestSupport", "docker-nfsd", "mountpoint-runc", systemPackage],
+            path: "Tests/DocumentTests"
+        ),
         .target(name: "DockerSupport", dependencies: ["TestSupport", "DockerFiles", "JSON", "LinuxSystem"], path: "Tests/DockerSupport"),
         .testTarget(
             name: "DockerFilesTests", dependencies: ["DockerFiles", "DockerSupport", "LinuxSystem", "TestSupport", systemPackage],
