@@ -40,7 +40,8 @@ mountpoint-runc: ## Build the release of mountpoint-runc alone
 
 .PHONY: debug
 debug: ## Build everything for debugging, the tests too
-	swift build --build-tests
+	@# An import of a module that Package.swift does not declare for the target is an error.
+	swift build --build-tests --explicit-target-dependency-import-check error
 
 # A pattern for `swift test --filter`, such as JSONTests or 'RuntimeTests.*Examples'.
 FILTER ?=
@@ -60,9 +61,10 @@ help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
 
 .PHONY: lint
-lint: ## Check format, imports, names and scripts, in seconds
+lint: ## Check format, imports, names, lengths and scripts, in seconds
 	Scripts/check-imports
 	Scripts/check-style
+	Scripts/check-lengths
 	swift format lint --strict --recursive Package.swift Sources Tests Benchmarks/Package.swift Benchmarks/Sources
 	@# Each script, with what it reads in. Left out: that mkdir's mode is of the deepest folder alone, and that busybox's shell is
 	@# taken for dash. Both are meant.
@@ -85,7 +87,7 @@ test: build ## Run all tests: plain, with real engines and runtimes, in a virtua
 	Scripts/test-needs
 	Scripts/machine build
 	$(MAKE) check
-	swift build --build-tests
+	$(MAKE) debug
 	@# One after another, for among hundreds of tests that run at once on two cores no time limit is a measure. It takes no longer.
 	$(TEST) --no-parallel --skip '$(MACHINES)'
 	$(TEST) --filter 'DockerTests|MachineTests'
@@ -95,14 +97,14 @@ test: build ## Run all tests: plain, with real engines and runtimes, in a virtua
 .PHONY: test-runtime
 test-runtime: build ## Run the tests of mountpoint-runc with real engines and runtimes
 	Scripts/test-needs
-	swift build --build-tests
+	$(MAKE) debug
 	$(TEST) --filter '^RuntimeTests\.'
 
 .PHONY: test-swarm
 test-swarm: build ## Run the tests of a Swarm of two virtual machines
 	Scripts/test-needs
 	Scripts/machine build
-	swift build --build-tests
+	$(MAKE) debug
 	DOCKER_NFSD_TEST_SWARM=1 $(TEST) --filter SwarmTests
 
 .PHONY: test-plain

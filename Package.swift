@@ -4,7 +4,7 @@
 import PackageDescription
 
 // Targets stand in the order of ARCHITECTURE.md: a target imports only from targets above it.
-// Scripts/check-imports holds every `import` in the sources against these lists.
+// The build of `make debug` refuses an `import` that is not declared here, and Scripts/check-imports one against the layers.
 let systemPackage = Target.Dependency.product(name: "SystemPackage", package: "swift-system")
 
 let package = Package(
