@@ -91,8 +91,8 @@ struct ExamplePluginTests {
     ])
     func theGuardDenies(source: String, origin: [String]) async throws {
         try await withGuard { plugin in
-            let failure = #expect(throws: PluginFailure.self) { try attach(mount(source, origin: origin), by: plugin) }
-            #expect(failure == PluginFailure(.refused, "/m would show /srv/secret, which no container may see"))
+            let failure = #expect(throws: ChainedPluginError.self) { try attach(mount(source, origin: origin), by: plugin) }
+            #expect(failure == ChainedPluginError(.refused, "/m would show /srv/secret, which no container may see"))
         }
     }
 
@@ -165,7 +165,7 @@ struct ExamplePluginTests {
     @Test func theJournalTakesNoIDForAPath() async throws {
         try await withJournal { example, log in
             let plugin = example.plugin("journal")
-            #expect(throws: PluginFailure(.refused, "the ID is none")) {
+            #expect(throws: ChainedPluginError(.refused, "the ID is none")) {
                 try plugin.attach(MountPointAttachRequest(id: "../c1", mounts: [mount("/srv/a")]), committing: .inMemory)
             }
             #expect(log() == [])

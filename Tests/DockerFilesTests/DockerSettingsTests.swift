@@ -30,7 +30,7 @@ import Testing
             case "folder": mkdir(file.string, 0o700)
             default: try replaceFile(file, with: Array(content.utf8), durable: false)
             }
-            let error = #expect(throws: EngineRecordError.self) { try DockerSettings.read(from: file.string) }
+            let error = #expect(throws: EngineFilesError.self) { try DockerSettings.read(from: file.string) }
             #expect(error?.description.hasPrefix("cannot use \(file): ") == true)
         }
     }

@@ -54,7 +54,7 @@ import Testing
     @Test func noPartOfARecordIsARecord() {
         let bytes = Array(Self.text.utf8)
         for count in 0..<bytes.count {
-            #expect(throws: RecordFailure.self) { try AppliedStack(parsing: Array(bytes[..<count]).span) }
+            #expect(throws: StackStoreError.self) { try AppliedStack(parsing: Array(bytes[..<count]).span) }
         }
     }
 
@@ -88,7 +88,7 @@ import Testing
             ),
         ])
     func refusesWhatIsDamaged(text: String, message: String) {
-        #expect(throws: RecordFailure(message)) { try AppliedStack(parsing: Array(text.utf8).span) }
+        #expect(throws: StackStoreError(message)) { try AppliedStack(parsing: Array(text.utf8).span) }
     }
 
     @Test(arguments: ["null", "7", "[7]", #"[{"Remove":1}]"#])
@@ -96,7 +96,7 @@ import Testing
         let text =
             #"{"version":1,"plugins":[{"name":"a","state":"attached","wantsMounted":true,"mounts":[{"destination":"/x","#
             + #""effectiveSource":"/s","emergencyDetach":"# + actions + "}]}]}"
-        let error = #expect(throws: RecordFailure.self) { try AppliedStack(parsing: Array(text.utf8).span) }
+        let error = #expect(throws: StackStoreError.self) { try AppliedStack(parsing: Array(text.utf8).span) }
         #expect(error?.message.contains("plugins[0].mounts[0]") == true && error?.message.contains("mergencyDetach") == true)
     }
 

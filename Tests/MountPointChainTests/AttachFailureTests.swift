@@ -11,11 +11,11 @@ import Testing
             (0, .refused, []), (0, .notSent, []), (0, .unclear, ["a"]),
             (1, .refused, ["a"]), (1, .notSent, ["a"]), (1, .unclear, ["b", "a"]),
             (2, .refused, ["b", "a"]), (2, .notSent, ["b", "a"]), (2, .unclear, ["c", "b", "a"]),
-        ] as [(Int, PluginFailure.Kind, [String])])
-    func thoseThatAttachedOrMayHaveDetachInReverse(place: Int, kind: PluginFailure.Kind, detached: [String]) {
+        ] as [(Int, ChainedPluginError.Kind, [String])])
+    func thoseThatAttachedOrMayHaveDetachInReverse(place: Int, kind: ChainedPluginError.Kind, detached: [String]) {
         let host = FakeHost()
         let plugins = [FakePlugin]("abc", on: host)
-        plugins[place].answerAttach = .failure(PluginFailure(kind, "MountPointPlugin.MountPointAttach: no"))
+        plugins[place].answerAttach = .failure(ChainedPluginError(kind, "MountPointPlugin.MountPointAttach: no"))
         let error = #expect(throws: ChainError.self) { try host.attach(plugins) }
         #expect(error?.description == "middleware plugin:\(plugins[place].name) failed with error: MountPointPlugin.MountPointAttach: no")
         let asked = plugins.prefix(kind == .notSent ? place : place + 1).map { "\($0.name) attach 0f /x=/srv/x /y=/srv/y" }
@@ -28,7 +28,7 @@ import Testing
     @Test func sourcesAreLetGoBeforeAnyoneDetaches() throws {
         let host = FakeHost()
         let plugins = [FakePlugin]("ab", on: host)
-        plugins[1].answerAttach = .failure(PluginFailure(.refused, "no"))
+        plugins[1].answerAttach = .failure(ChainedPluginError(.refused, "no"))
         let chain = try PluginChain(asking: plugins)
         #expect(throws: ChainError.self) {
             try chain.attach(
@@ -45,7 +45,7 @@ import Testing
     @Test func aRefusalIsOffTheBooksBeforeTheOthersDetach() {
         let host = FakeHost()
         let plugins = [FakePlugin]("ab", on: host)
-        plugins[1].answerAttach = .failure(PluginFailure(.refused, "no"))
+        plugins[1].answerAttach = .failure(ChainedPluginError(.refused, "no"))
         #expect(throws: ChainError.self) { try host.attach(plugins) }
         #expect(host.history == ["a:attaching", "a:attached", "a:attached b:attaching", "a:attached", "a:detaching", ""])
     }
@@ -88,7 +88,7 @@ import Testing
             Attachment(attach: true, emergencyDetach: [.unmount("/a/x")], changes: MountPointChanges(effectiveSource: "relative")),
             Attachment(attach: true, emergencyDetach: [.remove("/a/y")], changes: MountPointChanges(effectiveSource: "/not/checked")),
         ])
-        plugins[0].answerDetach = .failure(PluginFailure(.unclear, "timed out"))
+        plugins[0].answerDetach = .failure(ChainedPluginError(.unclear, "timed out"))
         let error = #expect(throws: ChainError.self) { try host.attach(plugins) }
         #expect(Array(host.events.dropFirst(1)) == ["a attach 0f /x=/srv/x /y=/srv/y", "a detach 0f", "unmount /a/x", "remove /a/y"])
         #expect(
@@ -101,7 +101,7 @@ import Testing
         let plugins = [FakePlugin]("abc", on: host)
         plugins[0].answerDetach = .success(MountPointDetachResponse(success: false, err: ""))
         plugins[1].answerDetach = .success(MountPointDetachResponse(success: false, recoverable: true, err: "busy"))
-        plugins[2].answerAttach = .failure(PluginFailure(.refused, "no"))
+        plugins[2].answerAttach = .failure(ChainedPluginError(.refused, "no"))
         let error = #expect(throws: ChainError.self) { try host.attach(plugins) }
         #expect(
             error?.description == "middleware plugin:c failed with error: no "
@@ -113,14 +113,15 @@ import Testing
     /// It may never have attached, so that it does not detach is no failure.
     @Test(
         arguments: [
-            .failure(PluginFailure(.notSent, "gone")), .failure(PluginFailure(.refused, "gone")), .failure(PluginFailure(.unclear, "gone")),
+            .failure(ChainedPluginError(.notSent, "gone")), .failure(ChainedPluginError(.refused, "gone")),
+            .failure(ChainedPluginError(.unclear, "gone")),
             .success(MountPointDetachResponse(success: false, recoverable: true, err: "gone")),
             .success(MountPointDetachResponse(success: false, recoverable: false, err: "gone")),
-        ] as [Result<MountPointDetachResponse, PluginFailure>])
-    func thatAnUnclearPluginDoesNotDetachIsANote(answer: Result<MountPointDetachResponse, PluginFailure>) {
+        ] as [Result<MountPointDetachResponse, ChainedPluginError>])
+    func thatAnUnclearPluginDoesNotDetachIsANote(answer: Result<MountPointDetachResponse, ChainedPluginError>) {
         let host = FakeHost()
         let plugins = [FakePlugin]("ab", on: host)
-        plugins[1].answerAttach = .failure(PluginFailure(.unclear, "no answer within 30 s"))
+        plugins[1].answerAttach = .failure(ChainedPluginError(.unclear, "no answer within 30 s"))
         plugins[1].answerDetach = answer
         let error = #expect(throws: ChainError.self) { try host.attach(plugins) }
         #expect(error?.description == "middleware plugin:b failed with error: no answer within 30 s")
@@ -131,10 +132,11 @@ import Testing
     @Test func aPluginsWordsSurvive() {
         let host = FakeHost()
         let plugins = [FakePlugin]("a", on: host)
-        plugins[0].answerAttach = .failure(PluginFailure(.refused, "\nmount of /etc would expose /etc/shadow\r\n and more\u{1b}[31m\n"))
+        plugins[0].answerAttach = .failure(
+            ChainedPluginError(.refused, "\nmount of /etc would expose /etc/shadow\r\n and more\u{1b}[31m\n"))
         let error = #expect(throws: ChainError.self) { try host.attach(plugins) }
         #expect(error?.description == "middleware plugin:a failed with error: mount of /etc would expose /etc/shadow; and more?[31m")
-        plugins[0].answerAttach = .failure(PluginFailure(.refused, ""))
+        plugins[0].answerAttach = .failure(ChainedPluginError(.refused, ""))
         let silent = #expect(throws: ChainError.self) { try host.attach(plugins) }
         #expect(silent?.description == "middleware plugin:a failed with error: it gave no reason")
     }
@@ -150,7 +152,7 @@ import Testing
     @Test func theOthersDetachIfTheNextCannotBeRecorded() {
         let host = FakeHost()
         let plugins = [FakePlugin]("ab", on: host)
-        plugins[1].answerAttach = .failure(PluginFailure(.notRecorded, "rename failed"))
+        plugins[1].answerAttach = .failure(ChainedPluginError(.notRecorded, "rename failed"))
         let error = #expect(throws: ChainError.self) { try host.attach(plugins) }
         #expect(error?.description == "cannot record that plugin:b is asked to attach, so it was not: rename failed")
         #expect(Array(host.events.dropFirst(2)) == ["a attach 0f /x=/srv/x /y=/srv/y", "a detach 0f"])

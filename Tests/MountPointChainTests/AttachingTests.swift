@@ -124,7 +124,7 @@ import Testing
         #expect(host.events == ["a mounted 0f 42 /x=/new/x", "c mounted 0f 42 /x=/new/x"])
 
         host.events = []
-        plugins[0].answerMounted = PluginFailure(.refused, "cannot mark /x")
+        plugins[0].answerMounted = ChainedPluginError(.refused, "cannot mark /x")
         let error = #expect(throws: ChainError.self) { try attached.stack.reportMounted(container: "0f", pid: 42, plugin: plugins.named) }
         #expect(error?.description == "middleware plugin:a failed with error: cannot mark /x")
         #expect(host.events == ["a mounted 0f 42 /x=/new/x"])

@@ -131,7 +131,7 @@ import Testing
     @Test func aContainerThatDoesNotStartHasNoStatus() {
         let host = FakeHost()
         let plugins = [FakePlugin]("ab", on: host)
-        plugins[1].answerAttach = .failure(PluginFailure(.refused, "no"))
+        plugins[1].answerAttach = .failure(ChainedPluginError(.refused, "no"))
         #expect(throws: ChainError.self) { try host.attach(plugins) }
         #expect(plugins[0].lastDetach?.request.reason == .notStarted && plugins[0].lastDetach?.request.exitStatus == nil)
     }

@@ -29,9 +29,9 @@ final class FakeHost {
     /// Called whenever a moment has passed at which this process could be killed.
     var moment: (FakeHost) -> Void = { _ in }
 
-    func commit(_ record: PreparedRecord) throws(PluginFailure) {
+    func commit(_ record: PreparedRecord) throws(ChainedPluginError) {
         guard record.path == "/record", let draft = drafts.removeValue(forKey: record.draft) else {
-            throw PluginFailure(.notRecorded, "there is no draft \(record.draft)")
+            throw ChainedPluginError(.notRecorded, "there is no draft \(record.draft)")
         }
         keep(draft)
     }
@@ -55,13 +55,13 @@ final class FakeHost {
 }
 
 extension FakeHost: AppliedStackRecord {
-    func write(_ stack: AppliedStack) throws(RecordFailure) {
-        if failingWrites { throw RecordFailure("no space for the record") }
+    func write(_ stack: AppliedStack) throws(StackStoreError) {
+        if failingWrites { throw StackStoreError("no space for the record") }
         keep(stack.encoded())
     }
 
-    func prepare(_ stack: AppliedStack) throws(RecordFailure) -> PreparedRecord {
-        if failingPrepares { throw RecordFailure("no space for a draft") }
+    func prepare(_ stack: AppliedStack) throws(StackStoreError) -> PreparedRecord {
+        if failingPrepares { throw StackStoreError("no space for a draft") }
         let draft = "/draft\(drafts.count)"
         drafts[draft] = stack.encoded()
         moment(self)
@@ -70,22 +70,22 @@ extension FakeHost: AppliedStackRecord {
 }
 
 extension FakeHost: EmergencyActions {
-    func remove(_ path: String) throws(EmergencyFailure) {
+    func remove(_ path: String) throws(EmergencyActionError) {
         happened("remove \(path)")
-        if badPaths.contains(path) { throw EmergencyFailure("cannot remove \(path)") }
+        if badPaths.contains(path) { throw EmergencyActionError("cannot remove \(path)") }
     }
 
-    func unmount(_ path: String) throws(EmergencyFailure) {
+    func unmount(_ path: String) throws(EmergencyActionError) {
         happened("unmount \(path)")
-        if badPaths.contains(path) { throw EmergencyFailure("cannot unmount \(path)") }
+        if badPaths.contains(path) { throw EmergencyActionError("cannot unmount \(path)") }
     }
 
     func warn(_ text: String) { log.append(text) }
 
-    func check(_ path: String) throws(SourceFailure) {
+    func check(_ path: String) throws(SourceError) {
         happened("check \(path)")
-        if missingPaths.contains(path) { throw SourceFailure("\(path) does not exist", isMissing: true) }
-        if badPaths.contains(path) { throw SourceFailure("\(path) does not exist") }
+        if missingPaths.contains(path) { throw SourceError("\(path) does not exist", isMissing: true) }
+        if badPaths.contains(path) { throw SourceError("\(path) does not exist") }
     }
 }
 
@@ -93,10 +93,10 @@ extension FakeHost: EmergencyActions {
 final class FakePlugin: ChainedPlugin {
     let name: String
     let host: FakeHost
-    var answerProperties: Result<MountPointProperties, PluginFailure> = .success(MountPointProperties(patterns: [MountPointPattern()]))
-    var answerAttach: Result<[Attachment], PluginFailure>?
-    var answerMounted: PluginFailure?
-    var answerDetach: Result<MountPointDetachResponse, PluginFailure> = .success(MountPointDetachResponse())
+    var answerProperties: Result<MountPointProperties, ChainedPluginError> = .success(MountPointProperties(patterns: [MountPointPattern()]))
+    var answerAttach: Result<[Attachment], ChainedPluginError>?
+    var answerMounted: ChainedPluginError?
+    var answerDetach: Result<MountPointDetachResponse, ChainedPluginError> = .success(MountPointDetachResponse())
     private(set) var lastRequest: MountPointAttachRequest?
     private(set) var lastDetach: (request: MountPointDetachRequest, seconds: Double?)?
 
@@ -105,12 +105,12 @@ final class FakePlugin: ChainedPlugin {
         self.host = host
     }
 
-    func properties() throws(PluginFailure) -> MountPointProperties {
+    func properties() throws(ChainedPluginError) -> MountPointProperties {
         host.happened("\(name) properties")
         return try answerProperties.get()
     }
 
-    func attach(_ request: MountPointAttachRequest, committing record: PreparedRecord) throws(PluginFailure) -> [Attachment] {
+    func attach(_ request: MountPointAttachRequest, committing record: PreparedRecord) throws(ChainedPluginError) -> [Attachment] {
         if case .failure(let failure) = answerAttach, failure.kind == .notSent || failure.kind == .notRecorded { throw failure }
         try host.commit(record)
         lastRequest = request
@@ -119,7 +119,7 @@ final class FakePlugin: ChainedPlugin {
         return try answerAttach?.get() ?? everything
     }
 
-    func mounted(_ request: MountPointMountedRequest) throws(PluginFailure) {
+    func mounted(_ request: MountPointMountedRequest) throws(ChainedPluginError) {
         host.happened(
             "\(name) mounted \(request.id) \(request.pid) \(Self.text(request.mounts.map { ($0.destination, $0.effectiveSource) }))")
         if let answerMounted { throw answerMounted }
@@ -127,7 +127,7 @@ final class FakePlugin: ChainedPlugin {
 
     func detach(
         _ request: MountPointDetachRequest, within seconds: Double?, committing record: PreparedRecord?
-    ) throws(PluginFailure) -> MountPointDetachResponse {
+    ) throws(ChainedPluginError) -> MountPointDetachResponse {
         if case .failure(let failure) = answerDetach {
             if failure.kind == .notSent { throw failure }
             if failure.kind == .notRecorded && record != nil { throw failure }
@@ -166,8 +166,8 @@ extension [FakePlugin] {
     /// Makes plugins of the names' letters.
     init(_ names: String, on host: FakeHost) { self = names.map { FakePlugin(String($0), on: host) } }
 
-    func named(_ name: String) throws(PluginFailure) -> any ChainedPlugin {
-        guard let plugin = first(where: { $0.name == name }) else { throw PluginFailure(.notSent, "there is no plugin \(name)") }
+    func named(_ name: String) throws(ChainedPluginError) -> any ChainedPlugin {
+        guard let plugin = first(where: { $0.name == name }) else { throw ChainedPluginError(.notSent, "there is no plugin \(name)") }
         return plugin
     }
 }
@@ -186,11 +186,11 @@ extension FakeHost {
 
     /// Likewise, with paths that show the same; each look for them is an event, too.
     func attach(
-        _ plugins: [FakePlugin], origins: @escaping (String) throws(SourceFailure) -> [String]
+        _ plugins: [FakePlugin], origins: @escaping (String) throws(SourceError) -> [String]
     ) throws(ChainError) -> AttachedMounts {
         try PluginChain(asking: plugins).attach(
             twoMounts, of: "0f", record: self, actions: self, checkingSource: check,
-            findingOrigins: { (changed, mounts) throws(SourceFailure) in
+            findingOrigins: { (changed, mounts) throws(SourceError) in
                 let sources = changed.map { mounts[$0].effectiveSource }
                 happened("origins \(sources.joined(separator: " "))")
                 var found: [[String]] = []

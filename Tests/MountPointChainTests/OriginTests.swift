@@ -5,7 +5,7 @@ import MountPointChain
 import Testing
 
 @Suite struct OriginTests {
-    private static func asking(_ pattern: StringPattern) -> Result<MountPointProperties, PluginFailure> {
+    private static func asking(_ pattern: StringPattern) -> Result<MountPointProperties, ChainedPluginError> {
         var wanted = MountPointPattern()
         wanted.origin = [pattern]
         return .success(MountPointProperties(patterns: [wanted]))
@@ -45,7 +45,7 @@ import Testing
         let host = FakeHost()
         let plugins = [FakePlugin]("ab", on: host)
         let error = #expect(throws: ChainError.self) {
-            try host.attach(plugins, origins: { (_) throws(SourceFailure) in throw SourceFailure("the mount table cannot be read") })
+            try host.attach(plugins, origins: { (_) throws(SourceError) in throw SourceError("the mount table cannot be read") })
         }
         #expect(error?.description == "the mount table cannot be read")
         #expect(host.events.suffix(2) == ["origins /srv/x /srv/y", "a detach 0f"])

@@ -6,7 +6,7 @@ import Testing
 
 /// Plugins that could not be asked to detach, and are asked again.
 @Suite struct OwedTests {
-    private let away = PluginFailure(.notSent, "connection refused")
+    private let away = ChainedPluginError(.notSent, "connection refused")
 
     /// `c` on top gave no emergency action and is away, so that unwinding stops.
     private func stopped(on host: FakeHost, _ plugins: [FakePlugin]) -> AppliedStack {
@@ -86,7 +86,7 @@ import Testing
         #expect(host.unwind(&stack, plugins).failures == [])
         #expect(host.events == ["unmount /b", "a detach 0f"] && stack.owed.map(\.name) == ["b"])
         host.events = []
-        for failure in [away, PluginFailure(.unclear, "no answer")] {
+        for failure in [away, ChainedPluginError(.unclear, "no answer")] {
             plugins[1].answerDetach = .failure(failure)
             #expect(host.askAgain(&stack, plugins).failures.count == 1)
         }
@@ -99,7 +99,7 @@ import Testing
         let host = FakeHost()
         let plugins = [FakePlugin]("abc", on: host)
         var stack = stopped(on: host, plugins)
-        plugins[1].answerDetach = .failure(PluginFailure(.unclear, "no answer"))
+        plugins[1].answerDetach = .failure(ChainedPluginError(.unclear, "no answer"))
         #expect(host.askAgain(&stack, plugins, only: "b").failures == [])
         #expect(host.events == ["b detach 0f", "unmount /b"])
     }

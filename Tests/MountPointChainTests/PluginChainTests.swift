@@ -14,11 +14,11 @@ import Testing
         #expect(host.history == [])
     }
 
-    @Test(arguments: [PluginFailure.Kind.notSent, .refused, .unclear])
-    func stopsAtTheFirstThatCannotBeLoaded(kind: PluginFailure.Kind) {
+    @Test(arguments: [ChainedPluginError.Kind.notSent, .refused, .unclear])
+    func stopsAtTheFirstThatCannotBeLoaded(kind: ChainedPluginError.Kind) {
         let host = FakeHost()
         let plugins = [FakePlugin]("abc", on: host)
-        plugins[1].answerProperties = .failure(PluginFailure(kind, "cannot connect to /run/docker/plugins/b.sock"))
+        plugins[1].answerProperties = .failure(ChainedPluginError(kind, "cannot connect to /run/docker/plugins/b.sock"))
         let error = #expect(throws: ChainError.self) { try host.attach(plugins) }
         #expect(error?.description == "middleware plugin:b failed with error: cannot connect to /run/docker/plugins/b.sock")
         #expect(host.events == ["a properties", "b properties"])

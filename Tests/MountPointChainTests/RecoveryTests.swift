@@ -31,9 +31,9 @@ import Testing
     @Test(
         arguments: [
             .success(MountPointDetachResponse()), .success(MountPointDetachResponse(success: false, err: "unknown container")),
-            .failure(PluginFailure(.notSent, "unknown container")), .failure(PluginFailure(.unclear, "unknown container")),
-        ] as [Result<MountPointDetachResponse, PluginFailure>])
-    func aPluginThatMayHaveAttachedIsAskedAndMayFail(answer: Result<MountPointDetachResponse, PluginFailure>) {
+            .failure(ChainedPluginError(.notSent, "unknown container")), .failure(ChainedPluginError(.unclear, "unknown container")),
+        ] as [Result<MountPointDetachResponse, ChainedPluginError>])
+    func aPluginThatMayHaveAttachedIsAskedAndMayFail(answer: Result<MountPointDetachResponse, ChainedPluginError>) {
         let host = FakeHost()
         let plugins = [FakePlugin]("ab", on: host)
         plugins[1].answerDetach = answer
@@ -55,10 +55,10 @@ import Testing
         let host = FakeHost()
         let plugins = [FakePlugin]("abc", on: host)
         switch failure {
-        case 0: plugins[1].answerAttach = .failure(PluginFailure(.refused, "no"))
-        case 1: plugins[2].answerAttach = .failure(PluginFailure(.unclear, "no"))
+        case 0: plugins[1].answerAttach = .failure(ChainedPluginError(.refused, "no"))
+        case 1: plugins[2].answerAttach = .failure(ChainedPluginError(.unclear, "no"))
         case 2: plugins[2].redirects(to: "relative")
-        case 3: plugins[1].answerDetach = .failure(PluginFailure(.unclear, "no"))
+        case 3: plugins[1].answerDetach = .failure(ChainedPluginError(.unclear, "no"))
         case 4: plugins[1].answerDetach = .success(MountPointDetachResponse(success: false, recoverable: true, err: "no"))
         case 5: plugins[0].answerAttach = .success([])
         default: break

@@ -5,7 +5,7 @@ import MountPointChain
 import Testing
 
 @Suite struct UnwindingTests {
-    typealias Answer = Result<MountPointDetachResponse, PluginFailure>
+    typealias Answer = Result<MountPointDetachResponse, ChainedPluginError>
 
     /// Plugins by letters, in lower case attached, with an emergency action for their only mount.
     static func stack(_ names: String, _ states: [AppliedPlugin.State]? = nil) -> AppliedStack {
@@ -72,11 +72,11 @@ import Testing
         #expect(stack == host.kept)
     }
 
-    @Test(arguments: [PluginFailure.Kind.notSent, .refused, .unclear])
-    func emergencyActionsStandInForAPluginThatCannotBeAsked(kind: PluginFailure.Kind) {
+    @Test(arguments: [ChainedPluginError.Kind.notSent, .refused, .unclear])
+    func emergencyActionsStandInForAPluginThatCannotBeAsked(kind: ChainedPluginError.Kind) {
         let host = FakeHost()
         let plugins = [FakePlugin]("ab", on: host)
-        plugins[1].answerDetach = .failure(PluginFailure(kind, "connection refused"))
+        plugins[1].answerDetach = .failure(ChainedPluginError(kind, "connection refused"))
         var stack = Self.stack("ab")
         let outcome = host.unwind(&stack, plugins)
         #expect(host.events == (kind == .notSent ? [] : ["b detach 0f"]) + ["unmount /b", "a detach 0f"])
@@ -126,7 +126,7 @@ import Testing
         let host = FakeHost()
         host.badPaths = ["/bad"]
         let plugins = [FakePlugin]("ab", on: host)
-        plugins[1].answerDetach = .failure(PluginFailure(.notSent, "gone"))
+        plugins[1].answerDetach = .failure(ChainedPluginError(.notSent, "gone"))
         var stack = Self.stack("ab")
         stack.plugins[1].mounts[0].emergencyDetach = actions
         let outcome = host.unwind(&stack, plugins)
@@ -142,7 +142,7 @@ import Testing
     @Test func everyMountHasItsEmergencyActions() {
         let host = FakeHost()
         let plugins = [FakePlugin]("ab", on: host)
-        plugins[1].answerDetach = .failure(PluginFailure(.notSent, "gone"))
+        plugins[1].answerDetach = .failure(ChainedPluginError(.notSent, "gone"))
         var stack = Self.stack("ab")
         stack.plugins[1].mounts = [
             AppliedMount(destination: "/1", effectiveSource: "/s", emergencyDetach: [.fatal("f"), .unmount("/1")]),
@@ -181,7 +181,7 @@ import Testing
     @Test func aPluginIsAskedWithoutARecordIfItCannotBeMadeToCount() {
         let host = FakeHost()
         let plugins = [FakePlugin]("a", on: host)
-        plugins[0].answerDetach = .failure(PluginFailure(.notRecorded, "rename failed"))
+        plugins[0].answerDetach = .failure(ChainedPluginError(.notRecorded, "rename failed"))
         var stack = Self.stack("a")
         let outcome = host.unwind(&stack, plugins)
         #expect(host.events == ["a detach 0f"])

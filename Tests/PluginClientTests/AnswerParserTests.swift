@@ -63,7 +63,7 @@ import Testing
             var parser = AnswerParser(limit: 100)
             try parser.take(bytes[..<count])
             #expect(!parser.isComplete)
-            #expect(throws: AnswerFault.self) { try parser.end() }
+            #expect(throws: AnswerError.self) { try parser.end() }
         }
     }
 
@@ -127,7 +127,7 @@ import Testing
         ] as [Refused], [1, 4096])
     func isRefused(_ example: Refused, _ size: Int) {
         var parser = AnswerParser(limit: 100)
-        let fault = #expect(throws: AnswerFault.self) { try feed(&parser, Array(example.text.utf8), size) }
+        let fault = #expect(throws: AnswerError.self) { try feed(&parser, Array(example.text.utf8), size) }
         #expect(fault?.reason.contains(example.reason) == true, "\(fault?.reason ?? "")")
         #expect(!parser.isComplete)
     }
@@ -142,7 +142,7 @@ import Testing
     func endsTooEarly(_ text: String, _ reason: String) throws {
         var parser = AnswerParser(limit: 100)
         try parser.take(Array(text.utf8)[...])
-        let fault = #expect(throws: AnswerFault.self) { try parser.end() }
+        let fault = #expect(throws: AnswerError.self) { try parser.end() }
         #expect(fault?.reason.contains(reason) == true)
     }
 

@@ -19,7 +19,7 @@ public enum DockerImages {
     ///   - containerdRoot: containerd's.
     public static func labels(
         of container: DockerContainer, folder: String, containerdRoot: String = containerdRoot
-    ) throws(EngineRecordError) -> StringMap {
+    ) throws(EngineFilesError) -> StringMap {
         guard let image = digits(container.image) else { return [:] }
         if LexicalPath.isComponent(container.storageDriver) {
             let path = "\(folder)/image/\(container.storageDriver)/imagedb/content/sha256/\(image)"
@@ -49,12 +49,12 @@ public enum DockerImages {
 
     private static func read<Value>(
         _ path: String, _ take: (JSONObjectReader) throws(JSONShapeError) -> Value
-    ) throws(EngineRecordError) -> Value? {
+    ) throws(EngineFilesError) -> Value? {
         guard let content = try readEngineFile(path, limit: sizeLimit) else { return nil }
         do throws(JSONShapeError) {
             return try take(try JSONObjectReader(parsing: content))
         } catch {
-            throw EngineRecordError(path, error)
+            throw EngineFilesError(path, error)
         }
     }
 

@@ -26,7 +26,7 @@ public struct DockerRecordFile {
     /// - Returns: nil if there is none. Then `looked` has the files that are not there.
     public static func find(
         _ id: String, rootPath: String?, dataRoots: [String], looked: inout [String]
-    ) throws(EngineRecordError) -> DockerRecordFile? {
+    ) throws(EngineFilesError) -> DockerRecordFile? {
         if let rootPath, rootPath.utf8.first == UInt8(ascii: "/") {
             let folders = ancestors(of: LexicalPath.absolute(rootPath))
             if let found = try find(id, in: folders, looked: &looked) { return found }
@@ -39,7 +39,7 @@ public struct DockerRecordFile {
 
     private static func find(
         _ id: String, in folders: [String], looked: inout [String]
-    ) throws(EngineRecordError) -> DockerRecordFile? {
+    ) throws(EngineFilesError) -> DockerRecordFile? {
         for folder in folders {
             let path = "\(folder == "/" ? "" : folder)/containers/\(id)/config.v2.json"
             if let record = try read(path, id) { return DockerRecordFile(folder: folder, container: record) }
@@ -48,17 +48,17 @@ public struct DockerRecordFile {
         return nil
     }
 
-    private static func read(_ path: String, _ id: String) throws(EngineRecordError) -> DockerContainer? {
+    private static func read(_ path: String, _ id: String) throws(EngineFilesError) -> DockerContainer? {
         guard let content = try readEngineFile(path, limit: sizeLimit) else { return nil }
         let container: DockerContainer
         do throws(JSONShapeError) {
             container = try DockerContainer(parsing: content)
             for case let flaw? in container.mounts.map(\.flaw) { throw flaw }
         } catch {
-            throw EngineRecordError(path, error)
+            throw EngineFilesError(path, error)
         }
         if !LexicalPath.areSame(container.id, id) {
-            throw EngineRecordError(path, "it is the record of the container \(JSONValue.string(container.id))")
+            throw EngineFilesError(path, "it is the record of the container \(JSONValue.string(container.id))")
         }
         return container
     }
@@ -83,12 +83,12 @@ public struct DockerRecordFile {
 }
 
 /// - Returns: nil if there is no such file.
-func readEngineFile(_ path: String, limit: Int) throws(EngineRecordError) -> [UInt8]? {
+func readEngineFile(_ path: String, limit: Int) throws(EngineFilesError) -> [UInt8]? {
     do throws(SystemError) {
         return try readRegularFile(FilePath(path), limit: limit)
     } catch {
         if error.errno == .noSuchFileOrDirectory || error.errno == .notDirectory { return nil }
-        if error.errno == .fileTooLarge { throw EngineRecordError(path, "it has more than \(limit) bytes") }
-        throw EngineRecordError(path, error)
+        if error.errno == .fileTooLarge { throw EngineFilesError(path, "it has more than \(limit) bytes") }
+        throw EngineFilesError(path, error)
     }
 }

@@ -20,13 +20,13 @@ public struct DockerSettings: Sendable, Equatable {
     /// Bytes.
     private static let sizeLimit = 1 << 20
 
-    /// - Throws: `EngineRecordError`; a file that is not there says nothing.
-    public static func read(from path: String) throws(EngineRecordError) -> DockerSettings {
+    /// - Throws: `EngineFilesError`; a file that is not there says nothing.
+    public static func read(from path: String) throws(EngineFilesError) -> DockerSettings {
         let bytes: [UInt8]?
         do throws(SystemError) {
             bytes = try readRegularFileIfThere(FilePath(path), limit: sizeLimit)
         } catch {
-            throw EngineRecordError(path, error)
+            throw EngineFilesError(path, error)
         }
         guard let bytes else { return DockerSettings() }
         do throws(JSONShapeError) {
@@ -35,7 +35,7 @@ public struct DockerSettings: Sendable, Equatable {
             let record = try JSONObjectReader(parsing: bytes)
             return DockerSettings(dataRoot: try Self.path("data-root", in: record), initPath: try Self.path("init-path", in: record))
         } catch {
-            throw EngineRecordError(path, error)
+            throw EngineFilesError(path, error)
         }
     }
 

@@ -27,7 +27,7 @@ public struct DockerVolumes {
     /// Reads all of them at once, so that they are as one moment had them.
     ///
     /// - Parameter folder: Docker's data root.
-    public init(_ wanted: [(name: String, driver: String)], folder: String) throws(EngineRecordError) {
+    public init(_ wanted: [(name: String, driver: String)], folder: String) throws(EngineFilesError) {
         self.folder = folder
         var volumes: [(name: String, driver: String)] = []
         for volume in wanted where !volumes.contains(where: { $0.name.utf8.elementsEqual(volume.name.utf8) }) { volumes.append(volume) }
@@ -37,7 +37,7 @@ public struct DockerVolumes {
         do throws(BoltError) {
             values = try BoltDatabase.values(of: volumes.map(\.name), inBucket: Self.bucket, of: FilePath(path))
         } catch {
-            throw EngineRecordError(path, error, hint: "Docker keeps the labels of volumes there, and makes the file when it starts")
+            throw EngineFilesError(path, error, hint: "Docker keeps the labels of volumes there, and makes the file when it starts")
         }
         for (volume, value) in zip(volumes, values) {
             if let value {
@@ -52,17 +52,17 @@ public struct DockerVolumes {
         known.first { $0.name.utf8.elementsEqual(name.utf8) }?.volume ?? Volume()
     }
 
-    private static func volume(_ value: [UInt8], _ name: String, _ path: String) throws(EngineRecordError) -> Volume {
+    private static func volume(_ value: [UInt8], _ name: String, _ path: String) throws(EngineFilesError) -> Volume {
         do throws(JSONShapeError) {
             let record = try JSONObjectReader(parsing: value)
             return Volume(labels: try record.map("Labels"), options: try record.map("Options"))
         } catch {
-            throw EngineRecordError(path, "what it says of the volume \(JSONValue.string(name)): \(error)")
+            throw EngineFilesError(path, "what it says of the volume \(JSONValue.string(name)): \(error)")
         }
     }
 
     /// A local volume's options by themselves: `volumes/NAME/opts.json`, which is not there for a volume without any.
-    private func localOptions(_ name: String) throws(EngineRecordError) -> StringMap {
+    private func localOptions(_ name: String) throws(EngineFilesError) -> StringMap {
         guard LexicalPath.isComponent(name) else { return [:] }
         let path = "\(folder)/volumes/\(name)/opts.json"
         guard let content = try readEngineFile(path, limit: Self.optionsLimit) else { return [:] }
@@ -75,7 +75,7 @@ public struct DockerVolumes {
             }
             return options
         } catch {
-            throw EngineRecordError(path, error)
+            throw EngineFilesError(path, error)
         }
     }
 }

@@ -10,14 +10,14 @@ extension AppliedStack {
     /// Reads a record: `{"version":1,"plugins":[{"name","state","wantsMounted","mounts":[…]}]}`, and what may be missing: `stopped`,
     /// `hasFailed`, `reason` and `exitStatus` beside `plugins`, `detachTimeout` and `persistent` of a plugin.
     ///
-    /// - Throws: `RecordFailure` if anything is missing, of another type or of another version. A record is ours, so what looks
+    /// - Throws: `StackStoreError` if anything is missing, of another type or of another version. A record is ours, so what looks
     ///   wrong in it is damage, and guessing would call plugins that were not asked.
-    public init(parsing bytes: Span<UInt8>) throws(RecordFailure) {
+    public init(parsing bytes: Span<UInt8>) throws(StackStoreError) {
         do throws(JSONShapeError) {
             try self.init(try JSONObjectReader(parsing: bytes))
         } catch {
             let record = "the record of mount point plugins"
-            throw RecordFailure(error.place.isEmpty ? error.message(about: record) : "\(record): \(error)")
+            throw StackStoreError(error.place.isEmpty ? error.message(about: record) : "\(record): \(error)")
         }
     }
 

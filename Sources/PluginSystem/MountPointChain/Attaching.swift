@@ -32,8 +32,8 @@ extension PluginChain {
     public func attach(
         _ mounts: [MountPoint], of container: String, record: some AppliedStackRecord, actions: some EmergencyActions,
         now: () -> String? = { nil }, releasing release: () -> Void = {},
-        checkingSource check: (String) throws(SourceFailure) -> Void,
-        findingOrigins findOrigins: (_ changed: [Int], _ mounts: [MountPoint]) throws(SourceFailure) -> [[String]] = { changed, mounts in
+        checkingSource check: (String) throws(SourceError) -> Void,
+        findingOrigins findOrigins: (_ changed: [Int], _ mounts: [MountPoint]) throws(SourceError) -> [[String]] = { changed, mounts in
             changed.map { [mounts[$0].effectiveSource] }
         }
     ) throws(ChainError) -> AttachedMounts {
@@ -57,7 +57,7 @@ extension PluginChain {
     /// - Throws: `ChainError`; the stack then has the plugin in it if it is to be asked to detach.
     private func ask(
         _ link: Link, about wanted: [Int], in attached: inout AttachedMounts, of container: String, record: some AppliedStackRecord,
-        since: String?, checkingSource check: (String) throws(SourceFailure) -> Void
+        since: String?, checkingSource check: (String) throws(SourceError) -> Void
     ) throws(ChainError) {
         let name = link.plugin.name
         let before = attached.stack
@@ -68,7 +68,7 @@ extension PluginChain {
         let request = MountPointAttachRequest(
             id: container, mounts: wanted.map { attached.mounts[$0] }, hasFlatVolume: link.properties.hasFlatVolume)
         let attachments: [Attachment]
-        do throws(PluginFailure) {
+        do throws(ChainedPluginError) {
             attachments = try link.plugin.attach(request, committing: try Self.prepare(attached.stack, in: record))
         } catch {
             if error.kind != .unclear { attached.stack = before }
@@ -87,7 +87,7 @@ extension PluginChain {
             attached.stack.plugins.append(entry)
         }
         if let problem { throw ChainError(plugin: name, message: problem) }
-        do throws(RecordFailure) {
+        do throws(StackStoreError) {
             try record.write(attached.stack)
         } catch {
             throw ChainError(plugin: nil, message: "cannot record what plugin:\(name) has attached: \(error.message)")
@@ -95,12 +95,12 @@ extension PluginChain {
     }
 
     private static func updateOrigins(
-        of mounts: inout [MountPoint], known: inout [Int], _ findOrigins: ([Int], [MountPoint]) throws(SourceFailure) -> [[String]]
+        of mounts: inout [MountPoint], known: inout [Int], _ findOrigins: ([Int], [MountPoint]) throws(SourceError) -> [[String]]
     ) throws(ChainError) {
         // A mount of memory shows no place of the host.
         let changed = mounts.indices.filter { mounts[$0].appliedMiddleware.count != known[$0] && !mounts[$0].effectiveSource.isEmpty }
         if changed.isEmpty { return }
-        do throws(SourceFailure) {
+        do throws(SourceError) {
             for (index, origin) in zip(changed, try findOrigins(changed, mounts)) { mounts[index].origin = origin }
         } catch {
             throw ChainError(plugin: nil, message: error.message)
@@ -108,11 +108,11 @@ extension PluginChain {
         known = mounts.map(\.appliedMiddleware.count)
     }
 
-    private static func prepare(_ stack: AppliedStack, in record: some AppliedStackRecord) throws(PluginFailure) -> PreparedRecord {
-        do throws(RecordFailure) {
+    private static func prepare(_ stack: AppliedStack, in record: some AppliedStackRecord) throws(ChainedPluginError) -> PreparedRecord {
+        do throws(StackStoreError) {
             return try record.prepare(stack)
         } catch {
-            throw PluginFailure(.notRecorded, error.message)
+            throw ChainedPluginError(.notRecorded, error.message)
         }
     }
 
@@ -121,7 +121,7 @@ extension PluginChain {
     /// - Returns: what it has attached, also if there is something wrong with it, and what is wrong.
     private static func apply(
         _ attachments: [Attachment], of plugin: String, to wanted: [Int], in mounts: inout [MountPoint],
-        checkingSource check: (String) throws(SourceFailure) -> Void
+        checkingSource check: (String) throws(SourceError) -> Void
     ) -> (attached: [AppliedMount], problem: String?) {
         var attached: [AppliedMount] = []
         var problem: String?
@@ -137,7 +137,7 @@ extension PluginChain {
     }
 
     private static func problem(
-        of attachment: Attachment, for mount: MountPoint, checkingSource check: (String) throws(SourceFailure) -> Void
+        of attachment: Attachment, for mount: MountPoint, checkingSource check: (String) throws(SourceError) -> Void
     ) -> String? {
         let destination = mount.destination
         for action in attachment.emergencyDetach {
@@ -158,7 +158,7 @@ extension PluginChain {
         guard source.isAbsolutePath else {
             return "it gave \(JSONValue.string(source)) as the source of \(destination), which must be an absolute path"
         }
-        do throws(SourceFailure) {
+        do throws(SourceError) {
             try check(source)
             return nil
         } catch {
@@ -178,9 +178,9 @@ extension PluginChain {
         // The record may still say that the plugin which failed is being asked.
         unwinding.keep(stack)
         if !stack.isEmpty {
-            unwinding.run(&stack) { [links] name throws(PluginFailure) in
+            unwinding.run(&stack) { [links] name throws(ChainedPluginError) in
                 guard let link = links.first(where: { $0.plugin.name.utf8.elementsEqual(name.utf8) }) else {
-                    throw PluginFailure(.notSent, "it is not in the chain")
+                    throw ChainedPluginError(.notSent, "it is not in the chain")
                 }
                 return link.plugin
             }

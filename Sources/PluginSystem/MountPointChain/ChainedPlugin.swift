@@ -9,18 +9,18 @@ public protocol ChainedPlugin {
 
     /// What it wants to be asked about, and the times that it may take, as the host allows them. Asked once for each plugin of a chain,
     /// before the first ``attach(_:committing:)``.
-    func properties() throws(PluginFailure) -> MountPointProperties
+    func properties() throws(ChainedPluginError) -> MountPointProperties
 
     /// Asks it to attach.
     ///
     /// - Parameter record: says that this plugin is being asked. It is to count at the moment at which the request is sent: not
     ///   while the plugin may still turn out not to be there, and not after it may have read the request.
-    /// - Returns: what it said of each mount; an answer with `Success` false is a failure, ``PluginFailure/Kind/refused``.
-    /// - Throws: ``PluginFailure/Kind/notRecorded`` if the record cannot be made to count; nothing is sent then.
-    func attach(_ request: MountPointAttachRequest, committing record: PreparedRecord) throws(PluginFailure) -> [Attachment]
+    /// - Returns: what it said of each mount; an answer with `Success` false is a failure, ``ChainedPluginError/Kind/refused``.
+    /// - Throws: ``ChainedPluginError/Kind/notRecorded`` if the record cannot be made to count; nothing is sent then.
+    func attach(_ request: MountPointAttachRequest, committing record: PreparedRecord) throws(ChainedPluginError) -> [Attachment]
 
     /// Tells it that its mounts are in place.
-    func mounted(_ request: MountPointMountedRequest) throws(PluginFailure)
+    func mounted(_ request: MountPointMountedRequest) throws(ChainedPluginError)
 
     /// Asks it to detach what it has attached for a container.
     ///
@@ -28,15 +28,15 @@ public protocol ChainedPlugin {
     ///   - seconds: that the plugin has for it, also for coming back if it is away; nil for what each call has.
     ///   - record: as for attach; nil if none could be prepared, and the plugin is to be asked all the same.
     /// - Returns: its answer, also one with `Success` false.
-    /// - Throws: ``PluginFailure/Kind/notRecorded`` if the record cannot be made to count; nothing is sent then, and it is asked
+    /// - Throws: ``ChainedPluginError/Kind/notRecorded`` if the record cannot be made to count; nothing is sent then, and it is asked
     ///   again without one.
     func detach(
         _ request: MountPointDetachRequest, within seconds: Double?, committing record: PreparedRecord?
-    ) throws(PluginFailure) -> MountPointDetachResponse
+    ) throws(ChainedPluginError) -> MountPointDetachResponse
 }
 
 /// A call of a plugin that has failed.
-public struct PluginFailure: Error, Sendable, Equatable {
+public struct ChainedPluginError: Error, Sendable, Equatable {
     public enum Kind: Sendable {
         /// It cannot be found, reached or loaded; it knows nothing of the call.
         case notSent
@@ -80,13 +80,13 @@ public struct PreparedRecord: Sendable, Equatable {
 /// the caller knows that nothing is left to detach, and has to see to it that the old record does not count any more.
 public protocol AppliedStackRecord {
     /// Keeps the stack; counts when it returns.
-    func write(_ stack: AppliedStack) throws(RecordFailure)
+    func write(_ stack: AppliedStack) throws(StackStoreError)
     /// Prepares to keep the stack; counts when the plugin that it is given to renames it.
-    func prepare(_ stack: AppliedStack) throws(RecordFailure) -> PreparedRecord
+    func prepare(_ stack: AppliedStack) throws(StackStoreError) -> PreparedRecord
 }
 
 /// A record that cannot be kept or read.
-public struct RecordFailure: Error, Sendable, Equatable {
+public struct StackStoreError: Error, Sendable, Equatable {
     /// One line.
     public var message: String
 
@@ -96,15 +96,15 @@ public struct RecordFailure: Error, Sendable, Equatable {
 /// What the host does in the place of a plugin that cannot be asked to detach, and where warnings go.
 public protocol EmergencyActions {
     /// Removes a file or an empty directory; the path is absolute.
-    func remove(_ path: String) throws(EmergencyFailure)
+    func remove(_ path: String) throws(EmergencyActionError)
     /// Unmounts what is mounted last at an absolute path.
-    func unmount(_ path: String) throws(EmergencyFailure)
+    func unmount(_ path: String) throws(EmergencyActionError)
     /// Logs a line, at once.
     func warn(_ text: String)
 }
 
 /// A path that could not be removed or unmounted.
-public struct EmergencyFailure: Error, Sendable, Equatable {
+public struct EmergencyActionError: Error, Sendable, Equatable {
     /// One line, with the path.
     public var message: String
 
@@ -112,7 +112,7 @@ public struct EmergencyFailure: Error, Sendable, Equatable {
 }
 
 /// A source that a plugin has given and that cannot be mounted.
-public struct SourceFailure: Error, Sendable, Equatable {
+public struct SourceError: Error, Sendable, Equatable {
     /// One line, with the path.
     public var message: String
     /// Whether nothing is there. That is no failure of a mount whose source is made if it is missing.

@@ -13,7 +13,7 @@ extension AppliedStack {
     ///   - plugin: finds a plugin by its name.
     /// - Throws: `ChainError` at the first that fails. The container must not start then, and the caller is to end it and to unwind.
     public func reportMounted(
-        container: String, pid: Int, plugin: (String) throws(PluginFailure) -> any ChainedPlugin
+        container: String, pid: Int, plugin: (String) throws(ChainedPluginError) -> any ChainedPlugin
     ) throws(ChainError) {
         for entry in plugins where entry.wantsMounted && entry.state == .attached {
             let mounts = entry.mounts.map {
@@ -21,7 +21,7 @@ extension AppliedStack {
                 AttachedMount(
                     destination: $0.destination, effectiveSource: effectiveSource(at: $0.destination) ?? $0.effectiveSource)
             }
-            do throws(PluginFailure) {
+            do throws(ChainedPluginError) {
                 try plugin(entry.name).mounted(MountPointMountedRequest(id: container, pid: pid, mounts: mounts))
             } catch {
                 throw ChainError(plugin: entry.name, message: error.message)

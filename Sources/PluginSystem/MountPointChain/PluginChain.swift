@@ -22,7 +22,7 @@ public struct PluginChain {
     public init(asking plugins: [any ChainedPlugin]) throws(ChainError) {
         var links: [Link] = []
         for plugin in plugins where !links.contains(where: { $0.plugin.name.utf8.elementsEqual(plugin.name.utf8) }) {
-            do throws(PluginFailure) {
+            do throws(ChainedPluginError) {
                 links.append(Link(plugin: plugin, properties: try plugin.properties()))
             } catch {
                 throw ChainError(plugin: plugin.name, message: error.message)

@@ -33,7 +33,7 @@ extension AppliedStack {
     ///   - plugin: finds a plugin by its name, one that has left the chain, too.
     public mutating func unwind(
         container: String, reason: DetachReason = .ended, exitStatus: Int32? = nil, record: some AppliedStackRecord,
-        actions: some EmergencyActions, plugin: (String) throws(PluginFailure) -> any ChainedPlugin
+        actions: some EmergencyActions, plugin: (String) throws(ChainedPluginError) -> any ChainedPlugin
     ) -> UnwindingOutcome {
         if !isUnwound { ending = ContainerEnding(reason, exitStatus: exitStatus) }
         var unwinding = Unwinding(container: container, record: record, actions: actions)
@@ -50,7 +50,7 @@ extension AppliedStack {
     /// - Parameter name: of the only plugin to ask, without `plugin:`; nil for all.
     public mutating func askAgain(
         container: String, only name: String? = nil, record: some AppliedStackRecord, actions: some EmergencyActions,
-        plugin: (String) throws(PluginFailure) -> any ChainedPlugin
+        plugin: (String) throws(ChainedPluginError) -> any ChainedPlugin
     ) -> UnwindingOutcome {
         var unwinding = Unwinding(container: container, record: record, actions: actions)
         unwinding.runAgain(&self, only: name, plugin: plugin)
@@ -59,7 +59,7 @@ extension AppliedStack {
 }
 
 struct Unwinding<Record: AppliedStackRecord, Actions: EmergencyActions> {
-    typealias Finding = (String) throws(PluginFailure) -> any ChainedPlugin
+    typealias Finding = (String) throws(ChainedPluginError) -> any ChainedPlugin
 
     let container: String
     let record: Record
@@ -112,7 +112,7 @@ struct Unwinding<Record: AppliedStackRecord, Actions: EmergencyActions> {
     }
 
     mutating func keep(_ stack: AppliedStack) {
-        do throws(RecordFailure) {
+        do throws(StackStoreError) {
             try record.write(stack)
         } catch {
             warn("cannot record which plugins are left to detach: \(error.message)")
@@ -132,7 +132,7 @@ struct Unwinding<Record: AppliedStackRecord, Actions: EmergencyActions> {
     /// - Returns: whether the request may have been sent.
     private mutating func detach(_ index: Int, of stack: AppliedStack, plugin find: Finding) -> Bool {
         let entry = stack.plugins[index]
-        do throws(PluginFailure) {
+        do throws(ChainedPluginError) {
             note(try ask(index, of: stack, plugin: find), of: entry)
         } catch {
             if entry.state == .attaching {
@@ -148,7 +148,7 @@ struct Unwinding<Record: AppliedStackRecord, Actions: EmergencyActions> {
     /// - Returns: whether the request may have been sent.
     private mutating func detachAgain(_ index: Int, of stack: AppliedStack, plugin find: Finding) -> Bool {
         let entry = stack.plugins[index]
-        do throws(PluginFailure) {
+        do throws(ChainedPluginError) {
             note(try ask(index, of: stack, plugin: find), of: entry)
         } catch {
             if error.kind == .notSent {
@@ -172,7 +172,7 @@ struct Unwinding<Record: AppliedStackRecord, Actions: EmergencyActions> {
 
     private mutating func ask(
         _ index: Int, of stack: AppliedStack, plugin find: Finding
-    ) throws(PluginFailure) -> MountPointDetachResponse {
+    ) throws(ChainedPluginError) -> MountPointDetachResponse {
         let entry = stack.plugins[index]
         let plugin = try find(entry.name)
         let request = MountPointDetachRequest(
@@ -181,13 +181,13 @@ struct Unwinding<Record: AppliedStackRecord, Actions: EmergencyActions> {
         var asked = stack
         asked.plugins[index].state = .detaching
         let prepared: PreparedRecord
-        do throws(RecordFailure) {
+        do throws(StackStoreError) {
             prepared = try record.prepare(asked)
         } catch {
             warn("cannot record that plugin:\(entry.name) is asked to detach: \(error.message)")
             return try plugin.detach(request, within: entry.detachTimeout, committing: nil)
         }
-        do throws(PluginFailure) {
+        do throws(ChainedPluginError) {
             return try plugin.detach(request, within: entry.detachTimeout, committing: prepared)
         } catch {
             guard error.kind == .notRecorded else { throw error }
@@ -200,7 +200,7 @@ struct Unwinding<Record: AppliedStackRecord, Actions: EmergencyActions> {
     ///
     /// Everything in the lists is carried out, whatever fails, since unwinding stops only after this plugin. A path that is still mounted,
     /// or that is still there, must not lose what it lies on, so that such a failure is fatal.
-    private mutating func takeEmergencyActions(of entry: AppliedPlugin, after failure: PluginFailure) {
+    private mutating func takeEmergencyActions(of entry: AppliedPlugin, after failure: ChainedPluginError) {
         let cause = "plugin:\(entry.name) did not detach: \(failure.message)"
         warn(cause)
         if entry.mounts.isEmpty { fail("\(cause), and what it attached is not known", isFatal: true) }
@@ -219,8 +219,8 @@ struct Unwinding<Record: AppliedStackRecord, Actions: EmergencyActions> {
         case .error(let text): fail("plugin:\(entry.name): \(text)", isFatal: false)
         case .fatal(let text): fail("plugin:\(entry.name): \(text)", isFatal: true)
         case .remove(let path), .unmount(let path):
-            do throws(EmergencyFailure) {
-                guard path.isAbsolutePath else { throw EmergencyFailure("\(JSONValue.string(path)) is not an absolute path") }
+            do throws(EmergencyActionError) {
+                guard path.isAbsolutePath else { throw EmergencyActionError("\(JSONValue.string(path)) is not an absolute path") }
                 if case .remove = action { try actions.remove(path) } else { try actions.unmount(path) }
             } catch {
                 fail("plugin:\(entry.name): an emergency action failed: \(error.message)", isFatal: true)

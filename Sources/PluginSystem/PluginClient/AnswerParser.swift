@@ -3,7 +3,7 @@
 import DockerPluginAPI
 
 /// Why what a plugin sent is not an answer.
-struct AnswerFault: Error, Equatable {
+struct AnswerError: Error, Equatable {
     /// Completes "the answer …".
     let reason: String
     init(_ reason: String) { self.reason = reason }
@@ -50,7 +50,7 @@ struct AnswerParser {
     init(limit: Int) { self.limit = limit }
 
     /// Takes the next bytes; those behind the end of the answer are left alone.
-    mutating func take(_ input: ArraySlice<UInt8>) throws(AnswerFault) {
+    mutating func take(_ input: ArraySlice<UInt8>) throws(AnswerError) {
         var rest = input
         while !rest.isEmpty && !isComplete {
             switch state {
@@ -68,19 +68,19 @@ struct AnswerParser {
     }
 
     /// The connection has ended.
-    mutating func end() throws(AnswerFault) {
+    mutating func end() throws(AnswerError) {
         switch state {
         case _ where isComplete: return
         case .untilEnd: isComplete = true
-        case .statusLine where headBytes == 0: throw AnswerFault("did not come: the plugin closed the connection")
-        case .statusLine, .fields, .interimFields: throw AnswerFault("ended inside its head")
-        case .counted(let left): throw AnswerFault("ended \(left) bytes too early")
-        case .chunkSize, .chunk, .chunkEnd, .trailers: throw AnswerFault("ended before its last chunk")
+        case .statusLine where headBytes == 0: throw AnswerError("did not come: the plugin closed the connection")
+        case .statusLine, .fields, .interimFields: throw AnswerError("ended inside its head")
+        case .counted(let left): throw AnswerError("ended \(left) bytes too early")
+        case .chunkSize, .chunk, .chunkEnd, .trailers: throw AnswerError("ended before its last chunk")
         }
     }
 
     @discardableResult
-    private mutating func takeBody(_ rest: inout ArraySlice<UInt8>, atMost count: Int) throws(AnswerFault) -> Int {
+    private mutating func takeBody(_ rest: inout ArraySlice<UInt8>, atMost count: Int) throws(AnswerError) -> Int {
         let part = rest.prefix(count)
         rest = rest.dropFirst(part.count)
         if status == 200 {
@@ -93,11 +93,11 @@ struct AnswerParser {
         return part.count
     }
 
-    private func check(_ size: Int) throws(AnswerFault) {
-        if status == 200 && size > limit { throw AnswerFault("is larger than the limit of \(limit) bytes") }
+    private func check(_ size: Int) throws(AnswerError) {
+        if status == 200 && size > limit { throw AnswerError("is larger than the limit of \(limit) bytes") }
     }
 
-    private mutating func takeLine(_ rest: inout ArraySlice<UInt8>) throws(AnswerFault) {
+    private mutating func takeLine(_ rest: inout ArraySlice<UInt8>) throws(AnswerError) {
         let part: ArraySlice<UInt8>
         let isWhole: Bool
         if let end = rest.firstIndex(of: UInt8(ascii: "\n")) {
@@ -112,10 +112,10 @@ struct AnswerParser {
         switch state {
         case .chunkSize, .chunkEnd:
             // Chunks may be many, so their lines count one by one.
-            if line.count > Self.chunkLineLimit { throw AnswerFault("has a chunk whose size takes more than \(Self.chunkLineLimit) bytes") }
+            if line.count > Self.chunkLineLimit { throw AnswerError("has a chunk whose size takes more than \(Self.chunkLineLimit) bytes") }
         default:
             headBytes += part.count
-            if headBytes > Self.headLimit { throw AnswerFault("has a head of more than \(Self.headLimit) bytes") }
+            if headBytes > Self.headLimit { throw AnswerError("has a head of more than \(Self.headLimit) bytes") }
         }
         // Garbage need not have a line feed at all, and must not be waited for until the deadline.
         if case .statusLine = state, !line.starts(with: "HTTP/1.".utf8.prefix(line.count)) { throw garbledStatusLine() }
@@ -127,25 +127,25 @@ struct AnswerParser {
         line.removeAll(keepingCapacity: true)
     }
 
-    private mutating func takeWholeLine(hasReturn: Bool) throws(AnswerFault) {
+    private mutating func takeWholeLine(hasReturn: Bool) throws(AnswerError) {
         switch state {
         case .statusLine: try takeStatusLine()
         case .interimFields: if line.isEmpty { state = .statusLine }
         case .fields: if line.isEmpty { try beginBody() } else { try takeField() }
         case .chunkSize: try takeChunkSize(hasReturn: hasReturn)
         case .chunkEnd:
-            guard line.isEmpty, hasReturn else { throw AnswerFault("has a chunk that is longer than its size says") }
+            guard line.isEmpty, hasReturn else { throw AnswerError("has a chunk that is longer than its size says") }
             state = .chunkSize
         case .trailers: if line.isEmpty { isComplete = true }
         case .counted, .untilEnd, .chunk: break
         }
     }
 
-    private func garbledStatusLine() -> AnswerFault {
-        AnswerFault("is not HTTP: it begins with \"\(SanitizedText(line, limit: 60).text)\"")
+    private func garbledStatusLine() -> AnswerError {
+        AnswerError("is not HTTP: it begins with \"\(SanitizedText(line, limit: 60).text)\"")
     }
 
-    private mutating func takeStatusLine() throws(AnswerFault) {
+    private mutating func takeStatusLine() throws(AnswerError) {
         // HTTP/1.1 200 reason
         let digits = line.dropFirst(9).prefix(3)
         guard line.count >= 12, line[8] == UInt8(ascii: " "), let minor = Self.digit(line[7]), digits.allSatisfy({ Self.digit($0) != nil }),
@@ -162,34 +162,34 @@ struct AnswerParser {
         }
     }
 
-    private mutating func takeField() throws(AnswerFault) {
+    private mutating func takeField() throws(AnswerError) {
         guard let colon = line.firstIndex(of: UInt8(ascii: ":")), colon > 0, line[..<colon].allSatisfy({ $0 > 0x20 && $0 < 0x7f }),
             line[colon...].allSatisfy({ $0 >= 0x20 && $0 != 0x7f || $0 == 0x09 })
-        else { throw AnswerFault("has a line in its head that is no header: \"\(SanitizedText(line, limit: 60).text)\"") }
+        else { throw AnswerError("has a line in its head that is no header: \"\(SanitizedText(line, limit: 60).text)\"") }
         let value = Self.trimmed(line[(colon + 1)...])
         switch Self.lowercase(line[..<colon]) {
         case "content-length":
             guard !value.isEmpty, value.count < 18, value.allSatisfy({ Self.digit($0) != nil }) else {
-                throw AnswerFault("has a Content-Length that is no number: \"\(SanitizedText(value, limit: 60).text)\"")
+                throw AnswerError("has a Content-Length that is no number: \"\(SanitizedText(value, limit: 60).text)\"")
             }
             let number = value.reduce(0) { $0 * 10 + Int($1 - 0x30) }
-            if let length, length != number { throw AnswerFault("has two different Content-Lengths") }
+            if let length, length != number { throw AnswerError("has two different Content-Lengths") }
             length = number
         case "transfer-encoding":
             guard !isChunked, version > 0, Self.lowercase(value) == "chunked" else {
-                throw AnswerFault("has a Transfer-Encoding that is not understood: \"\(SanitizedText(value, limit: 60).text)\"")
+                throw AnswerError("has a Transfer-Encoding that is not understood: \"\(SanitizedText(value, limit: 60).text)\"")
             }
             isChunked = true
         case "content-encoding":
             guard Self.lowercase(value) == "identity" else {
-                throw AnswerFault("has a Content-Encoding that nobody asked for: \"\(SanitizedText(value, limit: 60).text)\"")
+                throw AnswerError("has a Content-Encoding that nobody asked for: \"\(SanitizedText(value, limit: 60).text)\"")
             }
         default: break
         }
     }
 
-    private mutating func beginBody() throws(AnswerFault) {
-        if isChunked && length != nil { throw AnswerFault("has a Content-Length and a Transfer-Encoding") }
+    private mutating func beginBody() throws(AnswerError) {
+        if isChunked && length != nil { throw AnswerError("has a Content-Length and a Transfer-Encoding") }
         if status == 204 || status == 304 || length == 0 {
             isComplete = true
         } else if isChunked {
@@ -202,13 +202,13 @@ struct AnswerParser {
         }
     }
 
-    private mutating func takeChunkSize(hasReturn: Bool) throws(AnswerFault) {
+    private mutating func takeChunkSize(hasReturn: Bool) throws(AnswerError) {
         // Blanks before an extension are not in the grammar, but usual.
         let digits = line.prefix { $0 != UInt8(ascii: ";") && $0 != 0x20 && $0 != 0x09 }
         guard hasReturn, (1...15).contains(digits.count), let size = Int(String(decoding: digits, as: UTF8.self), radix: 16),
             digits[0] != 0x2b,
             digits[0] != 0x2d, Self.trimmed(line[digits.count...]).first ?? UInt8(ascii: ";") == UInt8(ascii: ";")
-        else { throw AnswerFault("has a chunk without a size: \"\(SanitizedText(line, limit: 60).text)\"") }
+        else { throw AnswerError("has a chunk without a size: \"\(SanitizedText(line, limit: 60).text)\"") }
         try check(body.count + size)
         state = size == 0 ? .trailers : .chunk(left: size)
     }

@@ -57,7 +57,7 @@ struct DockerFolder {
         func find(
             runtimeRoot: String = "/run/docker/runtime-runc/moby", dataRoots: [String] = [],
             scope: (String) -> MountPoint.Scope? = { _ in nil }
-        ) throws(EngineRecordError) -> EngineRecord {
+        ) throws(EngineFilesError) -> EngineRecord {
             try EngineRecord.find(
                 container: id, configuration: configuration, bundle: "/run/bundle", runtimeRoot: runtimeRoot, dataRoots: dataRoots,
                 scope: scope)

@@ -62,7 +62,7 @@ import Testing
             let place = "image/overlayfs/imagedb/content/sha256/\(Self.image)"
             try docker.write(content.utf8, to: place)
             let container = try container()
-            let error = #expect(throws: EngineRecordError.self) { try DockerImages.labels(of: container, folder: docker.root) }
+            let error = #expect(throws: EngineFilesError.self) { try DockerImages.labels(of: container, folder: docker.root) }
             #expect(error?.description == "cannot use \(docker.root)/\(place): \(reason)")
         }
     }

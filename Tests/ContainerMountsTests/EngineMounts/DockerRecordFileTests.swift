@@ -65,9 +65,9 @@ import Testing
                 """
             let container = DockerFolder.Container(
                 id: try ContainerID("c1"), configuration: try OCIConfiguration(parsing: Array(text.utf8)))
-            #expect(throws: EngineRecordError.self) { try container.find() }
+            #expect(throws: EngineFilesError.self) { try container.find() }
             try docker.write(record("c1").utf8, to: "containers/c1/config.v2.json")
-            let error = #expect(throws: EngineRecordError.self) { try container.find() }
+            let error = #expect(throws: EngineFilesError.self) { try container.find() }
             #expect(error?.description.contains("that Docker's record of the container does not have") == true)
         }
     }
@@ -75,7 +75,7 @@ import Testing
     @Test func withoutItAContainerOfDockersDoesNotStart() throws {
         let container = DockerFolder.Container(
             id: try ContainerID("c1"), configuration: try configuration(root: "/nonexistent/overlay2/abc/merged"))
-        let error = #expect(throws: EngineRecordError.self) { try container.find(dataRoots: ["/nonexistent", "/other"]) }
+        let error = #expect(throws: EngineFilesError.self) { try container.find(dataRoots: ["/nonexistent", "/other"]) }
         #expect(
             error?.description == """
                 Docker's record of the container is not found, so nobody can tell which mounts plugins must be asked about; looked for \
@@ -108,7 +108,7 @@ import Testing
             try docker.write(content.utf8, to: "containers/c1/config.v2.json")
             let container = DockerFolder.Container(
                 id: try ContainerID("c1"), configuration: try configuration(root: "\(docker.root)/overlay2/a/merged"))
-            let error = #expect(throws: EngineRecordError.self) { try container.find() }
+            let error = #expect(throws: EngineFilesError.self) { try container.find() }
             #expect(error?.description == "cannot use \(docker.root)/containers/c1/config.v2.json: \(reason)")
         }
     }
@@ -119,7 +119,7 @@ import Testing
             try docker.write([UInt8](repeating: 0x20, count: DockerRecordFile.sizeLimit + 1), to: "containers/c1/config.v2.json")
             let container = DockerFolder.Container(
                 id: try ContainerID("c1"), configuration: try configuration(root: "\(docker.root)/overlay2/a/merged"))
-            let error = #expect(throws: EngineRecordError.self) { try container.find() }
+            let error = #expect(throws: EngineFilesError.self) { try container.find() }
             #expect(error?.description.hasSuffix("it has more than 16777216 bytes") == true)
         }
     }
@@ -127,7 +127,7 @@ import Testing
     @Test func mustAgreeWithTheBundle() async throws {
         try await withScratchFolder { scratch in
             let container = try DockerFolder(scratch).add("v-flags") { $0.replacing(#""Destination":"/ro""#, with: #""Destination":"/r""#) }
-            let error = #expect(throws: EngineRecordError.self) { try container.find() }
+            let error = #expect(throws: EngineFilesError.self) { try container.find() }
             #expect(
                 error?.description == """
                     Docker's record has a bind mount at "/r", and the bundle's config.json has none there, so it cannot be told which \
@@ -154,7 +154,7 @@ import Testing
                 id: try ContainerID("c1"), configuration: try configuration(root: "\(docker.root)/overlay2/a/merged"))
             for count in 0..<whole.count {
                 try docker.write(whole[..<count], to: "containers/c1/config.v2.json")
-                #expect(throws: EngineRecordError.self) { try container.find() }
+                #expect(throws: EngineFilesError.self) { try container.find() }
             }
         }
     }

@@ -42,7 +42,7 @@ import Testing
             let docker = DockerFolder(scratch)
             let container = try docker.add("v-flags")
             try docker.write(database(value), to: "volumes/metadata.db")
-            let error = #expect(throws: EngineRecordError.self) { try container.find() }
+            let error = #expect(throws: EngineFilesError.self) { try container.find() }
             #expect(
                 error?.description == "cannot use \(docker.root)/volumes/metadata.db: what it says of the volume \"named\": \(reason)")
         }
@@ -55,7 +55,7 @@ import Testing
             let other = try docker.add("odd-paths")
             try docker.remove("volumes/metadata.db")
             let path = "\(docker.root)/volumes/metadata.db"
-            let error = #expect(throws: EngineRecordError.self) { try container.find() }
+            let error = #expect(throws: EngineFilesError.self) { try container.find() }
             #expect(
                 error?.description == """
                     cannot use \(path): open \(path): No such file or directory (ENOENT); Docker keeps the labels of volumes there, and \

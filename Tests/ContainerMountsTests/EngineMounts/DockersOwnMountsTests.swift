@@ -58,7 +58,7 @@ import Testing
         ("/x/sub", "/srv/data"),
     ])
     func startsNoContainerWithAnythingElse(destination: String, source: String) async throws {
-        let error = await #expect(throws: EngineRecordError.self) { try await find(destination, source) }
+        let error = await #expect(throws: EngineFilesError.self) { try await find(destination, source) }
         #expect(error?.description.contains("that Docker's record of the container does not have") == true, "\(error?.description ?? "")")
     }
 
@@ -71,23 +71,23 @@ import Testing
             let known = try await find("/sbin/docker-init", file)
             #expect(known.destinations == ["/x"])
             chmod(file, 0o777)
-            await #expect(throws: EngineRecordError.self) { try await find("/sbin/docker-init", file) }
+            await #expect(throws: EngineFilesError.self) { try await find("/sbin/docker-init", file) }
             let named = folder.appending("anything").string
             try Data().write(to: URL(fileURLWithPath: named))
             chmod(named, 0o755)
-            await #expect(throws: EngineRecordError.self) { try await find("/sbin/docker-init", named) }
+            await #expect(throws: EngineFilesError.self) { try await find("/sbin/docker-init", named) }
             let configured = try await find("/sbin/docker-init", named, initPath: named)
             #expect(configured.destinations == ["/x"])
         }
     }
 
     @Test func refusesARecordWithoutItsMounts() async throws {
-        let error = await #expect(throws: EngineRecordError.self) {
+        let error = await #expect(throws: EngineFilesError.self) {
             try await find("/dev/shm", "/dev/shm") { $0.replacing("\"MountPoints\"", with: "\"Elsewhere\"") }
         }
         #expect(error?.description.contains("it has no MountPoints") == true)
         // Then the container's own bind is one too many.
-        await #expect(throws: EngineRecordError.self) {
+        await #expect(throws: EngineFilesError.self) {
             try await find("/dev/shm", "/dev/shm") { $0.replacing("\"MountPoints\":{", with: "\"MountPoints\":{},\"Elsewhere\":{") }
         }
     }

@@ -73,7 +73,7 @@ import Testing
     ])
     func refusesWhatItCannotTell(mount: String, words: String) throws {
         for (bundle, root) in [("/srv/bundle", "/run/runc"), (Self.podmanBundle, "/run/runc"), ("/b", "/run/docker/runtime-runc/moby")] {
-            let error = #expect(throws: EngineRecordError.self) { try find(mount, bundle: bundle, root: root) }
+            let error = #expect(throws: EngineFilesError.self) { try find(mount, bundle: bundle, root: root) }
             #expect(error?.description.contains(words) == true, "\(error?.description ?? "")")
         }
     }

@@ -192,7 +192,7 @@ import Testing
     func refusesABindWhereTheRecordHasNone(type: String) async throws {
         try await withScratchFolder { scratch in
             let container = try DockerFolder(scratch).add("v-flags") { $0.replacing("\"Type\":\"bind\"", with: "\"Type\":\"\(type)\"") }
-            let error = #expect(throws: EngineRecordError.self) { try container.find() }
+            let error = #expect(throws: EngineFilesError.self) { try container.find() }
             #expect(error?.description.contains("that Docker's record of the container does not have") == true)
         }
     }

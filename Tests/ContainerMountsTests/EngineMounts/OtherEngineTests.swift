@@ -137,7 +137,7 @@ import Testing
         let annotations = #""io.kubernetes.cri.sandbox-id":"s1""#
         let source = "/tmp/io.containerd.a.cri/sandboxes/s1"
         #expect(try isInterposed("/run/secrets", source, bundle: "/srv/bundle", annotations: annotations))
-        #expect(throws: EngineRecordError.self, "Docker's record is wanted all the same") {
+        #expect(throws: EngineFilesError.self, "Docker's record is wanted all the same") {
             try find(
                 [("/run/secrets", source, "bind")], bundle: "/b", annotations: annotations, runtimeRoot: "/run/docker/runtime-runc/moby")
         }

@@ -15,10 +15,10 @@ final class AskedPlugin: ChainedPlugin {
     private(set) var request: MountPointAttachRequest?
     private(set) var attachments: [Attachment]?
     /// Of the question to attach.
-    private(set) var failure: PluginFailure?
+    private(set) var failure: ChainedPluginError?
     private(set) var duration: Duration?
     private(set) var detached: MountPointDetachResponse?
-    private(set) var detachFailure: PluginFailure?
+    private(set) var detachFailure: ChainedPluginError?
 
     var name: String { plugin.name }
 
@@ -28,7 +28,7 @@ final class AskedPlugin: ChainedPlugin {
         self.isInterrupted = isInterrupted
     }
 
-    func properties() throws(PluginFailure) -> MountPointProperties {
+    func properties() throws(ChainedPluginError) -> MountPointProperties {
         let found = try plugin.properties()
         knownProperties = found
         return found
@@ -41,12 +41,12 @@ final class AskedPlugin: ChainedPlugin {
         if !wanted.isEmpty { request = MountPointAttachRequest(id: id, mounts: wanted, hasFlatVolume: properties.hasFlatVolume) }
     }
 
-    func attach(_ request: MountPointAttachRequest, committing record: PreparedRecord) throws(PluginFailure) -> [Attachment] {
-        if isInterrupted() { throw PluginFailure(.notSent, "interrupted; it was not asked") }
+    func attach(_ request: MountPointAttachRequest, committing record: PreparedRecord) throws(ChainedPluginError) -> [Attachment] {
+        if isInterrupted() { throw ChainedPluginError(.notSent, "interrupted; it was not asked") }
         self.request = request
         let start = ContinuousClock.now
         defer { duration = ContinuousClock.now - start }
-        do throws(PluginFailure) {
+        do throws(ChainedPluginError) {
             let found = try plugin.attach(request, committing: record)
             attachments = found
             return found
@@ -56,12 +56,12 @@ final class AskedPlugin: ChainedPlugin {
         }
     }
 
-    func mounted(_ request: MountPointMountedRequest) throws(PluginFailure) { try plugin.mounted(request) }
+    func mounted(_ request: MountPointMountedRequest) throws(ChainedPluginError) { try plugin.mounted(request) }
 
     func detach(
         _ request: MountPointDetachRequest, within seconds: Double?, committing record: PreparedRecord?
-    ) throws(PluginFailure) -> MountPointDetachResponse {
-        do throws(PluginFailure) {
+    ) throws(ChainedPluginError) -> MountPointDetachResponse {
+        do throws(ChainedPluginError) {
             let response = try plugin.detach(request, within: seconds, committing: record)
             detached = response
             return response

@@ -80,25 +80,25 @@ struct AskCommand {
         do throws(ChainError) {
             var attached = try chain.attach(
                 mounts, of: id, record: record, actions: actions,
-                checkingSource: { (path) throws(SourceFailure) in
+                checkingSource: { (path) throws(SourceError) in
                     do throws(SystemError) {
                         _ = try FileIdentity(at: path)
                     } catch {
-                        throw SourceFailure("\(error)", isMissing: error.errno == .noSuchFileOrDirectory)
+                        throw SourceError("\(error)", isMissing: error.errno == .noSuchFileOrDirectory)
                     }
                 },
-                findingOrigins: { (changed, mounts) throws(SourceFailure) in
+                findingOrigins: { (changed, mounts) throws(SourceError) in
                     do throws(RuntimeError) {
                         return try Self.origins(of: changed.map { mounts[$0] })
                     } catch {
-                        throw SourceFailure(error.message)
+                        throw SourceError(error.message)
                     }
                 })
             answer.mounts = attached.mounts
             let outcome = attached.stack.unwind(container: id, reason: .notStarted, record: record, actions: actions) {
-                (name) throws(PluginFailure) in
+                (name) throws(ChainedPluginError) in
                 guard let plugin = plugins.first(where: { $0.name.utf8.elementsEqual(name.utf8) }) else {
-                    throw PluginFailure(.notSent, "it is not in the chain")
+                    throw ChainedPluginError(.notSent, "it is not in the chain")
                 }
                 return plugin
             }
@@ -164,7 +164,7 @@ extension AskedMounts {
         } else {
             notes.append("where the driver \(driver) mounts \(mount.source) is known when it does, so it is asked about without a source")
         }
-        do throws(EngineRecordError) {
+        do throws(EngineFilesError) {
             let volume = try DockerVolumes([(mount.source, driver)], folder: root).volume(mount.source)
             if mount.labels.isEmpty { point.volume.labels = volume.labels }
             point.volume.options = volume.options

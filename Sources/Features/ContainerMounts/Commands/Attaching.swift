@@ -94,8 +94,8 @@ struct Attaching {
         do throws(ChainError) {
             return try chain.attach(
                 bundle.mounts.map(\.mountPoint), of: id.text, record: record, actions: actions, now: { timestamp() }, releasing: release,
-                checkingSource: { (path) throws(SourceFailure) in try given.pin(path) },
-                findingOrigins: { (changed, mounts) throws(SourceFailure) in try findOrigins(changed, mounts, given) })
+                checkingSource: { (path) throws(SourceError) in try given.pin(path) },
+                findingOrigins: { (changed, mounts) throws(SourceError) in try findOrigins(changed, mounts, given) })
         } catch {
             throw RuntimeError("\(error)")
         }
@@ -121,12 +121,12 @@ struct Attaching {
     }
 
     /// What the next plugin is shown as origins is what then is mounted.
-    private func findOrigins(_ changed: [Int], _ mounts: [MountPoint], _ given: GivenSources) throws(SourceFailure) -> [[String]] {
+    private func findOrigins(_ changed: [Int], _ mounts: [MountPoint], _ given: GivenSources) throws(SourceError) -> [[String]] {
         do throws(RuntimeError) {
             for position in changed { try take(position, as: mounts[position], given) }
             return try bundle.findOrigins(of: changed, mounts.map(\.effectiveSource))
         } catch {
-            throw SourceFailure(error.message)
+            throw SourceError(error.message)
         }
     }
 
@@ -165,13 +165,13 @@ private func makeSource(_ path: FilePath) throws(SystemError) {
 private final class GivenSources {
     private var sources: [PinnedSources.Source] = []
 
-    func pin(_ path: String) throws(SourceFailure) {
+    func pin(_ path: String) throws(SourceError) {
         do throws(SystemError) {
             let source = try PinnedSources.Source(at: path)
             if let failure = source.failure { throw failure }
             sources.append(source)
         } catch {
-            throw SourceFailure("\(error)", isMissing: error.errno == .noSuchFileOrDirectory)
+            throw SourceError("\(error)", isMissing: error.errno == .noSuchFileOrDirectory)
         }
     }
 

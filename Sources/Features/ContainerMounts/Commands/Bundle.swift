@@ -49,7 +49,7 @@ struct Bundle {
         let scopes = VolumeScopes(
             places: invocation.places, loader: invocation.loader(timeout: settings.timeout, settings: settings))
         let record: EngineRecord
-        do throws(EngineRecordError) {
+        do throws(EngineFilesError) {
             let docker = try DockerSettings.read(from: invocation.places.dockerSettings)
             record = try EngineRecord.find(
                 container: id, configuration: configuration, bundle: opened.folder.string,
@@ -66,7 +66,7 @@ struct Bundle {
 
     /// Where Docker's files may be, for a container that has no bundle yet.
     static func dataRoots(_ settings: RuntimeSettings, _ places: RuntimePlaces) throws(RuntimeError) -> [String] {
-        do throws(EngineRecordError) {
+        do throws(EngineFilesError) {
             return (settings.dataRoot.map { [$0] } ?? []) + (try DockerSettings.read(from: places.dockerSettings)).dataRoots
         } catch {
             throw RuntimeError("\(error)")

@@ -13,9 +13,9 @@ enum DockerMounts {
     static func interposed(
         _ record: DockerRecordFile, _ configuration: OCIConfiguration, _ sources: [HostSource], initPath: String?,
         scope: (String) -> MountPoint.Scope?
-    ) throws(EngineRecordError) -> [InterposedMount] {
+    ) throws(EngineFilesError) -> [InterposedMount] {
         if !record.container.hasMounts {
-            throw EngineRecordError(
+            throw EngineFilesError(
                 "\(record.folder)/containers/\(record.container.id)/config.v2.json",
                 "it has no MountPoints, so it cannot be told which mounts plugins must be asked about")
         }
@@ -66,15 +66,15 @@ enum DockerMounts {
     }
 }
 
-extension EngineRecordError {
-    fileprivate static func disagreement(_ mount: DockerContainer.Mount) -> EngineRecordError {
-        EngineRecordError(
+extension EngineFilesError {
+    fileprivate static func disagreement(_ mount: DockerContainer.Mount) -> EngineFilesError {
+        EngineFilesError(
             "Docker's record has a \(mount.type) mount at \(quoted(mount.cleanedDestination)), and the bundle's config.json has "
                 + "none there, so it cannot be told which mount plugins must be asked about; please report this with Docker's version")
     }
 
-    fileprivate static func unknown(_ source: HostSource) -> EngineRecordError {
-        EngineRecordError(
+    fileprivate static func unknown(_ source: HostSource) -> EngineFilesError {
+        EngineFilesError(
             "the bundle's config.json has a mount of \(quoted(source.path)) at \(quoted(source.destination)) that Docker's record of the "
                 + "container does not have and that is none of Docker's own, so plugins cannot be asked about it; if a runtime or device "
                 + "interface before mountpoint-runc adds it, give the container a bind mount of it instead")

@@ -57,12 +57,12 @@ public struct EngineRecord: Sendable, Equatable {
     ///   - dataRoots: where else Docker's files may be: `data-root` of daemon.json, and `/var/lib/docker`.
     ///   - initPath: `init-path` of daemon.json.
     ///   - scope: asked for the scope of volumes, once for each driver but `local`; nil if it is not known.
-    /// - Throws: `EngineRecordError` if the caller is Docker and has no record of the container, a file that is there cannot be used, or
+    /// - Throws: `EngineFilesError` if the caller is Docker and has no record of the container, a file that is there cannot be used, or
     ///   the record and config.json do not agree.
     public static func find(
         container id: ContainerID, configuration: OCIConfiguration, bundle: String, runtimeRoot: String?, dataRoots: [String],
         initPath: String? = nil, scope: (_ driver: String) -> MountPoint.Scope? = { _ in nil }
-    ) throws(EngineRecordError) -> EngineRecord {
+    ) throws(EngineFilesError) -> EngineRecord {
         let namespace = runtimeRoot.map(lastComponent) ?? ""
         if namespace == "plugins.moby" { return EngineRecord(engine: .dockerPlugin, mounts: []) }
         let sources = try HostSource.all(in: configuration, bundle: bundle)
@@ -85,9 +85,9 @@ public struct EngineRecord: Sendable, Equatable {
     }
 }
 
-extension EngineRecordError {
-    fileprivate static func noRecord(_ looked: [String]) -> EngineRecordError {
-        EngineRecordError(
+extension EngineFilesError {
+    fileprivate static func noRecord(_ looked: [String]) -> EngineFilesError {
+        EngineFilesError(
             "Docker's record of the container is not found, so nobody can tell which mounts plugins must be asked about; looked for "
                 + looked.joined(separator: ", ")
                 + "; set docker-data-root in /etc/docker/mountpoint-runc.json to the folder that Docker uses")

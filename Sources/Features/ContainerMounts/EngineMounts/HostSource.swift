@@ -27,8 +27,8 @@ struct HostSource {
 
     /// Those of all mounts of a configuration, in its order.
     ///
-    /// - Throws: `EngineRecordError` for a mount of which it cannot be told what of the host it shows, or that runtimes make differently.
-    static func all(in configuration: OCIConfiguration, bundle: String) throws(EngineRecordError) -> [HostSource] {
+    /// - Throws: `EngineFilesError` for a mount of which it cannot be told what of the host it shows, or that runtimes make differently.
+    static func all(in configuration: OCIConfiguration, bundle: String) throws(EngineFilesError) -> [HostSource] {
         var sources: [HostSource] = []
         for (index, mount) in configuration.mounts.enumerated() {
             switch mount.kind {
@@ -44,7 +44,7 @@ struct HostSource {
         return sources
     }
 
-    private static func bind(_ mount: OCIConfiguration.Mount, _ index: Int, bundle: String) throws(EngineRecordError) -> HostSource {
+    private static func bind(_ mount: OCIConfiguration.Mount, _ index: Int, bundle: String) throws(EngineFilesError) -> HostSource {
         guard let source = mount.source, !source.isEmpty else {
             throw .unclear(mount, "is a bind mount without a source, which runtimes make of different folders")
         }
@@ -57,7 +57,7 @@ struct HostSource {
             layer: nil, isReadOnly: isReadOnly(mount.options), options: mount.options)
     }
 
-    private static func layers(_ mount: OCIConfiguration.Mount, _ index: Int) throws(EngineRecordError) -> [HostSource] {
+    private static func layers(_ mount: OCIConfiguration.Mount, _ index: Int) throws(EngineFilesError) -> [HostSource] {
         let layers: OverlayLayers
         do throws(ConfigurationError) {
             layers = try OverlayLayers(options: mount.options)
@@ -76,9 +76,9 @@ struct HostSource {
     }
 }
 
-extension EngineRecordError {
-    static func unclear(_ mount: OCIConfiguration.Mount, _ reason: String) -> EngineRecordError {
-        EngineRecordError(
+extension EngineFilesError {
+    static func unclear(_ mount: OCIConfiguration.Mount, _ reason: String) -> EngineFilesError {
+        EngineFilesError(
             "plugins cannot be asked about the mount at \(quoted(mount.cleanedDestination)): it \(reason); leave it out, mount it on the "
                 + "host and give the container a bind mount of that, or use a runtime without mount point plugins")
     }

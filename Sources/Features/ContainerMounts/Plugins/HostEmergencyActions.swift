@@ -11,28 +11,28 @@ struct HostEmergencyActions: EmergencyActions {
     /// For one call. It may wait for a server that is gone, so a process makes it that can be killed.
     let timeout: Duration
 
-    func remove(_ path: String) throws(EmergencyFailure) {
+    func remove(_ path: String) throws(EmergencyActionError) {
         guard let error = try error(of: "unlinkat", on: path, { $0.removeFile(at: path) }) else { return }
-        guard error.errno == .isDirectory || error.errno == .notPermitted else { throw EmergencyFailure("\(error)") }
-        if let error = try self.error(of: "unlinkat", on: path, { $0.removeDirectory(at: path) }) { throw EmergencyFailure("\(error)") }
+        guard error.errno == .isDirectory || error.errno == .notPermitted else { throw EmergencyActionError("\(error)") }
+        if let error = try self.error(of: "unlinkat", on: path, { $0.removeDirectory(at: path) }) { throw EmergencyActionError("\(error)") }
     }
 
-    func unmount(_ path: String) throws(EmergencyFailure) {
-        if let error = try error(of: "umount2", on: path, { $0.unmount(path, .noFollow) }) { throw EmergencyFailure("\(error)") }
+    func unmount(_ path: String) throws(EmergencyActionError) {
+        if let error = try error(of: "umount2", on: path, { $0.unmount(path, .noFollow) }) { throw EmergencyActionError("\(error)") }
     }
 
     private func error(
         of name: String, on path: String, _ add: (SystemCallSequence) -> SystemCallSequence.Call
-    ) throws(EmergencyFailure) -> SystemError? {
+    ) throws(EmergencyActionError) -> SystemError? {
         let sequence = SystemCallSequence()
         let call = add(sequence)
         let end: SequenceEnd
         do throws(SystemError) {
             end = try sequence.run(until: Deadline(after: timeout))
         } catch {
-            throw EmergencyFailure("\(error)")
+            throw EmergencyActionError("\(error)")
         }
-        guard case .finished = end else { throw EmergencyFailure("\(name) \(path): it did not return within \(timeout)") }
+        guard case .finished = end else { throw EmergencyActionError("\(name) \(path): it did not return within \(timeout)") }
         return sequence.error(of: call)
     }
 

@@ -21,34 +21,34 @@ final class SocketPlugin: ChainedPlugin {
         self.limits = limits
     }
 
-    func properties() throws(PluginFailure) -> MountPointProperties {
+    func properties() throws(ChainedPluginError) -> MountPointProperties {
         do throws(PluginClientError) {
             let plugin = try loader.load(name)
             loaded = plugin
             return limits.applied(to: plugin.properties, timeout: loader.timeout)
         } catch {
-            throw PluginFailure(.notSent, Self.words(error, of: .properties))
+            throw ChainedPluginError(.notSent, Self.words(error, of: .properties))
         }
     }
 
-    func attach(_ request: MountPointAttachRequest, committing record: PreparedRecord) throws(PluginFailure) -> [Attachment] {
+    func attach(_ request: MountPointAttachRequest, committing record: PreparedRecord) throws(ChainedPluginError) -> [Attachment] {
         let said = loaded.map { limits.applied(to: $0.properties, timeout: loader.timeout) }?.attachTimeout
         let timeout = said.map(Duration.seconds) ?? loader.timeout
-        return try logged(.attach, request.id) { () throws(PluginFailure) in
+        return try logged(.attach, request.id) { () throws(ChainedPluginError) in
             let body = try call(.attach, timeout, loader.patience, record, request.write)
             let response = try decode(.attach) { () throws(ResponseError) in try MountPointAttachResponse(body.span) }
-            guard response.success else { throw PluginFailure(.refused, response.err) }
+            guard response.success else { throw ChainedPluginError(.refused, response.err) }
             return response.attachments
         } outcome: {
             "attached \($0.count { $0.attach }) of \(request.mounts.count) mounts"
         }
     }
 
-    func mounted(_ request: MountPointMountedRequest) throws(PluginFailure) {
-        try logged(.mounted, request.id) { () throws(PluginFailure) in
+    func mounted(_ request: MountPointMountedRequest) throws(ChainedPluginError) {
+        try logged(.mounted, request.id) { () throws(ChainedPluginError) in
             let body = try call(.mounted, loader.timeout, loader.patience, nil, request.write)
             let response = try decode(.mounted) { () throws(ResponseError) in try MountPointMountedResponse(body.span) }
-            guard response.success else { throw PluginFailure(.refused, response.err) }
+            guard response.success else { throw ChainedPluginError(.refused, response.err) }
         } outcome: {
             "answered"
         }
@@ -57,10 +57,10 @@ final class SocketPlugin: ChainedPlugin {
     /// Waits for it as long as it may take: what it has attached is undone by nobody else.
     func detach(
         _ request: MountPointDetachRequest, within seconds: Double?, committing record: PreparedRecord?
-    ) throws(PluginFailure) -> MountPointDetachResponse {
+    ) throws(ChainedPluginError) -> MountPointDetachResponse {
         let timeout = seconds.map(Duration.seconds) ?? loader.timeout
         let patience = loader.patience.limit == .zero ? Patience.none : Patience(timeout)
-        return try logged(.detach, request.id) { () throws(PluginFailure) in
+        return try logged(.detach, request.id) { () throws(ChainedPluginError) in
             let body = try call(.detach, timeout, patience, record, request.write)
             return try decode(.detach) { () throws(ResponseError) in try MountPointDetachResponse(body.span) }
         } outcome: {
@@ -69,11 +69,11 @@ final class SocketPlugin: ChainedPlugin {
     }
 
     private func logged<Value>(
-        _ method: MountPointMethod, _ container: String, _ body: () throws(PluginFailure) -> Value, outcome: (Value) -> String
-    ) throws(PluginFailure) -> Value {
+        _ method: MountPointMethod, _ container: String, _ body: () throws(ChainedPluginError) -> Value, outcome: (Value) -> String
+    ) throws(ChainedPluginError) -> Value {
         guard let log = loader.callLog else { return try body() }
         let start = ContinuousClock.now
-        do throws(PluginFailure) {
+        do throws(ChainedPluginError) {
             let value = try body()
             log.note(method.rawValue, of: name, for: container, since: start, outcome: outcome(value))
             return value
@@ -93,7 +93,7 @@ final class SocketPlugin: ChainedPlugin {
     private func call(
         _ method: MountPointMethod, _ timeout: Duration, _ patience: Patience, _ record: PreparedRecord?,
         _ write: (inout JSONWriter) -> Void
-    ) throws(PluginFailure) -> [UInt8] {
+    ) throws(ChainedPluginError) -> [UInt8] {
         var writer = JSONWriter()
         write(&writer)
         let body = writer.bytes
@@ -115,15 +115,15 @@ final class SocketPlugin: ChainedPlugin {
                 }
             }
         } catch {
-            if isLoading { throw PluginFailure(.notSent, Self.words(error, of: .properties)) }
-            let kind: PluginFailure.Kind =
+            if isLoading { throw ChainedPluginError(.notSent, Self.words(error, of: .properties)) }
+            let kind: ChainedPluginError.Kind =
                 switch error.kind {
                 case .notSent: .notSent
                 case .notRecorded: .notRecorded
                 case .refused: .refused
                 case .unclear: .unclear
                 }
-            throw PluginFailure(kind, Self.words(error, of: method))
+            throw ChainedPluginError(kind, Self.words(error, of: method))
         }
     }
 
@@ -135,11 +135,11 @@ final class SocketPlugin: ChainedPlugin {
 
     private func decode<Response>(
         _ method: MountPointMethod, _ body: () throws(ResponseError) -> Response
-    ) throws(PluginFailure) -> Response {
+    ) throws(ChainedPluginError) -> Response {
         do throws(ResponseError) {
             return try body()
         } catch {
-            throw PluginFailure(.unclear, "its answer to \(method.rawValue.dropFirst()) cannot be understood: \(error)")
+            throw ChainedPluginError(.unclear, "its answer to \(method.rawValue.dropFirst()) cannot be understood: \(error)")
         }
     }
 }

@@ -172,7 +172,7 @@ struct ContainerFolder: Sendable {
     func readStack() throws(RuntimeError) -> StackReading {
         guard let bytes = try read(stackFile) else { return .stack(AppliedStack()) }
         var stack: AppliedStack
-        do throws(RecordFailure) {
+        do throws(StackStoreError) {
             stack = try AppliedStack(parsing: bytes.span)
         } catch {
             return .damaged(RuntimeError("the state in \(stackFile) cannot be used: \(error.message)"))
@@ -269,7 +269,7 @@ struct ContainerFolder: Sendable {
 }
 
 extension ContainerFolder: AppliedStackRecord {
-    func write(_ stack: AppliedStack) throws(RecordFailure) {
+    func write(_ stack: AppliedStack) throws(StackStoreError) {
         do throws(SystemError) {
             if stack.isEmpty && stack.stopped == nil && !stack.hasFailed {
                 try removeFile(stackFile, durable: false)
@@ -278,18 +278,18 @@ extension ContainerFolder: AppliedStackRecord {
             }
             forgetAskedPlace()
         } catch {
-            throw RecordFailure("the applied plugins cannot be recorded: \(error)")
+            throw StackStoreError("the applied plugins cannot be recorded: \(error)")
         }
     }
 
-    func prepare(_ stack: AppliedStack) throws(RecordFailure) -> PreparedRecord {
+    func prepare(_ stack: AppliedStack) throws(StackStoreError) -> PreparedRecord {
         // A process that sends the last byte of an earlier request, and goes on late, must not find this draft for its own.
         let draft = path.appending("\(Self.draftPrefix)\(getpid())")
         do throws(SystemError) {
             try replaceFile(draft, with: stack.encoded(), durable: false)
         } catch {
             if let prepared = prepareByName(stack) { return prepared }
-            throw RecordFailure("the applied plugins cannot be recorded: \(error)")
+            throw StackStoreError("the applied plugins cannot be recorded: \(error)")
         }
         return PreparedRecord(draft: draft.string, path: stackFile.string)
     }

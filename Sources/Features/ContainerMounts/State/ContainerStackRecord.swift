@@ -22,14 +22,14 @@ final class ContainerStackRecord: AppliedStackRecord {
     }
 
     /// Durable before the request goes out: after a power cut the plugin may have acted.
-    func prepare(_ stack: AppliedStack) throws(RecordFailure) -> PreparedRecord {
+    func prepare(_ stack: AppliedStack) throws(StackStoreError) -> PreparedRecord {
         if let last = stack.plugins.last, last.state == .attaching, last.persistent || persistsAll { attaching = try persist(stack) }
         return try folder.prepare(stack)
     }
 
-    func write(_ stack: AppliedStack) throws(RecordFailure) {
-        var failure: RecordFailure?
-        do throws(RecordFailure) {
+    func write(_ stack: AppliedStack) throws(StackStoreError) {
+        var failure: StackStoreError?
+        do throws(StackStoreError) {
             if let last = stack.plugins.last, last.state == .attached || last.state == .attaching {
                 // Its next detach tells it of the end of an earlier container with this id, too.
                 owed.remove(last.name, isDurableToo: false)
@@ -40,7 +40,7 @@ final class ContainerStackRecord: AppliedStackRecord {
         } catch {
             failure = error
         }
-        do throws(RecordFailure) {
+        do throws(StackStoreError) {
             try folder.write(stack)
         } catch {
             failure = failure ?? error
@@ -52,13 +52,13 @@ final class ContainerStackRecord: AppliedStackRecord {
     }
 
     /// Makes the last plugin of the stack durable.
-    private func persist(_ stack: AppliedStack) throws(RecordFailure) -> OwedDetach? {
+    private func persist(_ stack: AppliedStack) throws(StackStoreError) -> OwedDetach? {
         let one = OwedDetach(
             at: stack.plugins.count - 1, of: stack, boot: Boot(record.boot), id: record.id, timeout: record.timeout)
         do throws(RuntimeError) {
             if let one { try owed.persist(one) }
         } catch {
-            throw RecordFailure(error.message)
+            throw StackStoreError(error.message)
         }
         return one
     }

@@ -202,19 +202,19 @@ struct OwedDetaches: Sendable {
         let owed: OwedDetaches
         let plugin: String
 
-        func write(_ stack: AppliedStack) throws(RecordFailure) {
+        func write(_ stack: AppliedStack) throws(StackStoreError) {
             // What has not been asked stays as it is.
             if stack.isEmpty { owed.remove(plugin, isDurableToo: true) }
         }
 
-        func prepare(_ stack: AppliedStack) throws(RecordFailure) -> PreparedRecord {
+        func prepare(_ stack: AppliedStack) throws(StackStoreError) -> PreparedRecord {
             for folder in owed.folders {
                 let file = owed.file(plugin, in: folder)
                 if access(file.string, F_OK) == 0 {
                     return PreparedRecord(draft: file.string, path: owed.file(plugin, in: folder, OwedDetaches.asked).string)
                 }
             }
-            throw RecordFailure("plugin \(plugin) is not owed its detach any more")
+            throw StackStoreError("plugin \(plugin) is not owed its detach any more")
         }
     }
 }

@@ -190,7 +190,7 @@ struct Aftermath {
             let keeper = ContainerStackRecord(folder, owed, record)
             outcome = stack.unwind(
                 container: record.id.text, reason: ending.reason, exitStatus: ending.exitStatus, record: keeper, actions: actions
-            ) { (name) throws(PluginFailure) in
+            ) { (name) throws(ChainedPluginError) in
                 loader.plugin(name)
             }
             for failure in outcome.failures { log.warning("container \(record.id): \(failure)") }
@@ -223,7 +223,7 @@ struct Aftermath {
             }
             var rest = stack
             rest.plugins = []
-            do throws(RecordFailure) {
+            do throws(StackStoreError) {
                 // Not by the keeper: what is durable stays so until the plugin has been asked.
                 try folder.write(rest)
             } catch {

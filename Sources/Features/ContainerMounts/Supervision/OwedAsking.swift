@@ -84,7 +84,7 @@ struct OwedAsking {
             places: places, timeout: one.timeout, patience: isAbsent || !waits(one.name) ? .none : .docker)
         let actions = HostEmergencyActions(container: owed.id.text, log: log, timeout: loader.timeout)
         let outcome = stack.askAgain(container: owed.id.text, record: owed.record(of: one.name), actions: actions) {
-            (plugin) throws(PluginFailure) in loader.plugin(plugin)
+            (plugin) throws(ChainedPluginError) in loader.plugin(plugin)
         }
         if !stack.isEmpty && !isAbsent { absent.append(one.name) }
         let failure = outcome.failures.isEmpty ? nil : outcome.failures.joined(separator: "; ")

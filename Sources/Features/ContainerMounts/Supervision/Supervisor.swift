@@ -230,7 +230,7 @@ struct Supervisor {
         let stack = try folder.stack()
         guard stack.wantsMounted else { return }
         do throws(ChainError) {
-            try stack.reportMounted(container: record.id.text, pid: Int(process)) { (name) throws(PluginFailure) in
+            try stack.reportMounted(container: record.id.text, pid: Int(process)) { (name) throws(ChainedPluginError) in
                 aftermath.loader.plugin(name)
             }
         } catch {

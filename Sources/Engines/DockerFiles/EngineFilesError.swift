@@ -2,7 +2,7 @@
 
 /// Why it cannot be told what the engine knows of a container's mounts; one line. The container must not start then, for a mount could
 /// pass by the plugins that would have denied it.
-public struct EngineRecordError: Error, Sendable, Equatable, CustomStringConvertible {
+public struct EngineFilesError: Error, Sendable, Equatable, CustomStringConvertible {
     public let description: String
 
     public init(_ description: String) { self.description = description }
