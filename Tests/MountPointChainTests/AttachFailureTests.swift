@@ -32,13 +32,13 @@ import Testing
         let chain = try PluginChain(asking: plugins)
         #expect(throws: ChainError.self) {
             try chain.attach(
-                twoMounts, of: "0f", record: host, actions: host, releasing: { host.happened("released") }, checkingSource: host.check)
+                twoMounts, of: "0f", store: host, actions: host, releasing: { host.happened("released") }, checkingSource: host.check)
         }
         #expect(host.events.suffix(2) == ["released", "a detach 0f"])
         let count = host.events.count
         plugins[1].answerAttach = nil
         _ = try chain.attach(
-            twoMounts, of: "0f", record: host, actions: host, releasing: { host.happened("released") }, checkingSource: host.check)
+            twoMounts, of: "0f", store: host, actions: host, releasing: { host.happened("released") }, checkingSource: host.check)
         #expect(!host.events.dropFirst(count).contains("released"))
     }
 

@@ -119,7 +119,7 @@ import Testing
         #expect(attached.stack.longestUnwinding(callTimeout: 10) == 20 + 180 + 40)
         var stack = try #require(host.kept)
         _ = stack.unwind(
-            container: "0f", reason: .recovered, exitStatus: 137, record: host, actions: host, plugin: plugins.named)
+            container: "0f", reason: .recovered, exitStatus: 137, store: host, actions: host, plugin: plugins.named)
         #expect(
             plugins[0].lastDetach?.request
                 == MountPointDetachRequest(

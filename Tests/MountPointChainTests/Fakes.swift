@@ -29,9 +29,9 @@ final class FakeHost {
     /// Called whenever a moment has passed at which this process could be killed.
     var moment: (FakeHost) -> Void = { _ in }
 
-    func commit(_ record: PreparedRecord) throws(ChainedPluginError) {
-        guard record.path == "/record", let draft = drafts.removeValue(forKey: record.draft) else {
-            throw ChainedPluginError(.notRecorded, "there is no draft \(record.draft)")
+    func commit(_ rename: PreparedRename) throws(ChainedPluginError) {
+        guard rename.path == "/record", let draft = drafts.removeValue(forKey: rename.draft) else {
+            throw ChainedPluginError(.notRecorded, "there is no draft \(rename.draft)")
         }
         keep(draft)
     }
@@ -54,18 +54,18 @@ final class FakeHost {
     }
 }
 
-extension FakeHost: AppliedStackRecord {
+extension FakeHost: AppliedStackStore {
     func write(_ stack: AppliedStack) throws(StackStoreError) {
         if failingWrites { throw StackStoreError("no space for the record") }
         keep(stack.encoded())
     }
 
-    func prepare(_ stack: AppliedStack) throws(StackStoreError) -> PreparedRecord {
+    func prepare(_ stack: AppliedStack) throws(StackStoreError) -> PreparedRename {
         if failingPrepares { throw StackStoreError("no space for a draft") }
         let draft = "/draft\(drafts.count)"
         drafts[draft] = stack.encoded()
         moment(self)
-        return PreparedRecord(draft: draft, path: "/record")
+        return PreparedRename(draft: draft, path: "/record")
     }
 }
 
@@ -110,9 +110,9 @@ final class FakePlugin: ChainedPlugin {
         return try answerProperties.get()
     }
 
-    func attach(_ request: MountPointAttachRequest, committing record: PreparedRecord) throws(ChainedPluginError) -> [Attachment] {
+    func attach(_ request: MountPointAttachRequest, committing rename: PreparedRename) throws(ChainedPluginError) -> [Attachment] {
         if case .failure(let failure) = answerAttach, failure.kind == .notSent || failure.kind == .notRecorded { throw failure }
-        try host.commit(record)
+        try host.commit(rename)
         lastRequest = request
         host.happened("\(name) attach \(request.id) \(Self.text(request.mounts.map { ($0.destination, $0.effectiveSource) }))")
         let everything = request.mounts.map { Attachment(attach: true, emergencyDetach: [.unmount("/\(name)\($0.destination)")]) }
@@ -126,13 +126,13 @@ final class FakePlugin: ChainedPlugin {
     }
 
     func detach(
-        _ request: MountPointDetachRequest, within seconds: Double?, committing record: PreparedRecord?
+        _ request: MountPointDetachRequest, within seconds: Double?, committing rename: PreparedRename?
     ) throws(ChainedPluginError) -> MountPointDetachResponse {
         if case .failure(let failure) = answerDetach {
             if failure.kind == .notSent { throw failure }
-            if failure.kind == .notRecorded && record != nil { throw failure }
+            if failure.kind == .notRecorded && rename != nil { throw failure }
         }
-        if let record { try host.commit(record) }
+        if let rename { try host.commit(rename) }
         lastDetach = (request, seconds)
         host.happened("\(name) detach \(request.id)")
         if case .failure(let failure) = answerDetach, failure.kind == .notRecorded { return MountPointDetachResponse() }
@@ -177,11 +177,11 @@ let twoMounts = ["x", "y"].map { MountPoint(type: .bind, source: "/srv/\($0)", d
 
 extension FakeHost {
     func attach(_ plugins: [FakePlugin], _ mounts: [MountPoint] = twoMounts) throws(ChainError) -> AttachedMounts {
-        try PluginChain(asking: plugins).attach(mounts, of: "0f", record: self, actions: self, checkingSource: check)
+        try PluginChain(asking: plugins).attach(mounts, of: "0f", store: self, actions: self, checkingSource: check)
     }
 
     func askAgain(_ stack: inout AppliedStack, _ plugins: [FakePlugin], only name: String? = nil) -> UnwindingOutcome {
-        stack.askAgain(container: "0f", only: name, record: self, actions: self, plugin: plugins.named)
+        stack.askAgain(container: "0f", only: name, store: self, actions: self, plugin: plugins.named)
     }
 
     /// Likewise, with paths that show the same; each look for them is an event, too.
@@ -189,7 +189,7 @@ extension FakeHost {
         _ plugins: [FakePlugin], origins: @escaping (String) throws(SourceError) -> [String]
     ) throws(ChainError) -> AttachedMounts {
         try PluginChain(asking: plugins).attach(
-            twoMounts, of: "0f", record: self, actions: self, checkingSource: check,
+            twoMounts, of: "0f", store: self, actions: self, checkingSource: check,
             findingOrigins: { (changed, mounts) throws(SourceError) in
                 let sources = changed.map { mounts[$0].effectiveSource }
                 happened("origins \(sources.joined(separator: " "))")
@@ -200,6 +200,6 @@ extension FakeHost {
     }
 
     func unwind(_ stack: inout AppliedStack, _ plugins: [FakePlugin]) -> UnwindingOutcome {
-        stack.unwind(container: "0f", record: self, actions: self, plugin: plugins.named)
+        stack.unwind(container: "0f", store: self, actions: self, plugin: plugins.named)
     }
 }

@@ -14,7 +14,7 @@ import Testing
         var stack = UnwindingTests.stack("abc")
         stack.plugins[2].mounts[0].emergencyDetach = []
         let outcome = stack.unwind(
-            container: "0f", reason: .ended, exitStatus: 3, record: host, actions: host, plugin: plugins.named)
+            container: "0f", reason: .ended, exitStatus: 3, store: host, actions: host, plugin: plugins.named)
         #expect(outcome.isFatal && host.events == [])
         return stack
     }

@@ -36,7 +36,7 @@ import Testing
         #expect(!chain.isWanted(twoMounts))
         #expect(!chain.isWanted([]))
         #expect(chain.isWanted(twoMounts + [MountPoint(type: .bind, source: "/z", destination: "/z")]))
-        let attached = try chain.attach(twoMounts, of: "0f", record: host, actions: host, checkingSource: host.check)
+        let attached = try chain.attach(twoMounts, of: "0f", store: host, actions: host, checkingSource: host.check)
         #expect(attached == AttachedMounts(mounts: twoMounts, stack: AppliedStack()))
         #expect(host.events == ["a properties", "b properties"])
         #expect(host.history == [], "nothing is kept of a container that no plugin is asked about")

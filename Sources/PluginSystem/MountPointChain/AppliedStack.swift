@@ -6,7 +6,7 @@ public import DockerPluginAPI
 public struct AppliedStack: Sendable, Equatable {
     public var plugins: [AppliedPlugin]
     /// Why unwinding has stopped for good, if it has; the plugins that are left are not asked any more, unless somebody has them asked
-    /// (``askAgain(container:only:record:actions:plugin:)``).
+    /// (``askAgain(container:only:store:actions:plugin:)``).
     public var stopped: String?
     /// Whether a plugin's detach has failed, for whoever goes on after the process that saw it.
     public var hasFailed = false
@@ -28,7 +28,7 @@ public struct AppliedStack: Sendable, Equatable {
         plugins.reversed().filter { $0.state == .owed || (stopped != nil && $0.state != .detaching) }
     }
 
-    /// Whether ``unwind(container:reason:exitStatus:record:actions:plugin:)`` has nothing to do any more. What is left is owed.
+    /// Whether ``unwind(container:reason:exitStatus:store:actions:plugin:)`` has nothing to do any more. What is left is owed.
     public var isUnwound: Bool { stopped != nil || plugins.allSatisfy { $0.state == .owed } }
 
     /// Seconds that unwinding may take at most: each plugin may be waited for, be loaded by two calls, and then be asked.

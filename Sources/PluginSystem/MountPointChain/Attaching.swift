@@ -20,7 +20,7 @@ extension PluginChain {
     ///
     /// - Parameters:
     ///   - mounts: those of one container, which no plugin has been asked about.
-    ///   - record: keeps the stack from the moment of the first request on.
+    ///   - store: keeps the stack from the moment of the first request on.
     ///   - release: lets go of the sources. Called before plugins are asked to detach, which may want to unmount them.
     ///   - now: the time for the record, of each plugin when it is asked; nil leaves it out.
     ///   - check: says whether a source that a plugin has given can be mounted. Called before the next plugin is asked. One that is missing
@@ -30,7 +30,7 @@ extension PluginChain {
     /// - Throws: `ChainError`. Those that had attached have been asked to detach, last first, and so has the plugin that failed if it
     ///   has attached, or may have.
     public func attach(
-        _ mounts: [MountPoint], of container: String, record: some AppliedStackRecord, actions: some EmergencyActions,
+        _ mounts: [MountPoint], of container: String, store: some AppliedStackStore, actions: some EmergencyActions,
         now: () -> String? = { nil }, releasing release: () -> Void = {},
         checkingSource check: (String) throws(SourceError) -> Void,
         findingOrigins findOrigins: (_ changed: [Int], _ mounts: [MountPoint]) throws(SourceError) -> [[String]] = { changed, mounts in
@@ -45,10 +45,10 @@ extension PluginChain {
                 try Self.updateOrigins(of: &attached.mounts, known: &known, findOrigins)
                 let wanted = attached.mounts.indices.filter { link.wants(attached.mounts[$0]) }
                 if wanted.isEmpty { continue }
-                try ask(link, about: wanted, in: &attached, of: container, record: record, since: now(), checkingSource: check)
+                try ask(link, about: wanted, in: &attached, of: container, store: store, since: now(), checkingSource: check)
             } catch {
                 release()
-                throw undo(attached.stack, after: error, of: container, record: record, actions: actions)
+                throw undo(attached.stack, after: error, of: container, store: store, actions: actions)
             }
         }
         return attached
@@ -56,7 +56,7 @@ extension PluginChain {
 
     /// - Throws: `ChainError`; the stack then has the plugin in it if it is to be asked to detach.
     private func ask(
-        _ link: Link, about wanted: [Int], in attached: inout AttachedMounts, of container: String, record: some AppliedStackRecord,
+        _ link: Link, about wanted: [Int], in attached: inout AttachedMounts, of container: String, store: some AppliedStackStore,
         since: String?, checkingSource check: (String) throws(SourceError) -> Void
     ) throws(ChainError) {
         let name = link.plugin.name
@@ -69,7 +69,7 @@ extension PluginChain {
             id: container, mounts: wanted.map { attached.mounts[$0] }, hasFlatVolume: link.properties.hasFlatVolume)
         let attachments: [Attachment]
         do throws(ChainedPluginError) {
-            attachments = try link.plugin.attach(request, committing: try Self.prepare(attached.stack, in: record))
+            attachments = try link.plugin.attach(request, committing: try Self.prepare(attached.stack, in: store))
         } catch {
             if error.kind != .unclear { attached.stack = before }
             if error.kind == .notRecorded {
@@ -88,7 +88,7 @@ extension PluginChain {
         }
         if let problem { throw ChainError(plugin: name, message: problem) }
         do throws(StackStoreError) {
-            try record.write(attached.stack)
+            try store.write(attached.stack)
         } catch {
             throw ChainError(plugin: nil, message: "cannot record what plugin:\(name) has attached: \(error.message)")
         }
@@ -108,9 +108,9 @@ extension PluginChain {
         known = mounts.map(\.appliedMiddleware.count)
     }
 
-    private static func prepare(_ stack: AppliedStack, in record: some AppliedStackRecord) throws(ChainedPluginError) -> PreparedRecord {
+    private static func prepare(_ stack: AppliedStack, in store: some AppliedStackStore) throws(ChainedPluginError) -> PreparedRename {
         do throws(StackStoreError) {
-            return try record.prepare(stack)
+            return try store.prepare(stack)
         } catch {
             throw ChainedPluginError(.notRecorded, error.message)
         }
@@ -168,13 +168,13 @@ extension PluginChain {
     }
 
     private func undo(
-        _ stack: AppliedStack, after error: ChainError, of container: String, record: some AppliedStackRecord,
+        _ stack: AppliedStack, after error: ChainError, of container: String, store: some AppliedStackStore,
         actions: some EmergencyActions
     ) -> ChainError {
         var stack = stack
         var error = error
         stack.ending = ContainerEnding(.notStarted)
-        var unwinding = Unwinding(container: container, record: record, actions: actions)
+        var unwinding = Unwinding(container: container, store: store, actions: actions)
         // The record may still say that the plugin which failed is being asked.
         unwinding.keep(stack)
         if !stack.isEmpty {

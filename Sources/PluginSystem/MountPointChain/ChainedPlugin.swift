@@ -13,11 +13,11 @@ public protocol ChainedPlugin {
 
     /// Asks it to attach.
     ///
-    /// - Parameter record: says that this plugin is being asked. It is to count at the moment at which the request is sent: not
+    /// - Parameter rename: makes it count that this plugin is being asked. It is to count at the moment at which the request is sent: not
     ///   while the plugin may still turn out not to be there, and not after it may have read the request.
     /// - Returns: what it said of each mount; an answer with `Success` false is a failure, ``ChainedPluginError/Kind/refused``.
     /// - Throws: ``ChainedPluginError/Kind/notRecorded`` if the record cannot be made to count; nothing is sent then.
-    func attach(_ request: MountPointAttachRequest, committing record: PreparedRecord) throws(ChainedPluginError) -> [Attachment]
+    func attach(_ request: MountPointAttachRequest, committing rename: PreparedRename) throws(ChainedPluginError) -> [Attachment]
 
     /// Tells it that its mounts are in place.
     func mounted(_ request: MountPointMountedRequest) throws(ChainedPluginError)
@@ -26,12 +26,12 @@ public protocol ChainedPlugin {
     ///
     /// - Parameters:
     ///   - seconds: that the plugin has for it, also for coming back if it is away; nil for what each call has.
-    ///   - record: as for attach; nil if none could be prepared, and the plugin is to be asked all the same.
+    ///   - rename: as for attach; nil if none could be prepared, and the plugin is to be asked all the same.
     /// - Returns: its answer, also one with `Success` false.
     /// - Throws: ``ChainedPluginError/Kind/notRecorded`` if the record cannot be made to count; nothing is sent then, and it is asked
     ///   again without one.
     func detach(
-        _ request: MountPointDetachRequest, within seconds: Double?, committing record: PreparedRecord?
+        _ request: MountPointDetachRequest, within seconds: Double?, committing rename: PreparedRename?
     ) throws(ChainedPluginError) -> MountPointDetachResponse
 }
 
@@ -59,7 +59,7 @@ public struct ChainedPluginError: Error, Sendable, Equatable {
 }
 
 /// A rename that is prepared: the new record lies in ``draft``, and counts from the moment at which it is renamed to ``path``.
-public struct PreparedRecord: Sendable, Equatable {
+public struct PreparedRename: Sendable, Equatable {
     public var draft: String
     public var path: String
 
@@ -69,7 +69,7 @@ public struct PreparedRecord: Sendable, Equatable {
     }
 
     /// For a record that no later process is to find: there is nothing to rename.
-    public static var inMemory: PreparedRecord { PreparedRecord(draft: "", path: "") }
+    public static var inMemory: PreparedRename { PreparedRename(draft: "", path: "") }
 
     public var isInMemory: Bool { path.isEmpty }
 }
@@ -78,11 +78,11 @@ public struct PreparedRecord: Sendable, Equatable {
 ///
 /// An empty stack may be kept by keeping no record, and may have to be written where nothing is kept yet. If the last write fails,
 /// the caller knows that nothing is left to detach, and has to see to it that the old record does not count any more.
-public protocol AppliedStackRecord {
+public protocol AppliedStackStore {
     /// Keeps the stack; counts when it returns.
     func write(_ stack: AppliedStack) throws(StackStoreError)
     /// Prepares to keep the stack; counts when the plugin that it is given to renames it.
-    func prepare(_ stack: AppliedStack) throws(StackStoreError) -> PreparedRecord
+    func prepare(_ stack: AppliedStack) throws(StackStoreError) -> PreparedRename
 }
 
 /// A record that cannot be kept or read.

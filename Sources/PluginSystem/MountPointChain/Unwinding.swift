@@ -29,14 +29,14 @@ extension AppliedStack {
     ///
     /// - Parameters:
     ///   - reason: for the plugins, like `exitStatus`, which is that of the container's first process.
-    ///   - record: a failure of it is a warning, and keeps no plugin from being asked.
+    ///   - store: a failure of it is a warning, and keeps no plugin from being asked.
     ///   - plugin: finds a plugin by its name, one that has left the chain, too.
     public mutating func unwind(
-        container: String, reason: DetachReason = .ended, exitStatus: Int32? = nil, record: some AppliedStackRecord,
+        container: String, reason: DetachReason = .ended, exitStatus: Int32? = nil, store: some AppliedStackStore,
         actions: some EmergencyActions, plugin: (String) throws(ChainedPluginError) -> any ChainedPlugin
     ) -> UnwindingOutcome {
         if !isUnwound { ending = ContainerEnding(reason, exitStatus: exitStatus) }
-        var unwinding = Unwinding(container: container, record: record, actions: actions)
+        var unwinding = Unwinding(container: container, store: store, actions: actions)
         unwinding.run(&self, plugin: plugin)
         return unwinding.outcome
     }
@@ -49,26 +49,26 @@ extension AppliedStack {
     ///
     /// - Parameter name: of the only plugin to ask, without `plugin:`; nil for all.
     public mutating func askAgain(
-        container: String, only name: String? = nil, record: some AppliedStackRecord, actions: some EmergencyActions,
+        container: String, only name: String? = nil, store: some AppliedStackStore, actions: some EmergencyActions,
         plugin: (String) throws(ChainedPluginError) -> any ChainedPlugin
     ) -> UnwindingOutcome {
-        var unwinding = Unwinding(container: container, record: record, actions: actions)
+        var unwinding = Unwinding(container: container, store: store, actions: actions)
         unwinding.runAgain(&self, only: name, plugin: plugin)
         return unwinding.outcome
     }
 }
 
-struct Unwinding<Record: AppliedStackRecord, Actions: EmergencyActions> {
+struct Unwinding<Store: AppliedStackStore, Actions: EmergencyActions> {
     typealias Finding = (String) throws(ChainedPluginError) -> any ChainedPlugin
 
     let container: String
-    let record: Record
+    let store: Store
     let actions: Actions
     private(set) var outcome = UnwindingOutcome()
 
-    init(container: String, record: Record, actions: Actions) {
+    init(container: String, store: Store, actions: Actions) {
         self.container = container
-        self.record = record
+        self.store = store
         self.actions = actions
     }
 
@@ -113,7 +113,7 @@ struct Unwinding<Record: AppliedStackRecord, Actions: EmergencyActions> {
 
     mutating func keep(_ stack: AppliedStack) {
         do throws(StackStoreError) {
-            try record.write(stack)
+            try store.write(stack)
         } catch {
             warn("cannot record which plugins are left to detach: \(error.message)")
         }
@@ -180,9 +180,9 @@ struct Unwinding<Record: AppliedStackRecord, Actions: EmergencyActions> {
             mounts: entry.mounts.map { AttachedMount(destination: $0.destination, effectiveSource: $0.effectiveSource) })
         var asked = stack
         asked.plugins[index].state = .detaching
-        let prepared: PreparedRecord
+        let prepared: PreparedRename
         do throws(StackStoreError) {
-            prepared = try record.prepare(asked)
+            prepared = try store.prepare(asked)
         } catch {
             warn("cannot record that plugin:\(entry.name) is asked to detach: \(error.message)")
             return try plugin.detach(request, within: entry.detachTimeout, committing: nil)

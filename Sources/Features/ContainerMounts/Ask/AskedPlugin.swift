@@ -41,13 +41,13 @@ final class AskedPlugin: ChainedPlugin {
         if !wanted.isEmpty { request = MountPointAttachRequest(id: id, mounts: wanted, hasFlatVolume: properties.hasFlatVolume) }
     }
 
-    func attach(_ request: MountPointAttachRequest, committing record: PreparedRecord) throws(ChainedPluginError) -> [Attachment] {
+    func attach(_ request: MountPointAttachRequest, committing rename: PreparedRename) throws(ChainedPluginError) -> [Attachment] {
         if isInterrupted() { throw ChainedPluginError(.notSent, "interrupted; it was not asked") }
         self.request = request
         let start = ContinuousClock.now
         defer { duration = ContinuousClock.now - start }
         do throws(ChainedPluginError) {
-            let found = try plugin.attach(request, committing: record)
+            let found = try plugin.attach(request, committing: rename)
             attachments = found
             return found
         } catch {
@@ -59,10 +59,10 @@ final class AskedPlugin: ChainedPlugin {
     func mounted(_ request: MountPointMountedRequest) throws(ChainedPluginError) { try plugin.mounted(request) }
 
     func detach(
-        _ request: MountPointDetachRequest, within seconds: Double?, committing record: PreparedRecord?
+        _ request: MountPointDetachRequest, within seconds: Double?, committing rename: PreparedRename?
     ) throws(ChainedPluginError) -> MountPointDetachResponse {
         do throws(ChainedPluginError) {
-            let response = try plugin.detach(request, within: seconds, committing: record)
+            let response = try plugin.detach(request, within: seconds, committing: rename)
             detached = response
             return response
         } catch {
@@ -103,7 +103,7 @@ final class AskedPlugin: ChainedPlugin {
 }
 
 /// A record for calls that leave nothing behind: there is no container that somebody else would have to undo.
-struct PassingRecord: AppliedStackRecord {
+struct TransientStackStore: AppliedStackStore {
     func write(_ stack: AppliedStack) {}
-    func prepare(_ stack: AppliedStack) -> PreparedRecord { .inMemory }
+    func prepare(_ stack: AppliedStack) -> PreparedRename { .inMemory }
 }

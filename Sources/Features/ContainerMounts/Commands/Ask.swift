@@ -75,11 +75,11 @@ struct AskCommand {
             for plugin in plugins { plugin.wouldBeAsked(id, about: mounts) }
             return answer
         }
-        let record = PassingRecord()
+        let store = TransientStackStore()
         let actions = HostEmergencyActions(container: id, log: log, timeout: loader.timeout)
         do throws(ChainError) {
             var attached = try chain.attach(
-                mounts, of: id, record: record, actions: actions,
+                mounts, of: id, store: store, actions: actions,
                 checkingSource: { (path) throws(SourceError) in
                     do throws(SystemError) {
                         _ = try FileIdentity(at: path)
@@ -95,7 +95,7 @@ struct AskCommand {
                     }
                 })
             answer.mounts = attached.mounts
-            let outcome = attached.stack.unwind(container: id, reason: .notStarted, record: record, actions: actions) {
+            let outcome = attached.stack.unwind(container: id, reason: .notStarted, store: store, actions: actions) {
                 (name) throws(ChainedPluginError) in
                 guard let plugin = plugins.first(where: { $0.name.utf8.elementsEqual(name.utf8) }) else {
                     throw ChainedPluginError(.notSent, "it is not in the chain")

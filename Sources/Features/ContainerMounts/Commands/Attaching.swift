@@ -39,7 +39,7 @@ struct Attaching {
         let given = GivenSources()
         do throws(RuntimeError) {
             try folder.write(record)
-            attached = try ask(ContainerStackRecord(folder, owed, record, persistsAll: settings.persistsAll), given)
+            attached = try ask(ContainerStackStore(folder, owed, record, persistsAll: settings.persistsAll), given)
         } catch {
             try? folder.remove()
             throw error
@@ -84,7 +84,7 @@ struct Attaching {
         return arguments
     }
 
-    private func ask(_ record: ContainerStackRecord, _ given: GivenSources) throws(RuntimeError) -> AttachedMounts {
+    private func ask(_ store: ContainerStackStore, _ given: GivenSources) throws(RuntimeError) -> AttachedMounts {
         let actions = HostEmergencyActions(container: id.text, log: invocation.log, timeout: loader.timeout)
         let release = {
             bundle.sources.release()
@@ -93,7 +93,7 @@ struct Attaching {
         bundle.sources.lookForStrays()
         do throws(ChainError) {
             return try chain.attach(
-                bundle.mounts.map(\.mountPoint), of: id.text, record: record, actions: actions, now: { timestamp() }, releasing: release,
+                bundle.mounts.map(\.mountPoint), of: id.text, store: store, actions: actions, now: { timestamp() }, releasing: release,
                 checkingSource: { (path) throws(SourceError) in try given.pin(path) },
                 findingOrigins: { (changed, mounts) throws(SourceError) in try findOrigins(changed, mounts, given) })
         } catch {

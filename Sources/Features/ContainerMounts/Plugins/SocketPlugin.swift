@@ -31,11 +31,11 @@ final class SocketPlugin: ChainedPlugin {
         }
     }
 
-    func attach(_ request: MountPointAttachRequest, committing record: PreparedRecord) throws(ChainedPluginError) -> [Attachment] {
+    func attach(_ request: MountPointAttachRequest, committing rename: PreparedRename) throws(ChainedPluginError) -> [Attachment] {
         let said = loaded.map { limits.applied(to: $0.properties, timeout: loader.timeout) }?.attachTimeout
         let timeout = said.map(Duration.seconds) ?? loader.timeout
         return try logged(.attach, request.id) { () throws(ChainedPluginError) in
-            let body = try call(.attach, timeout, loader.patience, record, request.write)
+            let body = try call(.attach, timeout, loader.patience, rename, request.write)
             let response = try decode(.attach) { () throws(ResponseError) in try MountPointAttachResponse(body.span) }
             guard response.success else { throw ChainedPluginError(.refused, response.err) }
             return response.attachments
@@ -56,12 +56,12 @@ final class SocketPlugin: ChainedPlugin {
 
     /// Waits for it as long as it may take: what it has attached is undone by nobody else.
     func detach(
-        _ request: MountPointDetachRequest, within seconds: Double?, committing record: PreparedRecord?
+        _ request: MountPointDetachRequest, within seconds: Double?, committing rename: PreparedRename?
     ) throws(ChainedPluginError) -> MountPointDetachResponse {
         let timeout = seconds.map(Duration.seconds) ?? loader.timeout
         let patience = loader.patience.limit == .zero ? Patience.none : Patience(timeout)
         return try logged(.detach, request.id) { () throws(ChainedPluginError) in
-            let body = try call(.detach, timeout, patience, record, request.write)
+            let body = try call(.detach, timeout, patience, rename, request.write)
             return try decode(.detach) { () throws(ResponseError) in try MountPointDetachResponse(body.span) }
         } outcome: {
             $0.success ? "detached" : $0.recoverable ? "not detached, recoverable" : "not detached, not recoverable"
@@ -91,7 +91,7 @@ final class SocketPlugin: ChainedPlugin {
     }
 
     private func call(
-        _ method: MountPointMethod, _ timeout: Duration, _ patience: Patience, _ record: PreparedRecord?,
+        _ method: MountPointMethod, _ timeout: Duration, _ patience: Patience, _ rename: PreparedRename?,
         _ write: (inout JSONWriter) -> Void
     ) throws(ChainedPluginError) -> [UInt8] {
         var writer = JSONWriter()
@@ -107,7 +107,7 @@ final class SocketPlugin: ChainedPlugin {
                 isLoading = false
                 do throws(PluginClientError) {
                     return try PluginClient(plugin.endpoint, timeout: timeout)
-                        .call(method.rawValue, body, committing: record.flatMap { $0.isInMemory ? nil : ($0.draft, $0.path) })
+                        .call(method.rawValue, body, committing: rename.flatMap { $0.isInMemory ? nil : ($0.draft, $0.path) })
                 } catch {
                     // It may come back at another place.
                     if error.isAbsence { loaded = nil }

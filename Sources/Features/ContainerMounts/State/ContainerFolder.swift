@@ -200,12 +200,12 @@ struct ContainerFolder: Sendable {
     }
 
     /// Prepares to say by the file's name that a plugin is asked; nil if that cannot be.
-    private func prepareByName(_ stack: AppliedStack) -> PreparedRecord? {
+    private func prepareByName(_ stack: AppliedStack) -> PreparedRename? {
         guard let place = stack.plugins.lastIndex(where: { $0.state == .detaching }) else { return nil }
         let asked: Int?
         do throws(RuntimeError) { asked = try askedPlace() } catch { return nil }
         let before = askedFile(asked)
-        return access(before.string, F_OK) == 0 ? PreparedRecord(draft: before.string, path: askedFile(place).string) : nil
+        return access(before.string, F_OK) == 0 ? PreparedRename(draft: before.string, path: askedFile(place).string) : nil
     }
 
     /// The stack that has been written says all.
@@ -268,7 +268,7 @@ struct ContainerFolder: Sendable {
     }
 }
 
-extension ContainerFolder: AppliedStackRecord {
+extension ContainerFolder: AppliedStackStore {
     func write(_ stack: AppliedStack) throws(StackStoreError) {
         do throws(SystemError) {
             if stack.isEmpty && stack.stopped == nil && !stack.hasFailed {
@@ -282,7 +282,7 @@ extension ContainerFolder: AppliedStackRecord {
         }
     }
 
-    func prepare(_ stack: AppliedStack) throws(StackStoreError) -> PreparedRecord {
+    func prepare(_ stack: AppliedStack) throws(StackStoreError) -> PreparedRename {
         // A process that sends the last byte of an earlier request, and goes on late, must not find this draft for its own.
         let draft = path.appending("\(Self.draftPrefix)\(getpid())")
         do throws(SystemError) {
@@ -291,6 +291,6 @@ extension ContainerFolder: AppliedStackRecord {
             if let prepared = prepareByName(stack) { return prepared }
             throw StackStoreError("the applied plugins cannot be recorded: \(error)")
         }
-        return PreparedRecord(draft: draft.string, path: stackFile.string)
+        return PreparedRename(draft: draft.string, path: stackFile.string)
     }
 }

@@ -68,7 +68,7 @@ struct ContainerRecord: Sendable, Equatable {
 extension ContainerRecord {
     /// - Throws: `JSONShapeError` if it is damaged, or was written by another version of this program.
     init(parsing bytes: [UInt8]) throws(JSONShapeError) {
-        let object = try JSONObjectReader.record(bytes, version: Self.version)
+        let object = try JSONObjectReader.stateFile(bytes, version: Self.version)
         let phase = try object.need("phase", object.textIfSaid)
         guard let phase = Phase(rawValue: phase) else { throw object.error("must not be \(JSONValue.string(phase))", at: "phase") }
         self.init(
@@ -92,7 +92,7 @@ extension ContainerRecord {
 /// What the records of this program have in common.
 extension JSONObjectReader {
     /// - Throws: `JSONShapeError` for one of another version of this program, too.
-    static func record(_ bytes: [UInt8], version: Int) throws(JSONShapeError) -> JSONObjectReader {
+    static func stateFile(_ bytes: [UInt8], version: Int) throws(JSONShapeError) -> JSONObjectReader {
         let object = try JSONObjectReader(parsing: bytes)
         let written: Int = try object.need("version", object.numberIfSaid)
         if written != version { throw object.error("must be \(version), not \(written)", at: "version") }

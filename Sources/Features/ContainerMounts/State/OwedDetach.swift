@@ -60,7 +60,7 @@ struct OwedDetach: Sendable, Equatable {
 
     /// - Throws: `JSONShapeError` if it is damaged, or was written by another version of this program.
     init(parsing bytes: [UInt8]) throws(JSONShapeError) {
-        let object = try JSONObjectReader.record(bytes, version: Self.version)
+        let object = try JSONObjectReader.stateFile(bytes, version: Self.version)
         boot = Boot(try object.need("boot", object.textIfSaid))
         id = try object.containerID()
         place = try object.need("place", object.numberIfSaid)

@@ -189,7 +189,7 @@ struct OwedDetaches: Sendable {
     }
 
     /// What keeps the record while one plugin is asked again.
-    func record(of plugin: String) -> some AppliedStackRecord { OwedRecord(owed: self, plugin: plugin) }
+    func store(of plugin: String) -> some AppliedStackStore { OwedStackStore(owed: self, plugin: plugin) }
 
     /// Called after the lock has been taken and all has been asked.
     func release(_ lock: FileLock) {
@@ -198,7 +198,7 @@ struct OwedDetaches: Sendable {
         withExtendedLifetime(lock) {}
     }
 
-    private struct OwedRecord: AppliedStackRecord {
+    private struct OwedStackStore: AppliedStackStore {
         let owed: OwedDetaches
         let plugin: String
 
@@ -207,11 +207,11 @@ struct OwedDetaches: Sendable {
             if stack.isEmpty { owed.remove(plugin, isDurableToo: true) }
         }
 
-        func prepare(_ stack: AppliedStack) throws(StackStoreError) -> PreparedRecord {
+        func prepare(_ stack: AppliedStack) throws(StackStoreError) -> PreparedRename {
             for folder in owed.folders {
                 let file = owed.file(plugin, in: folder)
                 if access(file.string, F_OK) == 0 {
-                    return PreparedRecord(draft: file.string, path: owed.file(plugin, in: folder, OwedDetaches.asked).string)
+                    return PreparedRename(draft: file.string, path: owed.file(plugin, in: folder, OwedDetaches.asked).string)
                 }
             }
             throw StackStoreError("plugin \(plugin) is not owed its detach any more")

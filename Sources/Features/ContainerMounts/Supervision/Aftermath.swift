@@ -187,9 +187,9 @@ struct Aftermath {
         }
         if !stack.isEmpty {
             let actions = HostEmergencyActions(container: record.id.text, log: log, timeout: loader.timeout)
-            let keeper = ContainerStackRecord(folder, owed, record)
+            let store = ContainerStackStore(folder, owed, record)
             outcome = stack.unwind(
-                container: record.id.text, reason: ending.reason, exitStatus: ending.exitStatus, record: keeper, actions: actions
+                container: record.id.text, reason: ending.reason, exitStatus: ending.exitStatus, store: store, actions: actions
             ) { (name) throws(ChainedPluginError) in
                 loader.plugin(name)
             }

@@ -83,7 +83,7 @@ struct OwedAsking {
         let loader = PluginLoader(
             places: places, timeout: one.timeout, patience: isAbsent || !waits(one.name) ? .none : .docker)
         let actions = HostEmergencyActions(container: owed.id.text, log: log, timeout: loader.timeout)
-        let outcome = stack.askAgain(container: owed.id.text, record: owed.record(of: one.name), actions: actions) {
+        let outcome = stack.askAgain(container: owed.id.text, store: owed.store(of: one.name), actions: actions) {
             (plugin) throws(ChainedPluginError) in loader.plugin(plugin)
         }
         if !stack.isEmpty && !isAbsent { absent.append(one.name) }

@@ -5,7 +5,7 @@ import MountPointChain
 import OCIRuntime
 
 /// Keeps the applied stack of a container in its folder, and what is to outlive the boot where that outlives it.
-final class ContainerStackRecord: AppliedStackRecord {
+final class ContainerStackStore: AppliedStackStore {
     private let folder: ContainerFolder
     private let owed: OwedDetaches
     private let record: ContainerRecord
@@ -22,7 +22,7 @@ final class ContainerStackRecord: AppliedStackRecord {
     }
 
     /// Durable before the request goes out: after a power cut the plugin may have acted.
-    func prepare(_ stack: AppliedStack) throws(StackStoreError) -> PreparedRecord {
+    func prepare(_ stack: AppliedStack) throws(StackStoreError) -> PreparedRename {
         if let last = stack.plugins.last, last.state == .attaching, last.persistent || persistsAll { attaching = try persist(stack) }
         return try folder.prepare(stack)
     }
