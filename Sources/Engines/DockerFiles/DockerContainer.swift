@@ -51,48 +51,48 @@ public struct DockerContainer: Sendable {
     public let mounts: [Mount]
 
     public init(parsing bytes: [UInt8]) throws(JSONShapeError) {
-        let record = try JSONObjectReader(parsing: bytes)
-        id = try record.text("ID")
-        image = try record.text("Image")
-        imageManifest = try record.object("ImageManifest").text("digest")
-        storageDriver = try record.text("Driver")
-        let configuration = try record.object("Config")
+        let object = try JSONObjectReader(parsing: bytes)
+        id = try object.text("ID")
+        image = try object.text("Image")
+        imageManifest = try object.object("ImageManifest").text("digest")
+        storageDriver = try object.text("Driver")
+        let configuration = try object.object("Config")
         labels = try configuration.map("Labels")
         imageName = try configuration.text("Image")
-        let name = try record.text("Name")
+        let name = try object.text("Name")
         self.name = name.utf8.first == UInt8(ascii: "/") ? String(name.dropFirst()) : name
-        hasMounts = record.members["MountPoints"] != nil
-        isRunning = Self.isRunning(record)
+        hasMounts = object.members["MountPoints"] != nil
+        isRunning = Self.isRunning(object)
         var mounts: [Mount] = []
-        for mount in try record.object("MountPoints").objectsInside() { mounts.append(try Mount(mount)) }
+        for mount in try object.object("MountPoints").objectsInside() { mounts.append(try Mount(mount)) }
         self.mounts = mounts
     }
 
     /// What is not known for certain runs.
-    private static func isRunning(_ record: JSONObjectReader) -> Bool {
-        guard let state = try? record.object("State") else { return true }
+    private static func isRunning(_ object: JSONObjectReader) -> Bool {
+        guard let state = try? object.object("State") else { return true }
         let process: Int? = try? state.numberIfSaid("Pid")
         return (try? state.flagIfSaid("Running")) != false && process != 0
     }
 }
 
 extension DockerContainer.Mount {
-    fileprivate init(_ record: JSONObjectReader) throws(JSONShapeError) {
-        let destination = try record.text("Destination")
-        flaw = destination.isEmpty ? record.error("is missing", at: "Destination") : nil
+    fileprivate init(_ object: JSONObjectReader) throws(JSONShapeError) {
+        let destination = try object.text("Destination")
+        flaw = destination.isEmpty ? object.error("is missing", at: "Destination") : nil
         cleanedDestination = LexicalPath.absolute(destination)
-        name = try record.text("Name")
-        driver = try record.text("Driver")
-        let type = try record.text("Type")
+        name = try object.text("Name")
+        driver = try object.text("Driver")
+        let type = try object.text("Type")
         self.type = type.isEmpty ? (driver.isEmpty ? "bind" : "volume") : type
-        source = try record.text("Source")
-        isReadOnly = try !record.flag("RW")
-        mode = try record.text("Relabel")
-        propagation = try record.text("Propagation")
-        let skipsCreation = try record.flag("SkipMountpointCreation")
+        source = try object.text("Source")
+        isReadOnly = try !object.flag("RW")
+        mode = try object.text("Relabel")
+        propagation = try object.text("Propagation")
+        let skipsCreation = try object.flag("SkipMountpointCreation")
         createsSource = self.type == "bind" && !skipsCreation
-        mountID = try record.text("ID")
-        let specification = try record.object("Spec")
+        mountID = try object.text("ID")
+        let specification = try object.object("Spec")
         consistency = try Self.consistency(specification.text("Consistency"), mode: mode)
         driverOptions = try specification.object("VolumeOptions").object("DriverConfig").map("Options")
     }

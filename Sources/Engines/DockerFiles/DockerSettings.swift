@@ -32,15 +32,15 @@ public struct DockerSettings: Sendable, Equatable {
         do throws(JSONShapeError) {
             // dockerd takes an empty file for one without settings.
             if bytes.allSatisfy({ $0 == 0x20 || (0x09...0x0D).contains($0) }) { return DockerSettings() }
-            let record = try JSONObjectReader(parsing: bytes)
-            return DockerSettings(dataRoot: try Self.path("data-root", in: record), initPath: try Self.path("init-path", in: record))
+            let object = try JSONObjectReader(parsing: bytes)
+            return DockerSettings(dataRoot: try Self.path("data-root", in: object), initPath: try Self.path("init-path", in: object))
         } catch {
             throw EngineFilesError(path, error)
         }
     }
 
-    private static func path(_ key: String, in record: JSONObjectReader) throws(JSONShapeError) -> String? {
-        let path = try record.text(key)
+    private static func path(_ key: String, in object: JSONObjectReader) throws(JSONShapeError) -> String? {
+        let path = try object.text(key)
         return path.utf8.first == UInt8(ascii: "/") ? path : nil
     }
 }

@@ -54,8 +54,8 @@ public struct DockerVolumes {
 
     private static func volume(_ value: [UInt8], _ name: String, _ path: String) throws(EngineFilesError) -> Volume {
         do throws(JSONShapeError) {
-            let record = try JSONObjectReader(parsing: value)
-            return Volume(labels: try record.map("Labels"), options: try record.map("Options"))
+            let object = try JSONObjectReader(parsing: value)
+            return Volume(labels: try object.map("Labels"), options: try object.map("Options"))
         } catch {
             throw EngineFilesError(path, "what it says of the volume \(JSONValue.string(name)): \(error)")
         }
@@ -67,10 +67,10 @@ public struct DockerVolumes {
         let path = "\(folder)/volumes/\(name)/opts.json"
         guard let content = try readEngineFile(path, limit: Self.optionsLimit) else { return [:] }
         do throws(JSONShapeError) {
-            let record = try JSONObjectReader(parsing: content)
+            let object = try JSONObjectReader(parsing: content)
             var options = StringMap()
             for (key, option) in [("MountType", "type"), ("MountOpts", "o"), ("MountDevice", "device")] {
-                let value = try record.text(key)
+                let value = try object.text(key)
                 if !value.isEmpty { options[option] = value }
             }
             return options

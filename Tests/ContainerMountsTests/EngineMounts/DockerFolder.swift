@@ -57,15 +57,15 @@ struct DockerFolder {
         func find(
             runtimeRoot: String = "/run/docker/runtime-runc/moby", dataRoots: [String] = [],
             scope: (String) -> MountPoint.Scope? = { _ in nil }
-        ) throws(EngineFilesError) -> EngineRecord {
-            try EngineRecord.find(
+        ) throws(EngineFilesError) -> EngineView {
+            try EngineView.find(
                 container: id, configuration: configuration, bundle: "/run/bundle", runtimeRoot: runtimeRoot, dataRoots: dataRoots,
                 scope: scope)
         }
     }
 }
 
-extension EngineRecord {
+extension EngineView {
     /// By destination.
     subscript(_ destination: String) -> MountPoint? {
         mounts.first { $0.mountPoint.destination == destination }?.mountPoint

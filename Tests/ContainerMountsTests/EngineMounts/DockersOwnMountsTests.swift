@@ -18,8 +18,8 @@ import Testing
     /// A container of Docker's with one more mount; `ROOT` and `ID` in its source are replaced.
     private func find(
         _ destination: String, _ source: String, initPath: String? = nil, change: (String) -> String = { $0 }
-    ) async throws -> EngineRecord {
-        var found: EngineRecord?
+    ) async throws -> EngineView {
+        var found: EngineView?
         try await withScratchFolder { scratch in
             let docker = DockerFolder(scratch)
             let container = try docker.add("joined-network", change: change)
@@ -29,7 +29,7 @@ import Testing
             let mount = #""mounts":[{"destination":"\#(destination)","type":"bind","source":"\#(source)","options":["rbind"]},"#
             let range = try #require(text.range(of: #""mounts"\s*:\s*\["#, options: .regularExpression))
             let configuration = try OCIConfiguration(parsing: Array(text.replacingCharacters(in: range, with: mount).utf8))
-            found = try EngineRecord.find(
+            found = try EngineView.find(
                 container: container.id, configuration: configuration, bundle: "/run/bundle", runtimeRoot: "/run/docker/runtime-runc/moby",
                 dataRoots: [], initPath: initPath)
         }

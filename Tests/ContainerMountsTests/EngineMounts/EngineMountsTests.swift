@@ -22,8 +22,8 @@ import Testing
 
     private func find(
         _ mounts: String..., annotations: String = "", bundle: String, root: String = "/run/runc", id: String = id
-    ) throws -> EngineRecord {
-        try EngineRecord.find(
+    ) throws -> EngineView {
+        try EngineView.find(
             container: try ContainerID(id), configuration: try configuration(mounts.joined(separator: ","), annotations: annotations),
             bundle: bundle, runtimeRoot: root, dataRoots: ["/nonexistent"])
     }

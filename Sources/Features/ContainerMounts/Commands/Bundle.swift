@@ -48,10 +48,10 @@ struct Bundle {
         }
         let scopes = VolumeScopes(
             places: invocation.places, loader: invocation.loader(timeout: settings.timeout, settings: settings))
-        let record: EngineRecord
+        let view: EngineView
         do throws(EngineFilesError) {
             let docker = try DockerSettings.read(from: invocation.places.dockerSettings)
-            record = try EngineRecord.find(
+            view = try EngineView.find(
                 container: id, configuration: configuration, bundle: opened.folder.string,
                 runtimeRoot: invocation.line.root, dataRoots: (settings.dataRoot.map { [$0] } ?? []) + docker.dataRoots,
                 initPath: docker.initPath, scope: scopes.scope)
@@ -59,7 +59,7 @@ struct Bundle {
             throw RuntimeError("\(error)")
         }
         // Docker has the mounts of one depth in an order that changes from start to start.
-        mounts = try record.mounts.map { (mount) throws(RuntimeError) in try completing(mount) }.sorted {
+        mounts = try view.mounts.map { (mount) throws(RuntimeError) in try completing(mount) }.sorted {
             $0.mountPoint.destination.utf8.lexicographicallyPrecedes($1.mountPoint.destination.utf8)
         }
     }

@@ -7,7 +7,7 @@ import OCIRuntime
 ///
 /// The mounts that a user asks for are in that folder as well, as `mnt/buildah-bind-target-N`: they are interposed.
 struct BuildahMounts: EngineMounts {
-    var engine: EngineRecord.Engine { .buildah }
+    var engine: EngineView.Engine { .buildah }
     private let bundle: [String]
 
     /// Where it mounts them, and their names in the bundle.

@@ -11,23 +11,23 @@ enum DockerMounts {
     ///   - sources: of the configuration.
     ///   - initPath: `init-path` of daemon.json.
     static func interposed(
-        _ record: DockerRecordFile, _ configuration: OCIConfiguration, _ sources: [HostSource], initPath: String?,
+        _ file: DockerContainerFile, _ configuration: OCIConfiguration, _ sources: [HostSource], initPath: String?,
         scope: (String) -> MountPoint.Scope?
     ) throws(EngineFilesError) -> [InterposedMount] {
-        if !record.container.hasMounts {
+        if !file.container.hasMounts {
             throw EngineFilesError(
-                "\(record.folder)/containers/\(record.container.id)/config.v2.json",
+                "\(file.folder)/containers/\(file.container.id)/config.v2.json",
                 "it has no MountPoints, so it cannot be told which mounts plugins must be asked about")
         }
-        for mount in record.container.mounts where mount.isInterposed {
+        for mount in file.container.mounts where mount.isInterposed {
             // With --tmpfs at the same place, Docker leaves the other mount out.
             let isThere = configuration.mounts.contains { LexicalPath.areSame($0.cleanedDestination, mount.cleanedDestination) }
             if !isThere { throw .disagreement(mount) }
         }
-        let own = DockersOwnMounts(folder: record.folder, id: record.container.id, initPath: initPath)
+        let own = DockersOwnMounts(folder: file.folder, id: file.container.id, initPath: initPath)
         var pairs: [(source: HostSource, mount: DockerContainer.Mount)] = []
         for source in sources {
-            let known = record.container.mounts.filter { LexicalPath.areSame($0.cleanedDestination, source.destination) }
+            let known = file.container.mounts.filter { LexicalPath.areSame($0.cleanedDestination, source.destination) }
             if source.isLayer { throw .unknown(source) }
             if let mount = known.first(where: \.isInterposed) {
                 pairs.append((source, mount))
@@ -37,11 +37,11 @@ enum DockerMounts {
         }
         if pairs.isEmpty && !configuration.mounts.contains(where: TmpfsMounts.isAsked) { return [] }
 
-        let volumes = try DockerVolumes(pairs.map(\.mount).filter(\.isVolume).map { ($0.name, $0.driver) }, folder: record.folder)
-        let container = MountPoint.Container(labels: record.container.labels, name: record.container.name)
+        let volumes = try DockerVolumes(pairs.map(\.mount).filter(\.isVolume).map { ($0.name, $0.driver) }, folder: file.folder)
+        let container = MountPoint.Container(labels: file.container.labels, name: file.container.name)
         let image = MountPoint.Image(
-            labels: try DockerImages.labels(of: record.container, folder: record.folder), name: record.container.imageName,
-            id: record.container.image)
+            labels: try DockerImages.labels(of: file.container, folder: file.folder), name: file.container.imageName,
+            id: file.container.image)
         var scopes: [(driver: String, scope: MountPoint.Scope)] = [("local", .local)]
         return pairs.map { pair in
             let mount = pair.mount

@@ -8,7 +8,7 @@ import DockerPluginAPI
 /// so a source with the container's own id in the right place is the engine's; what belongs to another container, whose id could have
 /// been known, counts only below a folder where something of this container's is, and only where engines mount such things.
 protocol EngineMounts {
-    var engine: EngineRecord.Engine { get }
+    var engine: EngineView.Engine { get }
 
     /// Whether the engine has mounted it for itself.
     func isOwn(_ source: HostSource) -> Bool
@@ -22,7 +22,7 @@ extension EngineMounts {
 
 /// A person, or an engine that is not known: every mount is the user's.
 struct UnknownEngineMounts: EngineMounts {
-    var engine: EngineRecord.Engine { .other }
+    var engine: EngineView.Engine { .other }
     func isOwn(_: HostSource) -> Bool { false }
 }
 

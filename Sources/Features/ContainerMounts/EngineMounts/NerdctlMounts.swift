@@ -6,7 +6,7 @@ import OCIRuntime
 
 /// nerdctl, which keeps what is its own in `/var/lib/nerdctl/HASH`, and without root in `~/.local/share/nerdctl/HASH`.
 struct NerdctlMounts: EngineMounts {
-    var engine: EngineRecord.Engine { .nerdctl }
+    var engine: EngineView.Engine { .nerdctl }
     private let id: String
     private let namespace: String
 

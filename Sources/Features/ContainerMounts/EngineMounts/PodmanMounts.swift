@@ -8,7 +8,7 @@ import SystemPackage
 
 /// podman and CRI-O, which keep a container in `STORAGE/overlay-containers/ID/userdata`, on disk and below /run.
 struct PodmanMounts: EngineMounts {
-    var engine: EngineRecord.Engine { .podman }
+    var engine: EngineView.Engine { .podman }
 
     private let id: String
     /// The folder's name that containers lie in, such as `overlay-containers`.

@@ -153,7 +153,7 @@ extension ContainerStatus {
         let bytes = try? readRegularFile(FilePath(configuration), limit: OCIConfiguration.sizeLimit)
         let rootPath = bytes.flatMap { try? OCIConfiguration(parsing: $0) }?.rootPath
         var looked: [String] = []
-        let found = try? DockerRecordFile.find(container.text, rootPath: rootPath, dataRoots: dataRoots, looked: &looked)
+        let found = try? DockerContainerFile.find(container.text, rootPath: rootPath, dataRoots: dataRoots, looked: &looked)
         guard let known = found?.container else { return }
         if !known.name.isEmpty { name = known.name }
         if !known.imageName.isEmpty { image = known.imageName }

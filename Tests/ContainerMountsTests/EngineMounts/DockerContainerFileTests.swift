@@ -10,7 +10,7 @@ import Testing
 @testable import ContainerMounts
 @testable import DockerFiles
 
-@Suite struct DockerRecordFileTests {
+@Suite struct DockerContainerFileTests {
     private func configuration(root: String?) throws -> OCIConfiguration {
         let path = root.map { #""path":"\#($0)""# } ?? ""
         let text = #"{"root":{\#(path)},"mounts":[{"destination":"/data","type":"bind","source":"/srv"}]}"#
@@ -116,7 +116,7 @@ import Testing
     @Test func isRefusedIfItIsHuge() async throws {
         try await withScratchFolder { scratch in
             let docker = DockerFolder(scratch)
-            try docker.write([UInt8](repeating: 0x20, count: DockerRecordFile.sizeLimit + 1), to: "containers/c1/config.v2.json")
+            try docker.write([UInt8](repeating: 0x20, count: DockerContainerFile.sizeLimit + 1), to: "containers/c1/config.v2.json")
             let container = DockerFolder.Container(
                 id: try ContainerID("c1"), configuration: try configuration(root: "\(docker.root)/overlay2/a/merged"))
             let error = #expect(throws: EngineFilesError.self) { try container.find() }

@@ -11,7 +11,7 @@ import Testing
 @testable import DockerFiles
 
 /// Bundles as podman 4.3, and containerd for Kubernetes, lay them out.
-@Suite struct OtherEngineTests {
+@Suite struct EngineHeuristicsTests {
     private static let id = "5a985f83a9406120fc2e93e1deb23d84b8b5d39336cd5527eefa01fc80cb8fcf"
     private static let base = "56ad4f3c3dc9114de60cc41f295fc777b01b9311493a1361fa2dd88fcd4db6c0"
     private static let podmanBundle = "/var/lib/containers/storage/overlay-containers/\(id)/userdata"
@@ -19,13 +19,13 @@ import Testing
     private func find(
         _ mounts: [(destination: String, source: String, options: String)], bundle: String, annotations: String = "", root: String = "",
         runtimeRoot: String = "/run/runc"
-    ) throws -> EngineRecord {
+    ) throws -> EngineView {
         let list = mounts.map { mount in
             let options = mount.options.split(separator: " ").map { "\"\($0)\"" }.joined(separator: ",")
             return #"{"destination":"\#(mount.destination)","type":"bind","source":"\#(mount.source)","options":[\#(options)]}"#
         }
         let text = #"{"root":{"path":"\#(root)"},"annotations":{\#(annotations)},"mounts":[\#(list.joined(separator: ","))]}"#
-        return try EngineRecord.find(
+        return try EngineView.find(
             container: try ContainerID(Self.id), configuration: try OCIConfiguration(parsing: Array(text.utf8)), bundle: bundle,
             runtimeRoot: runtimeRoot, dataRoots: ["/nonexistent"])
     }

@@ -5,14 +5,14 @@ import OCIRuntime
 
 /// Containers of engines that leave no record of their mounts where it could be read: config.json is all there is, and every place of the
 /// host that it names is interposed, but those that engines mount for themselves.
-struct OtherEngine {
+struct EngineHeuristics {
     /// Whether the bundle's place, or containerd's namespace, says whose container it is.
     let isRecognizedByBundle: Bool
     private let mounts: any EngineMounts
     private let sources: [HostSource]
     private let container: MountPoint.Container
 
-    var engine: EngineRecord.Engine { mounts.engine }
+    var engine: EngineView.Engine { mounts.engine }
 
     /// - Parameter namespace: containerd's.
     init(_ id: ContainerID, _ configuration: OCIConfiguration, _ sources: [HostSource], bundle: String, namespace: String) {

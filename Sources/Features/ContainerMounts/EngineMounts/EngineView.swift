@@ -24,7 +24,7 @@ public struct InterposedMount: Sendable, Equatable {
 ///
 /// Only files are read, never the engine's API: an engine holds its lock on the container while it waits for the runtime, so that the
 /// question would wait for its own answer; and dockerd starts containers that are to be restarted before it answers anybody.
-public struct EngineRecord: Sendable, Equatable {
+public struct EngineView: Sendable, Equatable {
     public enum Engine: String, Sendable {
         case docker
         /// A plugin that Docker runs in a container of its own (`docker plugin install`).
@@ -62,22 +62,22 @@ public struct EngineRecord: Sendable, Equatable {
     public static func find(
         container id: ContainerID, configuration: OCIConfiguration, bundle: String, runtimeRoot: String?, dataRoots: [String],
         initPath: String? = nil, scope: (_ driver: String) -> MountPoint.Scope? = { _ in nil }
-    ) throws(EngineFilesError) -> EngineRecord {
+    ) throws(EngineFilesError) -> EngineView {
         let namespace = runtimeRoot.map(lastComponent) ?? ""
-        if namespace == "plugins.moby" { return EngineRecord(engine: .dockerPlugin, mounts: []) }
+        if namespace == "plugins.moby" { return EngineView(engine: .dockerPlugin, mounts: []) }
         let sources = try HostSource.all(in: configuration, bundle: bundle)
-        let other = OtherEngine(id, configuration, sources, bundle: bundle, namespace: namespace)
+        let guess = EngineHeuristics(id, configuration, sources, bundle: bundle, namespace: namespace)
         // A root file system of podman's may be a user's folder, next to which the user has written a record.
-        if namespace == "moby" || !other.isRecognizedByBundle {
+        if namespace == "moby" || !guess.isRecognizedByBundle {
             var looked: [String] = []
-            let record = try DockerRecordFile.find(id.text, rootPath: configuration.rootPath, dataRoots: dataRoots, looked: &looked)
-            if let record {
-                let mounts = try DockerMounts.interposed(record, configuration, sources, initPath: initPath, scope: scope)
-                return EngineRecord(engine: .docker, mounts: mounts)
+            let file = try DockerContainerFile.find(id.text, rootPath: configuration.rootPath, dataRoots: dataRoots, looked: &looked)
+            if let file {
+                let mounts = try DockerMounts.interposed(file, configuration, sources, initPath: initPath, scope: scope)
+                return EngineView(engine: .docker, mounts: mounts)
             }
             if namespace == "moby" { throw .noRecord(looked) }
         }
-        return EngineRecord(engine: other.engine, mounts: other.interposed() + TmpfsMounts.interposed(configuration))
+        return EngineView(engine: guess.engine, mounts: guess.interposed() + TmpfsMounts.interposed(configuration))
     }
 
     private static func lastComponent(of path: String) -> String {

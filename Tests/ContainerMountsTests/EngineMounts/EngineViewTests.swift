@@ -9,7 +9,7 @@ import Testing
 @testable import ContainerMounts
 @testable import DockerFiles
 
-@Suite struct EngineRecordTests {
+@Suite struct EngineViewTests {
     @Test func knowsWhatTheVFlagSaid() async throws {
         try await withScratchFolder { scratch in
             let docker = DockerFolder(scratch)
@@ -213,9 +213,9 @@ import Testing
     @Test func dockersPluginsAreNoContainers() throws {
         let configuration = try OCIConfiguration(
             parsing: Array(#"{"mounts":[{"destination":"/a","source":"/b","type":"bind"}]}"#.utf8))
-        let record = try EngineRecord.find(
+        let record = try EngineView.find(
             container: try ContainerID("p"), configuration: configuration, bundle: "/run/b", runtimeRoot: "/run/runc/plugins.moby",
             dataRoots: [])
-        #expect(record == EngineRecord(engine: .dockerPlugin, mounts: []))
+        #expect(record == EngineView(engine: .dockerPlugin, mounts: []))
     }
 }

@@ -11,7 +11,7 @@ import SystemPackage
 /// The data root is above the container's root file system, for every storage driver (`overlay2/…/merged`, `rootfs/overlayfs/ID`,
 /// `vfs/dir/…`) and however the daemon was started. Docker itself chooses that path. The sources of the mounts at /etc/hostname and
 /// the like would show it too, but there a user can put a mount of his own, whose source has a record in it that he wrote himself.
-public struct DockerRecordFile {
+public struct DockerContainerFile {
     /// Bytes; the record of a container has some 4 KB.
     static let sizeLimit = 16 << 20
 
@@ -26,7 +26,7 @@ public struct DockerRecordFile {
     /// - Returns: nil if there is none. Then `looked` has the files that are not there.
     public static func find(
         _ id: String, rootPath: String?, dataRoots: [String], looked: inout [String]
-    ) throws(EngineFilesError) -> DockerRecordFile? {
+    ) throws(EngineFilesError) -> DockerContainerFile? {
         if let rootPath, rootPath.utf8.first == UInt8(ascii: "/") {
             let folders = ancestors(of: LexicalPath.absolute(rootPath))
             if let found = try find(id, in: folders, looked: &looked) { return found }
@@ -39,10 +39,10 @@ public struct DockerRecordFile {
 
     private static func find(
         _ id: String, in folders: [String], looked: inout [String]
-    ) throws(EngineFilesError) -> DockerRecordFile? {
+    ) throws(EngineFilesError) -> DockerContainerFile? {
         for folder in folders {
             let path = "\(folder == "/" ? "" : folder)/containers/\(id)/config.v2.json"
-            if let record = try read(path, id) { return DockerRecordFile(folder: folder, container: record) }
+            if let record = try read(path, id) { return DockerContainerFile(folder: folder, container: record) }
             if !looked.contains(where: { LexicalPath.areSame($0, path) }) { looked.append(path) }
         }
         return nil
