@@ -31,7 +31,8 @@ import Testing
     private func loader(_ folder: FilePath, _ patience: Duration) -> PluginLoader {
         PluginLoader(
             discovery: PluginDiscovery(socketDirectory: "\(folder)", specificationDirectories: []),
-            kept: KeptAnswers(folder.appending("kept"), patience: .seconds(100)), timeout: .seconds(60), patience: Patience(patience))
+            cache: PluginPropertiesCache(folder.appending("kept"), patience: .seconds(100)), timeout: .seconds(60),
+            patience: Patience(patience))
     }
 
     private static let script: ScriptedPlugin.Script = { connection in

@@ -84,7 +84,7 @@ import Testing
             try #require(mkdir(deep, 0o755) == 0)
             let plugin = try ScriptedPlugin(at: "\(deep)/p.sock") { $0.answer("{}") }
             #expect(try PluginClient(plugin.endpoint, timeout: Self.long).call("/A.B", []) == Array("{}".utf8))
-            #expect(RunIdentity(of: plugin.endpoint) != nil)
+            #expect(PluginInstanceID(of: plugin.endpoint) != nil)
         }
     }
 
@@ -169,7 +169,7 @@ import Testing
             }
             #expect(errors.last?.kind == .notSent)
             #expect(errors.last?.message.contains("(ETIMEDOUT); it did not take a connection within 0.2 seconds") == true, "\(errors)")
-            #expect(RunIdentity(of: plugin.endpoint) == nil)
+            #expect(PluginInstanceID(of: plugin.endpoint) == nil)
         }
     }
 
@@ -184,7 +184,7 @@ import Testing
                 #expect(error.kind == .notSent)
                 #expect(error.message.contains(words), "\(error.message)")
                 #expect(error.message.hasSuffix("or take it out of the chain"))
-                #expect(RunIdentity(of: endpoint) == nil)
+                #expect(PluginInstanceID(of: endpoint) == nil)
             }
         }
         let plugin = try ScriptedPlugin(tcp: false) { _ in }

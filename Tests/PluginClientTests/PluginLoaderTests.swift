@@ -14,7 +14,7 @@ import Testing
     private func loader(_ folder: FilePath) -> PluginLoader {
         PluginLoader(
             discovery: PluginDiscovery(socketDirectory: "\(folder)", specificationDirectories: ["\(folder)/etc"]),
-            kept: KeptAnswers(folder.appending("kept"), patience: .seconds(100)), timeout: .seconds(100))
+            cache: PluginPropertiesCache(folder.appending("kept"), patience: .seconds(100)), timeout: .seconds(100))
     }
 
     private static let properties = "{\"Success\":true,\"Patterns\":[{\"ReadOnly\":true}],\"Mounted\":true}"

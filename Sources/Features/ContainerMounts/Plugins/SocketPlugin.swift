@@ -168,7 +168,8 @@ extension PluginLoader {
     init(places: RuntimePlaces, timeout: Double, patience: Patience = .docker) {
         let limit = Duration.milliseconds(Int64(timeout * 1000))
         self.init(
-            discovery: places.plugins, kept: KeptAnswers(FilePath(places.state).appending("plugins"), patience: limit), timeout: limit,
+            discovery: places.plugins, cache: PluginPropertiesCache(FilePath(places.state).appending("plugins"), patience: limit),
+            timeout: limit,
             patience: patience)
     }
 

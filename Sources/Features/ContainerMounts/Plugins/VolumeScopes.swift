@@ -9,11 +9,11 @@ import SystemPackage
 /// What volume drivers say of the reach of their volumes, which no file of Docker's has.
 struct VolumeScopes {
     let loader: PluginLoader
-    let kept: KeptAnswers
+    let cache: PluginPropertiesCache
 
     init(places: RuntimePlaces, loader: PluginLoader) {
         self.loader = loader
-        kept = KeptAnswers(FilePath(places.state).appending("volume-drivers"), patience: loader.timeout)
+        cache = PluginPropertiesCache(FilePath(places.state).appending("volume-drivers"), patience: loader.timeout)
     }
 
     /// Asks the driver, once in a run of it. One that does not say has local volumes, as for Docker.
@@ -24,7 +24,7 @@ struct VolumeScopes {
         do throws(PluginClientError) {
             var client = PluginClient(endpoint, timeout: loader.timeout)
             client.callLog = loader.callLog
-            return try kept.properties(of: endpoint) { () throws(PluginClientError) in
+            return try cache.properties(of: endpoint) { () throws(PluginClientError) in
                 try client.answer(VolumeMethod.capabilities.rawValue, Array("{}".utf8))
             } read: { (answer) throws(PluginClientError) in
                 guard let scope = try? JSONObjectReader(parsing: answer).object("Capabilities").textIfSaid("Scope") else {

@@ -11,27 +11,27 @@ import TestSupport
 import Testing
 
 /// A plugin is asked once in a run of it, and what it said is never taken from others.
-@Suite(.timeLimit(.minutes(2))) struct KeptAnswersTests {
+@Suite(.timeLimit(.minutes(2))) struct PluginPropertiesCacheTests {
     private static let long = Duration.seconds(100)
     private static let body = "{\"Success\":true, \"Patterns\":[{}], \"x\":\"\\u00e9\u{e9}\\n\"}"
 
     /// A plugin that counts how often it is asked, and a folder for what it says.
     fileprivate struct Setting: Sendable {
         let plugin: ScriptedPlugin
-        let kept: KeptAnswers
+        let cache: PluginPropertiesCache
 
-        init(_ folder: FilePath, _ script: @escaping ScriptedPlugin.Script = { $0.answer(KeptAnswersTests.body) }) throws {
+        init(_ folder: FilePath, _ script: @escaping ScriptedPlugin.Script = { $0.answer(PluginPropertiesCacheTests.body) }) throws {
             plugin = try ScriptedPlugin(at: "\(folder)/p.sock", script)
-            kept = KeptAnswers(folder.appending("run").appending("kept"), patience: KeptAnswersTests.long)
+            cache = PluginPropertiesCache(folder.appending("run").appending("kept"), patience: PluginPropertiesCacheTests.long)
         }
 
-        var file: String { kept.directory.appending("scripted.json").string }
+        var file: String { cache.directory.appending("scripted.json").string }
 
         @discardableResult
-        func ask(at endpoint: PluginEndpoint? = nil, _ kept: KeptAnswers? = nil) throws -> String {
+        func ask(at endpoint: PluginEndpoint? = nil, _ cache: PluginPropertiesCache? = nil) throws -> String {
             let endpoint = endpoint ?? plugin.endpoint
-            return try (kept ?? self.kept).properties(of: endpoint) { () throws(PluginClientError) in
-                try PluginClient(endpoint, timeout: KeptAnswersTests.long).answer("/A.B", [])
+            return try (cache ?? self.cache).properties(of: endpoint) { () throws(PluginClientError) in
+                try PluginClient(endpoint, timeout: PluginPropertiesCacheTests.long).answer("/A.B", [])
             } read: { (answer) throws(PluginClientError) in
                 String(decoding: answer, as: UTF8.self)
             }
@@ -45,9 +45,9 @@ import Testing
             #expect(setting.plugin.calls == 1)
             var status = stat()
             #expect(stat(setting.file, &status) == 0 && status.st_mode & 0o7777 == 0o600)
-            #expect(stat(setting.kept.directory.string, &status) == 0 && status.st_mode & 0o7777 == 0o700)
+            #expect(stat(setting.cache.directory.string, &status) == 0 && status.st_mode & 0o7777 == 0o700)
             #expect(
-                try FileManager.default.contentsOfDirectory(atPath: setting.kept.directory.string).sorted() == [
+                try FileManager.default.contentsOfDirectory(atPath: setting.cache.directory.string).sorted() == [
                     "scripted.json", "scripted.lock",
                 ])
             let value = try JSONValue(parsing: try readWholeFile(FilePath(setting.file), limit: 1 << 20))
@@ -70,10 +70,10 @@ import Testing
 
     @Test func overTCPTheSameHolds() async throws {
         try await withScratchFolder { folder in
-            let kept = KeptAnswers(folder.appending("kept"), patience: Self.long)
+            let cache = PluginPropertiesCache(folder.appending("kept"), patience: Self.long)
             let setting = try Setting(folder)
             let plugin = try ScriptedPlugin(tcp: false) { $0.answer("tcp") }
-            for _ in 0..<3 { #expect(try setting.ask(at: plugin.endpoint, kept) == "tcp") }
+            for _ in 0..<3 { #expect(try setting.ask(at: plugin.endpoint, cache) == "tcp") }
             #expect(plugin.calls == 1)
         }
     }
@@ -149,7 +149,7 @@ import Testing
         try await withScratchFolder { folder in
             let setting = try Setting(folder)
             try setting.ask()
-            let result = try await command(["sh", "-c", script.replacingOccurrences(of: "DIR", with: setting.kept.directory.string)])
+            let result = try await command(["sh", "-c", script.replacingOccurrences(of: "DIR", with: setting.cache.directory.string)])
             try #require(result.status == 0, "\(result)")
             for count in 2...4 {
                 #expect(try setting.ask() == Self.body)
@@ -162,7 +162,7 @@ import Testing
     func onAFileSystemThatTakesNothing(_ script: String) async throws {
         try await withScratchFolder { folder in
             let setting = try Setting(folder)
-            let directory = setting.kept.directory.string
+            let directory = setting.cache.directory.string
             let mount = "mkdir -p DIR && mount -t tmpfs -o size=4k,mode=700 kept DIR && \(script)"
             let result = try await command(["sh", "-c", mount.replacingOccurrences(of: "DIR", with: directory)])
             try #require(result.status == 0, "\(result)")
@@ -190,7 +190,7 @@ import Testing
         try await withScratchFolder { folder in
             let setting = try Setting(folder)
             func ask(_ readable: Bool) throws -> Int {
-                try setting.kept.properties(of: setting.plugin.endpoint) { () throws(PluginClientError) in
+                try setting.cache.properties(of: setting.plugin.endpoint) { () throws(PluginClientError) in
                     try PluginClient(setting.plugin.endpoint, timeout: Self.long).answer("/A.B", [])
                 } read: { (answer) throws(PluginClientError) in
                     if !readable { throw PluginClientError(.unclear, plugin: "p", "unreadable") }
@@ -212,10 +212,10 @@ import Testing
         try await withScratchFolder { folder in
             let path = "\(folder)/p.sock"
             let plugin = try ScriptedPlugin(at: path, nil)
-            let kept = KeptAnswers(folder.appending("kept"), patience: Self.long)
+            let cache = PluginPropertiesCache(folder.appending("kept"), patience: Self.long)
             for _ in 0..<2 {
                 var asked = false
-                let answer = try kept.properties(of: plugin.endpoint) { () throws(PluginClientError) in
+                let answer = try cache.properties(of: plugin.endpoint) { () throws(PluginClientError) in
                     asked = true
                     _ = try? plugin.takeConnections()
                     worker(plugin.descriptor)
@@ -248,7 +248,7 @@ import Testing
         try await withScratchFolder { folder in
             let setting = try Setting(folder)
             let restarted = Mutex<ScriptedPlugin?>(nil)
-            let answer = try setting.kept.properties(of: setting.plugin.endpoint) { () throws(PluginClientError) in
+            let answer = try setting.cache.properties(of: setting.plugin.endpoint) { () throws(PluginClientError) in
                 let answer = try PluginClient(setting.plugin.endpoint, timeout: Self.long).answer("/A.B", [])
                 setting.plugin.stop()
                 restarted.withLock { $0 = try? ScriptedPlugin(at: setting.plugin.endpoint.foundAt) { $0.answer("second") } }
@@ -267,8 +267,8 @@ import Testing
             var setting = try Setting(folder)
             try setting.ask()
             unlink(setting.file)
-            let lock = try FileLock.attempt(setting.kept.directory.appending("scripted.lock"))
-            setting = Setting(plugin: setting.plugin, kept: KeptAnswers(setting.kept.directory, patience: .milliseconds(100)))
+            let lock = try FileLock.attempt(setting.cache.directory.appending("scripted.lock"))
+            setting = Setting(plugin: setting.plugin, cache: PluginPropertiesCache(setting.cache.directory, patience: .milliseconds(100)))
             let start = ContinuousClock.now
             #expect(try setting.ask() == Self.body)
             #expect(start.duration(to: .now) >= .milliseconds(100))
@@ -278,9 +278,9 @@ import Testing
     }
 }
 
-extension KeptAnswersTests.Setting {
-    init(plugin: ScriptedPlugin, kept: KeptAnswers) {
+extension PluginPropertiesCacheTests.Setting {
+    init(plugin: ScriptedPlugin, cache: PluginPropertiesCache) {
         self.plugin = plugin
-        self.kept = kept
+        self.cache = cache
     }
 }

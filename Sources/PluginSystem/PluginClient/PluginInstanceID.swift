@@ -11,9 +11,9 @@ import SystemPackage
 ///
 /// What it cannot see: a plugin that executes itself anew and hands its listening socket over; a proxy that listens in a
 /// plugin's place (docker-proxy, socat, a tunnel) while the plugin behind it is restarted. Over a UNIX socket
-/// ``KeptAnswers`` notices the latter by comparing with who sent the answer; over TCP nothing tells, so a plugin that is
+/// ``PluginPropertiesCache`` notices the latter by comparing with who sent the answer; over TCP nothing tells, so a plugin that is
 /// restarted behind a proxy belongs on a UNIX socket.
-public struct RunIdentity: Sendable, Equatable {
+public struct PluginInstanceID: Sendable, Equatable {
     /// Opaque; two are of the same run exactly if they are the same.
     public let text: String
     /// The process that listens, for a UNIX socket.

@@ -11,7 +11,7 @@ public struct LoadedPlugin: Sendable {
 /// Finds and loads mount point plugins.
 public struct PluginLoader: Sendable {
     public var discovery: PluginDiscovery
-    public var kept: KeptAnswers
+    public var cache: PluginPropertiesCache
     /// For each call.
     public var timeout: Duration
     /// With a plugin that is not there.
@@ -19,9 +19,9 @@ public struct PluginLoader: Sendable {
     /// Told of each call, if there is one.
     public var callLog: CallLog?
 
-    public init(discovery: PluginDiscovery, kept: KeptAnswers, timeout: Duration, patience: Patience = .none) {
+    public init(discovery: PluginDiscovery, cache: PluginPropertiesCache, timeout: Duration, patience: Patience = .none) {
         self.discovery = discovery
-        self.kept = kept
+        self.cache = cache
         self.timeout = timeout
         self.patience = patience
     }
@@ -38,7 +38,7 @@ public struct PluginLoader: Sendable {
         let endpoint = try discovery.find(name)
         var client = PluginClient(endpoint, timeout: timeout)
         client.callLog = callLog
-        let properties = try kept.properties(of: endpoint) { () throws(PluginClientError) in
+        let properties = try cache.properties(of: endpoint) { () throws(PluginClientError) in
             try activate(client)
             return try client.answer(MountPointMethod.properties.rawValue, Array("{}".utf8))
         } read: { (answer) throws(PluginClientError) in

@@ -6,10 +6,10 @@ public import SystemPackage
 
 /// Keeps what each plugin answered about itself in `directory/NAME.json`, so that it is asked once in a run of it.
 ///
-/// Used only for the same address, found at the same place, and the same ``RunIdentity``. A file that others could have
+/// Used only for the same address, found at the same place, and the same ``PluginInstanceID``. A file that others could have
 /// written, or that cannot be read as it was written, is not trusted, and replaced. That nothing can be kept is no failure:
 /// then the plugin is asked each time.
-public struct KeptAnswers: Sendable {
+public struct PluginPropertiesCache: Sendable {
     public var directory: FilePath
     /// How long to wait for another process that is asking; after that this one asks for itself.
     public var patience: Duration
@@ -33,39 +33,43 @@ public struct KeptAnswers: Sendable {
         of endpoint: PluginEndpoint, ask: () throws(Failure) -> PluginAnswer, read: ([UInt8]) throws(Failure) -> Value
     ) throws(Failure) -> Value {
         let first = load(endpoint)
-        guard let run = RunIdentity(of: endpoint, known: first?.run) else { return try read(try ask().body) }
-        if let value = usable(first, run, read) { return value }
+        guard let instance = PluginInstanceID(of: endpoint, known: first?.run) else { return try read(try ask().body) }
+        if let value = usable(first, instance, read) { return value }
         let lock = self.lock(endpoint)
-        if lock != nil, let value = usable(load(endpoint), run, read) { return value }
+        if lock != nil, let value = usable(load(endpoint), instance, read) { return value }
         return try withExtendedLifetime(lock) { () throws(Failure) in
             let answer = try ask()
             let value = try read(answer.body)
             // If the socket's owner is not who answers, that one may be restarted without a sign of it.
-            let isOwn = run.listener == nil || run.listener == answer.sender
-            if lock != nil && isOwn && RunIdentity(of: endpoint, known: run.text) == run { keep(answer.body, endpoint, run) }
+            let isOwn = instance.listener == nil || instance.listener == answer.sender
+            if lock != nil && isOwn && PluginInstanceID(of: endpoint, known: instance.text) == instance {
+                keep(answer.body, endpoint, instance)
+            }
             return value
         }
     }
 
-    private func usable<Value, Failure: Error>(_ kept: Kept?, _ run: RunIdentity, _ read: ([UInt8]) throws(Failure) -> Value) -> Value? {
-        guard let kept, kept.run.utf8.elementsEqual(run.text.utf8) else { return nil }
-        return try? read(kept.answer)
+    private func usable<Value, Failure: Error>(_ entry: Entry?, _ instance: PluginInstanceID, _ read: ([UInt8]) throws(Failure) -> Value)
+        -> Value?
+    {
+        guard let entry, entry.run.utf8.elementsEqual(instance.text.utf8) else { return nil }
+        return try? read(entry.answer)
     }
 
-    private struct Kept {
+    private struct Entry {
         var run: String
         var answer: [UInt8]
     }
 
     private func file(_ endpoint: PluginEndpoint, _ ending: String) -> FilePath { directory.appending("\(endpoint.name).\(ending)") }
 
-    private func load(_ endpoint: PluginEndpoint) -> Kept? {
+    private func load(_ endpoint: PluginEndpoint) -> Entry? {
         guard let bytes = try? readTrustedFile(file(endpoint, "json"), limit: Self.limit) else { return nil }
         return try? read(bytes, endpoint)
     }
 
     /// - Returns: nil for what was kept of another plugin, or by another version.
-    private func read(_ bytes: [UInt8], _ endpoint: PluginEndpoint) throws(JSONShapeError) -> Kept? {
+    private func read(_ bytes: [UInt8], _ endpoint: PluginEndpoint) throws(JSONShapeError) -> Entry? {
         let object = try JSONObjectReader(parsing: bytes)
         guard try object.number("format") == Self.format else { return nil }
         for (key, own) in [
@@ -73,15 +77,15 @@ public struct KeptAnswers: Sendable {
         ] {
             guard try object.text(key).utf8.elementsEqual(own.utf8) else { return nil }
         }
-        return Kept(run: try object.need("run", object.textIfSaid), answer: Array(try object.need("answer", object.textIfSaid).utf8))
+        return Entry(run: try object.need("run", object.textIfSaid), answer: Array(try object.need("answer", object.textIfSaid).utf8))
     }
 
-    private func keep(_ answer: [UInt8], _ endpoint: PluginEndpoint, _ run: RunIdentity) {
+    private func keep(_ answer: [UInt8], _ endpoint: PluginEndpoint, _ instance: PluginInstanceID) {
         // Bytes that are no text would come back as others.
         guard let text = String(validating: answer, as: UTF8.self) else { return }
         let content: JSONValue = [
             "format": JSONValue(Self.format), "plugin": .string(endpoint.name.text), "address": .string(endpoint.address.description),
-            "foundAt": .string(endpoint.foundAt), "run": .string(run.text), "answer": .string(text),
+            "foundAt": .string(endpoint.foundAt), "run": .string(instance.text), "answer": .string(text),
         ]
         try? replaceFile(file(endpoint, "json"), with: content.encoded(), mode: 0o600, durable: false)
     }
