@@ -97,14 +97,14 @@ struct Invocation {
     }
 
     /// The runtime below, for containers that exist: what is wrong with the settings must not keep anybody from stopping one.
-    func runtime() throws(RuntimeError) -> RuntimeBelow {
-        try RuntimeBelow(line.runtimePath ?? (try? RuntimeSettings.read(from: places.settings))?.runtimePath)
+    func runtime() throws(RuntimeError) -> DelegateRuntime {
+        try DelegateRuntime(line.runtimePath ?? (try? RuntimeSettings.read(from: places.settings))?.runtimePath)
     }
 
     func arguments(_ list: [RuntimeArgument]) -> OriginalArguments { OriginalArguments(list: list, given: given) }
 
     /// Becomes the runtime below, with the arguments as they came. If that fails, says why and ends with status 1.
-    func handOver(to known: RuntimeBelow? = nil) -> Never {
+    func handOver(to known: DelegateRuntime? = nil) -> Never {
         do throws(RuntimeError) {
             let runtime = if let known { known } else { try self.runtime() }
             inherited.restoreSignals()
@@ -116,7 +116,7 @@ struct Invocation {
     }
 
     /// Runs the runtime below with the arguments as they came, to its end.
-    func passOn(to runtime: RuntimeBelow) throws(RuntimeError) -> Int32 {
+    func passOn(to runtime: DelegateRuntime) throws(RuntimeError) -> Int32 {
         try runtime.run(arguments(line.handedOn)).exitStatus
     }
 }

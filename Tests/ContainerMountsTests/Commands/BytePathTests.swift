@@ -37,8 +37,8 @@ struct BytePathTests {
             let file = folder.appending("config.json")
             try replaceFile(file, with: Array("before".utf8))
             file.withPlatformString { #expect(chmod($0, 0o640) == 0) }
-            try BundleFile.replace(file, with: Array("after".utf8))
-            #expect(try readWholeFile(file, limit: 9) == Array("after".utf8) && BundleFile.mode(file) == 0o640)
+            try ConfigurationFile.replace(file, with: Array("after".utf8))
+            #expect(try readWholeFile(file, limit: 9) == Array("after".utf8) && ConfigurationFile.mode(file) == 0o640)
             #expect(try namesInFolder(folder) == ["config.json"])
         }
     }

@@ -15,7 +15,7 @@ struct PreparedBundle {
     /// In which the sources are mounted.
     let place: FilePath
     private let file: FilePath
-    let bundle: ContainerMounts.Bundle
+    let bundle: ContainerBundle
 
     /// - Parameter folder: absolute.
     init(at folder: FilePath, place: FilePath, mounts: [JSONValue]) throws {
@@ -23,7 +23,7 @@ struct PreparedBundle {
         file = folder.appending("config.json")
         try replaceFile(file, with: JSONValue.object(["ociVersion": "1.0.2", "mounts": .array(mounts)]).encoded())
         let bytes = folder.withPlatformString { Array(UnsafeBufferPointer(start: $0, count: strlen($0))).map(UInt8.init(bitPattern:)) }
-        bundle = try ContainerMounts.Bundle(
+        bundle = try ContainerBundle(
             OpenedBundle(bundle: PathArgument(bytes: bytes), config: nil), state: place.extended(by: "-state").string)
     }
 

@@ -37,7 +37,7 @@ struct AskCommand {
         var isInterrupted = false
         let loader = invocation.loader(timeout: settings.timeout, settings: settings)
         let answer = try answer(
-            settings: settings, loader: loader, log: invocation.log, dataRoots: try Bundle.dataRoots(settings, invocation.places),
+            settings: settings, loader: loader, log: invocation.log, dataRoots: try ContainerBundle.dataRoots(settings, invocation.places),
             scopes: VolumeScopes(places: invocation.places, loader: loader).scope
         ) {
             while let signal = signals.take() {

@@ -28,7 +28,7 @@ struct CreateCommand {
 
     func run() throws(RuntimeError) -> Int32 {
         let settings = try invocation.settings()
-        let runtime = try RuntimeBelow(settings.runtimePath)
+        let runtime = try DelegateRuntime(settings.runtimePath)
         try clearLeftovers()
         askOwed(settings)
         let hasPlugins = !settings.plugins.isEmpty
@@ -41,7 +41,7 @@ struct CreateCommand {
             if !hasPlugins { invocation.handOver(to: runtime) }
             throw error
         }
-        var bundle = try Bundle(opened, state: invocation.places.state)
+        var bundle = try ContainerBundle(opened, state: invocation.places.state)
         if hasPlugins { try bundle.findMounts(id: creation.id, invocation: invocation, settings: settings) }
         if bundle.mounts.isEmpty { return try handOver(bundle, to: runtime) }
         if let root = invocation.line.root, access("\(root)/\(id)", F_OK) == 0 {
@@ -63,31 +63,31 @@ struct CreateCommand {
                 "\(flag) has bytes that are not UTF-8, and cannot be kept with what is known of the container; use another path")
         }
         if !chain.asksForOrigin { try bundle.findOrigins() }
-        let attaching = Attaching(
+        let attachment = ContainerAttachment(
             id: id, bundle: bundle, chain: chain, loader: loader, runtime: runtime, settings: settings, invocation: invocation)
-        guard var supervisor = try attaching.run(arguments: arguments, pidFile: creation.pidFile, isRestore: isRestore) else {
+        guard var supervisor = try attachment.run(arguments: arguments, pidFile: creation.pidFile, isRestore: isRestore) else {
             return try handOver(bundle, to: runtime)
         }
         let console: Console?
-        let report: Report
+        let statusPipe: CreationStatusPipe
         do throws(RuntimeError) {
             let hasConsole = isForeground && bundle.configuration.hasTerminal && creation.consoleSocket == nil
             console = hasConsole ? try Console(in: invocation.places.state) : nil
-            report = try Report()
+            statusPipe = try CreationStatusPipe()
         } catch {
             supervisor.input.sources.release()
             supervisor.aftermath.abandon()
             throw error
         }
         if let console { supervisor.arguments.addFlag("--console-socket", console.path, toCommand: isRestore ? "restore" : "create") }
-        return try supervise(supervisor, console, report)
+        return try supervise(supervisor, console, statusPipe)
     }
 
     /// Becomes the runtime below, which then has the bundle's config.json as it is to be, and as sources what was looked up: that no plugin
     /// wants them was said of these.
     ///
     /// - Returns: if it was run instead, to put the file back after it.
-    private func handOver(_ bundle: Bundle, to runtime: RuntimeBelow) throws(RuntimeError) -> Int32 {
+    private func handOver(_ bundle: ContainerBundle, to runtime: DelegateRuntime) throws(RuntimeError) -> Int32 {
         if !bundle.isChanged {
             if !bundle.mounts.isEmpty { _ = try RuntimeInput(bundle, place: invocation.places.sources).enter() }
             invocation.handOver(to: runtime)
@@ -96,15 +96,15 @@ struct CreateCommand {
             throw RuntimeError("\(bundle.file) names a namespace of the supervisor of a container; name it by the container's own process")
         }
         if try RuntimeInput(bundle, place: invocation.places.sources).enter() != nil { invocation.handOver(to: runtime) }
-        try BundleFile.replace(bundle.file, with: bundle.configuration.encoded())
+        try ConfigurationFile.replace(bundle.file, with: bundle.configuration.encoded())
         let status: Int32
         do throws(RuntimeError) {
             status = try invocation.passOn(to: runtime)
         } catch {
-            try? BundleFile.replace(bundle.file, with: bundle.bytes)
+            try? ConfigurationFile.replace(bundle.file, with: bundle.bytes)
             throw error
         }
-        try? BundleFile.replace(bundle.file, with: bundle.bytes)
+        try? ConfigurationFile.replace(bundle.file, with: bundle.bytes)
         return status
     }
 
@@ -144,7 +144,7 @@ struct CreateCommand {
         try managed.clear(isNew: true)
     }
 
-    private func supervise(_ supervisor: Supervisor, _ console: Console?, _ report: Report) throws(RuntimeError) -> Int32 {
+    private func supervise(_ supervisor: Supervisor, _ console: Console?, _ statusPipe: CreationStatusPipe) throws(RuntimeError) -> Int32 {
         var supervisor = supervisor
         let child: Int32
         do throws(SystemError) {
@@ -155,13 +155,13 @@ struct CreateCommand {
             throw RuntimeError("cannot supervise the container: \(error)")
         }
         if child == 0 {
-            report.keepWriting()
-            _exit(supervisor.run(report))
+            statusPipe.keepWriting()
+            _exit(supervisor.run(statusPipe))
         }
-        report.keepReading()
+        statusPipe.keepReading()
         supervisor.input.sources.release()
         supervisor.aftermath.lock.leaveToChildren()
-        guard let status = report.receive() else {
+        guard let status = statusPipe.receive() else {
             try ManagedContainer(id, invocation: invocation)?.clear(removingFromRuntime: true)
             throw RuntimeError("the supervisor of container \(id) was killed while it was being created")
         }

@@ -24,7 +24,7 @@ struct DeleteCommand {
             container.releaseGroups(until: deadline)
             pending.append(try takeOver(container, until: deadline))
         }
-        let status = try invocation.passOn(to: RuntimeBelow(recorded: first.record.runtime))
+        let status = try invocation.passOn(to: DelegateRuntime(recorded: first.record.runtime))
         for (container, undoing) in zip(containers, pending) {
             if let undoing {
                 undoing.wait(until: deadline)

@@ -107,7 +107,7 @@ final class Doctor {
         asked.line = line
         do throws(RuntimeError) {
             let settings = try asked.settings()
-            say(.ok, "\(calls)the runtime below is \(try RuntimeBelow(settings.runtimePath).path)")
+            say(.ok, "\(calls)the runtime below is \(try DelegateRuntime(settings.runtimePath).path)")
             if settings.plugins.isEmpty {
                 say(
                     .warning,

@@ -10,7 +10,7 @@ import SystemPackage
 struct ForegroundContainer {
     let invocation: Invocation
     let id: ContainerID
-    let runtime: RuntimeBelow
+    let runtime: DelegateRuntime
     let record: ContainerRecord
     /// This process's child.
     let supervisor: Int32

@@ -14,6 +14,6 @@ struct KillCommand {
         guard case .id(let id) = selection, let managed = try ManagedContainer(id, invocation: invocation) else { invocation.handOver() }
         if let process = managed.record.process, !process.isAlive, try managed.folder.attemptLock() == nil { return 0 }
         managed.releaseGroups()
-        invocation.handOver(to: RuntimeBelow(recorded: managed.record.runtime))
+        invocation.handOver(to: DelegateRuntime(recorded: managed.record.runtime))
     }
 }

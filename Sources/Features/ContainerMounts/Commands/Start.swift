@@ -14,6 +14,6 @@ struct StartCommand {
             throw RuntimeError("container \(id) is still being created; start it when create has returned")
         }
         managed.releaseGroups()
-        invocation.handOver(to: RuntimeBelow(recorded: managed.record.runtime))
+        invocation.handOver(to: DelegateRuntime(recorded: managed.record.runtime))
     }
 }

@@ -33,7 +33,7 @@ struct StatusCommand {
     }
 
     func run(_ invocation: Invocation) throws(RuntimeError) -> Int32 {
-        TerminalOutput.write(try output(invocation.places, dataRoots: { (try? Bundle.dataRoots($0, invocation.places)) ?? [] }))
+        TerminalOutput.write(try output(invocation.places, dataRoots: { (try? ContainerBundle.dataRoots($0, invocation.places)) ?? [] }))
         return 0
     }
 

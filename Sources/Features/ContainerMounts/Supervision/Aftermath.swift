@@ -240,12 +240,12 @@ struct Aftermath {
     /// If somebody else has written the file since, it stays.
     func restoreConfiguration() {
         guard let written = record.writtenConfiguration, written.count == 2 else { return }
-        try? removeFile(BundleFile.draft(FilePath(record.configuration)), durable: false)
+        try? removeFile(ConfigurationFile.draft(FilePath(record.configuration)), durable: false)
         do throws(RuntimeError) {
             guard let before = try folder.configurationAsItWas(), let now = try? FileIdentity(at: record.configuration),
                 now.device == written[0], now.inode == written[1]
             else { return }
-            try BundleFile.replace(FilePath(record.configuration), with: before)
+            try ConfigurationFile.replace(FilePath(record.configuration), with: before)
         } catch {
             log.warning("container \(record.id): its config.json is not put back as it was: \(error.message)")
         }

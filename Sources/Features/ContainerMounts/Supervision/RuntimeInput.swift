@@ -30,7 +30,7 @@ struct RuntimeInput {
     private(set) var isByPath = false
 
     /// - Parameter changed: the configuration as plugins have changed it, if they have.
-    init(_ bundle: Bundle, changed: OCIConfiguration? = nil, place: String) {
+    init(_ bundle: ContainerBundle, changed: OCIConfiguration? = nil, place: String) {
         (file, bytes, sources, self.place) = (bundle.file, bundle.bytes, bundle.sources, place)
         configuration = changed ?? bundle.configuration
         isChanged = changed != nil || bundle.isChanged
@@ -128,7 +128,7 @@ struct RuntimeInput {
             try mount.verifyContents()
         }
         let next = place.appending("config.json")
-        try replaceFile(next, with: configurationInPlace(overlays).encoded(), mode: BundleFile.mode(file), durable: false)
+        try replaceFile(next, with: configurationInPlace(overlays).encoded(), mode: ConfigurationFile.mode(file), durable: false)
         try copy.mountFile(next, over: file)
         copy.rejoin()
     }
@@ -147,7 +147,7 @@ struct RuntimeInput {
     ///
     /// - Returns: its process.
     mutating func start(
-        _ runtime: RuntimeBelow, _ arguments: OriginalArguments, in folder: ContainerFolder, noting record: inout ContainerRecord
+        _ runtime: DelegateRuntime, _ arguments: OriginalArguments, in folder: ContainerFolder, noting record: inout ContainerRecord
     ) throws(RuntimeError) -> Int32 {
         guard let copy = try enter() else {
             isByPath = true
@@ -180,7 +180,7 @@ struct RuntimeInput {
         for (index, source) in given { configuration.setSource(ofMount: index, to: source.path) }
         try folder.saveConfiguration(bytes)
         var noted = record
-        try BundleFile.replace(file, with: configuration.encoded()) { (file) throws(RuntimeError) in
+        try ConfigurationFile.replace(file, with: configuration.encoded()) { (file) throws(RuntimeError) in
             noted.writtenConfiguration = [file.device, file.inode]
             try folder.write(noted)
         }

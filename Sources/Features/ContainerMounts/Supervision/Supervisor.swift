@@ -17,7 +17,7 @@ import SystemPackage
 /// namespace as the last thing, since no path means the same there, and leaves it as the first, since its mounts would live on.
 struct Supervisor {
     var aftermath: Aftermath
-    let runtime: RuntimeBelow
+    let runtime: DelegateRuntime
     /// Of the runtime's `create`, or of a `restore` that is detached.
     var arguments: OriginalArguments
     let isRestore: Bool
@@ -94,7 +94,7 @@ struct Supervisor {
     /// Does it all, in a process that has just been made for it.
     ///
     /// - Returns: the process's exit status.
-    mutating func run(_ report: Report) -> Int32 {
+    mutating func run(_ statusPipe: CreationStatusPipe) -> Int32 {
         let status: Int32
         var entered: Surroundings?
         do throws(RuntimeError) {
@@ -102,11 +102,11 @@ struct Supervisor {
             let child = try input.start(runtime, arguments, in: folder, noting: &aftermath.record)
             let surroundings = try look(signals, whileRunning: child)
             entered = surroundings
-            if let failed = try create(child, surroundings, report) {
+            if let failed = try create(child, surroundings, statusPipe) {
                 status = failed
             } else {
-                let doorbell = try settle(surroundings, report)
-                report.send(0)
+                let doorbell = try settle(surroundings, statusPipe)
+                statusPipe.send(0)
                 let end = watch(surroundings, doorbell)
                 return tearDown(surroundings, doorbell, after: end)
             }
@@ -121,7 +121,7 @@ struct Supervisor {
         }
         input.sources.release()
         aftermath.abandon()
-        report.send(status)
+        statusPipe.send(status)
         return status
     }
 
@@ -154,8 +154,8 @@ struct Supervisor {
     }
 
     /// - Returns: the runtime's exit status if it has failed, and said why itself.
-    private mutating func create(_ child: Int32, _ surroundings: Surroundings, _ report: Report) throws(RuntimeError) -> Int32? {
-        let end = waitForRuntime(child, surroundings, report)
+    private mutating func create(_ child: Int32, _ surroundings: Surroundings, _ statusPipe: CreationStatusPipe) throws(RuntimeError) -> Int32? {
+        let end = waitForRuntime(child, surroundings, statusPipe)
         guard end == .exited(0) else {
             // One that has ended by itself has undone what it did. What has this id now may be another's container.
             if case .exited = end { aftermath.record.phase = .attaching }
@@ -176,20 +176,20 @@ struct Supervisor {
     }
 
     /// Waits without a limit of its own, as the engine would: it is over when the engine ends the program that it waits for.
-    private func waitForRuntime(_ child: Int32, _ surroundings: Surroundings, _ report: Report) -> ProcessEnd {
+    private func waitForRuntime(_ child: Int32, _ surroundings: Surroundings, _ statusPipe: CreationStatusPipe) -> ProcessEnd {
         while true {
             if let end = surroundings.end(of: child) { return end }
-            if report.isAbandoned { kill(child, SIGKILL) }
+            if statusPipe.isAbandoned { kill(child, SIGKILL) }
             var poll = Poll()
             poll.add(surroundings.signals.descriptor.rawValue)
-            poll.add(report.isAbandoned ? nil : report.writing.rawValue, for: [])
+            poll.add(statusPipe.isAbandoned ? nil : statusPipe.writing.rawValue, for: [])
             poll.wait(until: nil)
             while surroundings.signals.take() != nil {}
         }
     }
 
     /// Everything that has to be in place before the engine hears that the container has been created.
-    private func settle(_ surroundings: Surroundings, _ report: Report) throws(RuntimeError) -> DoorbellSocket {
+    private func settle(_ surroundings: Surroundings, _ statusPipe: CreationStatusPipe) throws(RuntimeError) -> DoorbellSocket {
         guard let process = record.process?.process else { throw RuntimeError("the container has no process") }
         // A restored container runs already, and may have ended.
         let hasEnded = surroundings.end(of: process) != nil
@@ -203,11 +203,11 @@ struct Supervisor {
             let doorbell = try DoorbellSocket(at: FilePath(folder.control))
             if !hasEnded { try join(process, surroundings) }
             if let pidFile { try replaceFile(FilePath(pidFile), with: Array("\(getpid())".utf8), mode: 0o644, durable: false) }
-            if report.isAbandoned { throw SystemError("create", .canceled, on: "the container, because its caller has gone") }
+            if statusPipe.isAbandoned { throw SystemError("create", .canceled, on: "the container, because its caller has gone") }
             // Whoever reads the container's output waits for all who could still write.
             try ChildProcess.releaseDescriptors(
                 except: [
-                    report.writing, doorbell.descriptor, surroundings.signals.descriptor, aftermath.lock.descriptor,
+                    statusPipe.writing, doorbell.descriptor, surroundings.signals.descriptor, aftermath.lock.descriptor,
                 ] + surroundings.home.descriptors)
             return doorbell
         } catch {

@@ -2,7 +2,7 @@
 
 import DockerPluginAPI
 
-extension Bundle {
+extension ContainerBundle {
     /// Finds for all mounts which paths of the host show the same as their sources.
     ///
     /// - Throws: `RuntimeError`: a plugin would take what cannot be told for what is not so.

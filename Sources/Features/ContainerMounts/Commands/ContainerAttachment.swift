@@ -10,12 +10,12 @@ import PluginClient
 import SystemPackage
 
 /// Asks the plugins about a container's mounts, and pins what they give as sources.
-struct Attaching {
+struct ContainerAttachment {
     let id: ContainerID
-    let bundle: Bundle
+    let bundle: ContainerBundle
     let chain: PluginChain
     let loader: PluginLoader
-    let runtime: RuntimeBelow
+    let runtime: DelegateRuntime
     let settings: RuntimeSettings
     let invocation: Invocation
 

@@ -6,7 +6,7 @@ import OCIRuntime
 import SystemPackage
 
 /// The OCI runtime that does the work: runc, crun, or another with their command line.
-struct RuntimeBelow: Sendable {
+struct DelegateRuntime: Sendable {
     /// Absolute.
     let path: String
 

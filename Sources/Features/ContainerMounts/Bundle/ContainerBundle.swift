@@ -8,7 +8,7 @@ import PluginClient
 import SystemPackage
 
 /// The bundle of a container that is to be created, and what its engine says of its mounts.
-struct Bundle {
+struct ContainerBundle {
     /// Of config.json.
     let file: FilePath
     /// As read.

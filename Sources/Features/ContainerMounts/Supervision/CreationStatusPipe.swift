@@ -5,7 +5,7 @@ import LinuxSystem
 import SystemPackage
 
 /// What the supervisor tells the program that the engine waits for: one byte, the exit status of `create`.
-struct Report: Sendable {
+struct CreationStatusPipe: Sendable {
     let reading: FileDescriptor
     let writing: FileDescriptor
 

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+import Glibc
+import LinuxSystem
+import SystemPackage
+
+/// Changing a bundle's config.json.
+enum ConfigurationFile {
+    /// Where its next content lies until it takes its place.
+    static func draft(_ path: FilePath) -> FilePath { target(path).extended(by: ".mountpoint-runc") }
+
+    /// A link stays what it is.
+    private static func target(_ path: FilePath) -> FilePath { resolvingSymbolicLinks(path) }
+
+    /// The permissions that it has.
+    static func mode(_ path: FilePath) -> mode_t {
+        var status = stat()
+        return path.withPlatformString { stat($0, &status) } == 0 ? status.st_mode & 0o777 : 0o600
+    }
+
+    /// Replaces it by rename, with the mode it has.
+    ///
+    /// - Parameter noting: told which file the new one is, before it takes its place.
+    static func replace(
+        _ path: FilePath, with content: [UInt8], noting: (FileIdentity) throws(RuntimeError) -> Void = { (_) throws(RuntimeError) in }
+    ) throws(RuntimeError) {
+        let draft = draft(path)
+        let file: FileIdentity
+        do throws(SystemError) {
+            try replaceFile(draft, with: content, mode: mode(path), durable: false)
+            file = try FileIdentity(at: draft)
+        } catch {
+            try? removeFile(draft, durable: false)
+            throw RuntimeError("the bundle's configuration cannot be changed: \(error)")
+        }
+        do throws(RuntimeError) {
+            try noting(file)
+            let target = target(path)
+            do throws(SystemError) {
+                try renameFile(draft, to: target)
+            } catch {
+                throw RuntimeError("the bundle's configuration cannot be changed: \(error)")
+            }
+        } catch {
+            try? removeFile(draft, durable: false)
+            throw error
+        }
+    }
+}
