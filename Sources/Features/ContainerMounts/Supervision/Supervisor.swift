@@ -35,80 +35,24 @@ struct Supervisor {
     /// A restored container has run by the time its engine looks for its control groups.
     private static let graceOfRestored = Duration.seconds(10)
 
-    private final class Surroundings {
-        let signals: SignalQueue
-        /// Those that it comes from.
-        let home: Namespaces
-        let groups: ControlGroups
-        let groupMounts: ControlGroupMounts
-        var isInContainersGroups = false
-        var isInContainersMounts = false
-        /// Whether this process is in any namespace that it does not come from.
-        private var isAway = false
-        /// Children that have ended and that nobody has asked for yet.
-        private var ended: [(process: Int32, end: ProcessEnd)] = []
-
-        init(_ signals: SignalQueue) throws(SystemError) {
-            self.signals = signals
-            home = try Namespaces(of: nil, [.mount, .network, .ipc, .uts, .controlGroups])
-            groups = try ControlGroups(of: nil)
-            groupMounts = ControlGroupMounts(in: try MountTable())
-        }
-
-        /// How a child has ended, if it has. Whoever else has ended may be asked for later.
-        func end(of child: Int32) -> ProcessEnd? {
-            while let one = ChildProcess.reap() { ended.append(one) }
-            return ended.first { $0.process == child }?.end
-        }
-
-        /// Forgets what is kept of children that nobody waits for.
-        func forgetEnded() { ended = [] }
-
-        func leaveGroups() throws(SystemError) {
-            guard isInContainersGroups else { return }
-            try groups.join(through: groupMounts)
-            isInContainersGroups = false
-        }
-
-        /// Once nothing has to be found by its path any more.
-        func enterMounts(of process: Int32) throws(SystemError) {
-            guard !isInContainersGroups && !isInContainersMounts else { return }
-            let namespaces = try Namespaces(of: process, [.ipc, .uts, .controlGroups, .mount])
-            isInContainersMounts = true
-            try enter(namespaces)
-        }
-
-        func enter(_ namespaces: Namespaces) throws(SystemError) {
-            if !namespaces.isSame(as: home) { isAway = true }
-            try namespaces.enter(from: home)
-        }
-
-        func goHome() throws(SystemError) {
-            // An engine without root may not even enter those again that it is in.
-            if isAway { try home.enter() }
-            isAway = false
-            isInContainersMounts = false
-        }
-    }
-
     /// Does it all, in a process that has just been made for it.
     ///
     /// - Returns: the process's exit status.
     mutating func run(_ statusPipe: CreationStatusPipe) -> Int32 {
         let status: Int32
-        var entered: Surroundings?
+        var entered: SupervisorHome?
         do throws(RuntimeError) {
-            let signals = try detach()
+            let children = ChildEvents(try detach())
             let child = try input.start(runtime, arguments, in: folder, noting: &aftermath.record)
-            let surroundings = try look(signals, whileRunning: child)
-            entered = surroundings
-            if let failed = try create(child, surroundings, statusPipe) {
+            let home = try findHome(whileRunning: child)
+            entered = home
+            if let failed = try create(child, children, statusPipe) {
                 status = failed
             } else {
-                let doorbell = try settle(surroundings, statusPipe)
+                let doorbell = try settle(children, home, statusPipe)
                 statusPipe.send(0)
-                let end = watch(surroundings, doorbell)
-                return tearDown(surroundings, doorbell, after: end)
+                let end = watch(children, home, doorbell)
+                return tearDown(home, doorbell, after: end)
             }
         } catch {
             log.error(error.message)
@@ -116,7 +60,7 @@ struct Supervisor {
         }
         // The runtime below cannot remove groups that this process is in.
         if let entered {
-            try? entered.goHome()
+            try? entered.goBack()
             leaveGroups(entered)
         }
         input.sources.release()
@@ -143,9 +87,9 @@ struct Supervisor {
     // MARK: Creating
 
     /// Looks where this process is while the runtime works: nobody has to wait for it then.
-    private func look(_ signals: SignalQueue, whileRunning child: Int32) throws(RuntimeError) -> Surroundings {
+    private func findHome(whileRunning child: Int32) throws(RuntimeError) -> SupervisorHome {
         do throws(SystemError) {
-            return try Surroundings(signals)
+            return try SupervisorHome()
         } catch {
             kill(child, SIGKILL)
             _ = try? ChildProcess.wait(for: child)
@@ -154,8 +98,8 @@ struct Supervisor {
     }
 
     /// - Returns: the runtime's exit status if it has failed, and said why itself.
-    private mutating func create(_ child: Int32, _ surroundings: Surroundings, _ statusPipe: CreationStatusPipe) throws(RuntimeError) -> Int32? {
-        let end = waitForRuntime(child, surroundings, statusPipe)
+    private mutating func create(_ child: Int32, _ children: ChildEvents, _ statusPipe: CreationStatusPipe) throws(RuntimeError) -> Int32? {
+        let end = waitForRuntime(child, children, statusPipe)
         guard end == .exited(0) else {
             // One that has ended by itself has undone what it did. What has this id now may be another's container.
             if case .exited = end { aftermath.record.phase = .attaching }
@@ -165,7 +109,7 @@ struct Supervisor {
         guard let text = try? readWholeFile(file, limit: 32),
             let process = Int32(String(decoding: text.filter { $0 > 0x20 }, as: UTF8.self)),
             let identity = ProcessIdentity(of: process)
-                ?? surroundings.end(of: process).map({ _ in ProcessIdentity(process: process, startTime: 0) })
+                ?? children.end(of: process).map({ _ in ProcessIdentity(process: process, startTime: 0) })
         else { throw RuntimeError("\(runtime.path) has not said in \(file) which process it has made") }
         aftermath.restoreConfiguration()
         aftermath.record.writtenConfiguration = nil
@@ -176,23 +120,25 @@ struct Supervisor {
     }
 
     /// Waits without a limit of its own, as the engine would: it is over when the engine ends the program that it waits for.
-    private func waitForRuntime(_ child: Int32, _ surroundings: Surroundings, _ statusPipe: CreationStatusPipe) -> ProcessEnd {
+    private func waitForRuntime(_ child: Int32, _ children: ChildEvents, _ statusPipe: CreationStatusPipe) -> ProcessEnd {
         while true {
-            if let end = surroundings.end(of: child) { return end }
+            if let end = children.end(of: child) { return end }
             if statusPipe.isAbandoned { kill(child, SIGKILL) }
             var poll = Poll()
-            poll.add(surroundings.signals.descriptor.rawValue)
+            poll.add(children.signals.descriptor.rawValue)
             poll.add(statusPipe.isAbandoned ? nil : statusPipe.writing.rawValue, for: [])
             poll.wait(until: nil)
-            while surroundings.signals.take() != nil {}
+            while children.signals.take() != nil {}
         }
     }
 
     /// Everything that has to be in place before the engine hears that the container has been created.
-    private func settle(_ surroundings: Surroundings, _ statusPipe: CreationStatusPipe) throws(RuntimeError) -> DoorbellSocket {
+    private func settle(_ children: ChildEvents, _ home: SupervisorHome, _ statusPipe: CreationStatusPipe) throws(RuntimeError)
+        -> DoorbellSocket
+    {
         guard let process = record.process?.process else { throw RuntimeError("the container has no process") }
         // A restored container runs already, and may have ended.
-        let hasEnded = surroundings.end(of: process) != nil
+        let hasEnded = children.end(of: process) != nil
         if !hasEnded {
             try input.verify(in: process)
             try sayMounted(process)
@@ -201,25 +147,25 @@ struct Supervisor {
         input.sources.release()
         do throws(SystemError) {
             let doorbell = try DoorbellSocket(at: FilePath(folder.control))
-            if !hasEnded { try join(process, surroundings) }
+            if !hasEnded { try join(process, home) }
             if let pidFile { try replaceFile(FilePath(pidFile), with: Array("\(getpid())".utf8), mode: 0o644, durable: false) }
             if statusPipe.isAbandoned { throw SystemError("create", .canceled, on: "the container, because its caller has gone") }
             // Whoever reads the container's output waits for all who could still write.
             try ChildProcess.releaseDescriptors(
                 except: [
-                    statusPipe.writing, doorbell.descriptor, surroundings.signals.descriptor, aftermath.lock.descriptor,
-                ] + surroundings.home.descriptors)
+                    statusPipe.writing, doorbell.descriptor, children.signals.descriptor, aftermath.lock.descriptor,
+                ] + home.namespaces.descriptors)
             return doorbell
         } catch {
             throw RuntimeError("cannot supervise the container: \(error)")
         }
     }
 
-    private func join(_ process: Int32, _ surroundings: Surroundings) throws(SystemError) {
-        try surroundings.enter(try Namespaces(of: process, [.network]))
-        surroundings.isInContainersGroups = true
+    private func join(_ process: Int32, _ home: SupervisorHome) throws(SystemError) {
+        try home.enter(try Namespaces(of: process, [.network]))
+        home.isInContainersGroups = true
         do throws(SystemError) {
-            try ControlGroups(of: process).join(through: surroundings.groupMounts)
+            try ControlGroups(of: process).join(through: home.groupMounts)
         } catch {
             // An engine without root may move its processes only below what it has been given, and counts without us there.
             if EffectiveUser.isRootOfHost { throw error }
@@ -241,31 +187,31 @@ struct Supervisor {
     // MARK: Watching
 
     /// - Returns: how the container's process ended.
-    private func watch(_ surroundings: Surroundings, _ doorbell: DoorbellSocket) -> ProcessEnd {
+    private func watch(_ children: ChildEvents, _ home: SupervisorHome, _ doorbell: DoorbellSocket) -> ProcessEnd {
         ChildProcess.releaseMemory()
         let leaveAt = isRestore ? Deadline(after: Self.graceOfRestored) : nil
         while true {
-            if let end = surroundings.end(of: record.process?.process ?? 0) { return end }
-            surroundings.forgetEnded()
+            if let end = children.end(of: record.process?.process ?? 0) { return end }
+            children.forgetEnded()
             var poll = Poll()
-            poll.add(surroundings.signals.descriptor.rawValue)
+            poll.add(children.signals.descriptor.rawValue)
             let rung = poll.add(doorbell.descriptor.rawValue)
-            let waits = leaveAt != nil && surroundings.isInContainersGroups
+            let waits = leaveAt != nil && home.isInContainersGroups
             poll.wait(until: waits ? leaveAt : nil)
             if poll.hasCome(at: rung) || (waits && leaveAt?.hasPassed == true) {
-                doorbell.answer { leaveGroups(surroundings) }
-                leaveGroups(surroundings)
+                doorbell.answer { leaveGroups(home) }
+                leaveGroups(home)
                 // Where that fails, an engine finds the container's network all the same, and its groups.
-                try? surroundings.enterMounts(of: record.process?.process ?? 0)
+                try? home.enterMounts(of: record.process?.process ?? 0)
             }
-            while let signal = surroundings.signals.take() { passOn(signal) }
+            while let signal = children.signals.take() { passOn(signal) }
         }
     }
 
-    private func leaveGroups(_ surroundings: Surroundings) {
-        guard surroundings.isInContainersGroups else { return }
+    private func leaveGroups(_ home: SupervisorHome) {
+        guard home.isInContainersGroups else { return }
         do throws(SystemError) {
-            try surroundings.leaveGroups()
+            try home.leaveGroups()
         } catch {
             log.warning("the supervisor of container \(record.id) stays in its control groups: \(error)")
         }
@@ -282,14 +228,14 @@ struct Supervisor {
 
     // MARK: Ending
 
-    private func tearDown(_ surroundings: Surroundings, _ doorbell: DoorbellSocket, after end: ProcessEnd) -> Int32 {
+    private func tearDown(_ home: SupervisorHome, _ doorbell: DoorbellSocket, after end: ProcessEnd) -> Int32 {
         do throws(SystemError) {
-            try surroundings.goHome()
+            try home.goBack()
         } catch {
             // Paths would mean the container's files here. Who deletes the container finds that nobody is responsible, and undoes.
             return end.exitStatus == 0 ? 129 : end.exitStatus
         }
-        leaveGroups(surroundings)
+        leaveGroups(home)
         // Nobody has to wait for anything here from now on.
         doorbell.close()
         unlink(folder.control)
