@@ -61,7 +61,7 @@ import Testing
         while try isWhole(bytes[..<(end - 1)]) { end -= 1 }
         for count in 0..<end {
             var parser = AnswerParser(limit: 100)
-            try parser.take(bytes[..<count])
+            try parser.consume(bytes[..<count])
             #expect(!parser.isComplete)
             #expect(throws: AnswerError.self) { try parser.end() }
         }
@@ -141,7 +141,7 @@ import Testing
     ])
     func endsTooEarly(_ text: String, _ reason: String) throws {
         var parser = AnswerParser(limit: 100)
-        try parser.take(Array(text.utf8)[...])
+        try parser.consume(Array(text.utf8)[...])
         let fault = #expect(throws: AnswerError.self) { try parser.end() }
         #expect(fault?.reason.contains(reason) == true)
     }
@@ -149,18 +149,18 @@ import Testing
     /// A refusal's words count even if there are far too many.
     @Test func ofALargeRefusalTheBeginningIsKept() throws {
         var parser = AnswerParser(limit: 100)
-        try parser.take(Array("HTTP/1.1 500 No\r\nContent-Length: 9999999\r\n\r\n".utf8)[...])
-        while !parser.isComplete { try parser.take(Array(repeating: UInt8(ascii: "x"), count: 5000)[...]) }
+        try parser.consume(Array("HTTP/1.1 500 No\r\nContent-Length: 9999999\r\n\r\n".utf8)[...])
+        while !parser.isComplete { try parser.consume(Array(repeating: UInt8(ascii: "x"), count: 5000)[...]) }
         #expect(parser.body.count == AnswerParser.refusalLimit)
     }
 
     private func feed(_ parser: inout AnswerParser, _ bytes: [UInt8], _ size: Int) throws {
-        for start in stride(from: 0, to: bytes.count, by: size) { try parser.take(bytes[start..<min(start + size, bytes.count)]) }
+        for start in stride(from: 0, to: bytes.count, by: size) { try parser.consume(bytes[start..<min(start + size, bytes.count)]) }
     }
 
     private func isWhole(_ bytes: ArraySlice<UInt8>) throws -> Bool {
         var parser = AnswerParser(limit: 100)
-        try parser.take(bytes)
+        try parser.consume(bytes)
         return parser.isComplete
     }
 }

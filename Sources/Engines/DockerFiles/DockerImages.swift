@@ -48,11 +48,11 @@ public enum DockerImages {
     }
 
     private static func read<Value>(
-        _ path: String, _ take: (JSONObjectReader) throws(JSONShapeError) -> Value
+        _ path: String, _ decode: (JSONObjectReader) throws(JSONShapeError) -> Value
     ) throws(EngineFilesError) -> Value? {
         guard let content = try readEngineFile(path, limit: sizeLimit) else { return nil }
         do throws(JSONShapeError) {
-            return try take(try JSONObjectReader(parsing: content))
+            return try decode(try JSONObjectReader(parsing: content))
         } catch {
             throw EngineFilesError(path, error)
         }

@@ -93,18 +93,18 @@ extension AppliedMiddlewarePattern.Element {
     fileprivate func matches(_ middleware: AppliedMiddleware) -> Bool {
         name.allSatisfy { $0.matches(middleware.name) }
             && changes.effectiveSource.allSatisfy { $0.matches(middleware.changes.effectiveSource) }
-            && middleware.changes.effectiveConsistency.isWhat(changes.effectiveConsistency)
+            && middleware.changes.effectiveConsistency.matches(changes.effectiveConsistency)
     }
 }
 
 extension MountPointPattern {
     public func matches(_ mount: MountPoint) -> Bool {
-        mount.type.isWhat(type)
+        mount.type.matches(type)
             && (readOnly ?? mount.readOnly) == mount.readOnly
             && (createSourceIfMissing ?? mount.createSourceIfMissing) == mount.createSourceIfMissing
-            && mount.propagation.isWhat(propagation)
-            && mount.consistency.isWhat(consistency)
-            && mount.effectiveConsistency.isWhat(effectiveConsistency)
+            && mount.propagation.matches(propagation)
+            && mount.consistency.matches(consistency)
+            && mount.effectiveConsistency.matches(effectiveConsistency)
             && effectiveSource.allSatisfy { $0.matches(mount.effectiveSource) }
             && origin.allSatisfy { $0.matches(oneOf: mount.origin) }
             && source.allSatisfy { $0.matches(mount.source) }
@@ -122,7 +122,7 @@ extension MountPointPattern.Volume {
         name.allSatisfy { $0.matches(volume.name) }
             && driver.allSatisfy { $0.matches(volume.driver) }
             && id.allSatisfy { $0.matches(volume.id) }
-            && volume.scope.isWhat(scope)
+            && volume.scope.matches(scope)
             && labels.allSatisfy { $0.matches(volume.labels) }
             && driverOptions.allSatisfy { $0.matches(volume.driverOptions) }
             && options.allSatisfy { $0.matches(volume.options) }
@@ -131,7 +131,7 @@ extension MountPointPattern.Volume {
 
 extension MountPointWord {
     /// Whether it is what a pattern asks for; nil asks nothing.
-    fileprivate func isWhat(_ wanted: Self?) -> Bool {
+    fileprivate func matches(_ wanted: Self?) -> Bool {
         wanted.map { $0.rawValue.utf8.elementsEqual(rawValue.utf8) } ?? true
     }
 }

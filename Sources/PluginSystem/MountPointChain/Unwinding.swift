@@ -138,7 +138,7 @@ struct Unwinding<Store: AppliedStackStore, Actions: EmergencyActions> {
             if entry.state == .attaching {
                 warn("plugin:\(entry.name), which may have attached, did not detach: \(error.message)")
             } else {
-                takeEmergencyActions(of: entry, after: error)
+                performEmergencyActions(of: entry, after: error)
             }
             return error.kind != .notSent
         }
@@ -156,7 +156,7 @@ struct Unwinding<Store: AppliedStackStore, Actions: EmergencyActions> {
                 return false
             }
             if entry.state == .attached {
-                takeEmergencyActions(of: entry, after: error)
+                performEmergencyActions(of: entry, after: error)
             } else {
                 fail("plugin:\(entry.name) did not detach: \(error.message)", isFatal: false)
             }
@@ -200,7 +200,7 @@ struct Unwinding<Store: AppliedStackStore, Actions: EmergencyActions> {
     ///
     /// Everything in the lists is carried out, whatever fails, since unwinding stops only after this plugin. A path that is still mounted,
     /// or that is still there, must not lose what it lies on, so that such a failure is fatal.
-    private mutating func takeEmergencyActions(of entry: AppliedPlugin, after failure: ChainedPluginError) {
+    private mutating func performEmergencyActions(of entry: AppliedPlugin, after failure: ChainedPluginError) {
         let cause = "plugin:\(entry.name) did not detach: \(failure.message)"
         warn(cause)
         if entry.mounts.isEmpty { fail("\(cause), and what it attached is not known", isFatal: true) }
@@ -208,11 +208,11 @@ struct Unwinding<Store: AppliedStackStore, Actions: EmergencyActions> {
             if mount.emergencyDetach.isEmpty {
                 fail("\(cause), and it gave no emergency action for \(mount.destination)", isFatal: true)
             }
-            for action in mount.emergencyDetach { take(action, of: entry) }
+            for action in mount.emergencyDetach { perform(action, of: entry) }
         }
     }
 
-    private mutating func take(_ action: EmergencyAction, of entry: AppliedPlugin) {
+    private mutating func perform(_ action: EmergencyAction, of entry: AppliedPlugin) {
         switch action {
         case .nothing: break
         case .warning(let text): warn("plugin:\(entry.name): \(text)")

@@ -49,15 +49,15 @@ struct AnswerParser {
     /// - Parameter limit: bytes of a body with status 200.
     init(limit: Int) { self.limit = limit }
 
-    /// Takes the next bytes; those behind the end of the answer are left alone.
-    mutating func take(_ input: ArraySlice<UInt8>) throws(AnswerError) {
+    /// Consumes the next bytes; those behind the end of the answer are left alone.
+    mutating func consume(_ input: ArraySlice<UInt8>) throws(AnswerError) {
         var rest = input
         while !rest.isEmpty && !isComplete {
             switch state {
-            case .counted(let left): state = .counted(left: left - (try takeBody(&rest, atMost: left)))
-            case .untilEnd: try takeBody(&rest, atMost: .max)
-            case .chunk(let left): state = .chunk(left: left - (try takeBody(&rest, atMost: left)))
-            default: try takeLine(&rest)
+            case .counted(let left): state = .counted(left: left - (try consumeBody(&rest, atMost: left)))
+            case .untilEnd: try consumeBody(&rest, atMost: .max)
+            case .chunk(let left): state = .chunk(left: left - (try consumeBody(&rest, atMost: left)))
+            default: try consumeLine(&rest)
             }
             switch state {
             case .counted(left: 0): isComplete = true
@@ -80,7 +80,7 @@ struct AnswerParser {
     }
 
     @discardableResult
-    private mutating func takeBody(_ rest: inout ArraySlice<UInt8>, atMost count: Int) throws(AnswerError) -> Int {
+    private mutating func consumeBody(_ rest: inout ArraySlice<UInt8>, atMost count: Int) throws(AnswerError) -> Int {
         let part = rest.prefix(count)
         rest = rest.dropFirst(part.count)
         if status == 200 {
@@ -97,7 +97,7 @@ struct AnswerParser {
         if status == 200 && size > limit { throw AnswerError("is larger than the limit of \(limit) bytes") }
     }
 
-    private mutating func takeLine(_ rest: inout ArraySlice<UInt8>) throws(AnswerError) {
+    private mutating func consumeLine(_ rest: inout ArraySlice<UInt8>) throws(AnswerError) {
         let part: ArraySlice<UInt8>
         let isWhole: Bool
         if let end = rest.firstIndex(of: UInt8(ascii: "\n")) {
@@ -123,16 +123,16 @@ struct AnswerParser {
         line.removeLast()
         let hasReturn = line.last == UInt8(ascii: "\r")
         if hasReturn { line.removeLast() }
-        try takeWholeLine(hasReturn: hasReturn)
+        try consumeWholeLine(hasReturn: hasReturn)
         line.removeAll(keepingCapacity: true)
     }
 
-    private mutating func takeWholeLine(hasReturn: Bool) throws(AnswerError) {
+    private mutating func consumeWholeLine(hasReturn: Bool) throws(AnswerError) {
         switch state {
-        case .statusLine: try takeStatusLine()
+        case .statusLine: try consumeStatusLine()
         case .interimFields: if line.isEmpty { state = .statusLine }
-        case .fields: if line.isEmpty { try beginBody() } else { try takeField() }
-        case .chunkSize: try takeChunkSize(hasReturn: hasReturn)
+        case .fields: if line.isEmpty { try beginBody() } else { try consumeField() }
+        case .chunkSize: try consumeChunkSize(hasReturn: hasReturn)
         case .chunkEnd:
             guard line.isEmpty, hasReturn else { throw AnswerError("has a chunk that is longer than its size says") }
             state = .chunkSize
@@ -145,7 +145,7 @@ struct AnswerParser {
         AnswerError("is not HTTP: it begins with \"\(SanitizedText(line, limit: 60).text)\"")
     }
 
-    private mutating func takeStatusLine() throws(AnswerError) {
+    private mutating func consumeStatusLine() throws(AnswerError) {
         // HTTP/1.1 200 reason
         let digits = line.dropFirst(9).prefix(3)
         guard line.count >= 12, line[8] == UInt8(ascii: " "), let minor = Self.digit(line[7]), digits.allSatisfy({ Self.digit($0) != nil }),
@@ -162,7 +162,7 @@ struct AnswerParser {
         }
     }
 
-    private mutating func takeField() throws(AnswerError) {
+    private mutating func consumeField() throws(AnswerError) {
         guard let colon = line.firstIndex(of: UInt8(ascii: ":")), colon > 0, line[..<colon].allSatisfy({ $0 > 0x20 && $0 < 0x7f }),
             line[colon...].allSatisfy({ $0 >= 0x20 && $0 != 0x7f || $0 == 0x09 })
         else { throw AnswerError("has a line in its head that is no header: \"\(SanitizedText(line, limit: 60).text)\"") }
@@ -202,7 +202,7 @@ struct AnswerParser {
         }
     }
 
-    private mutating func takeChunkSize(hasReturn: Bool) throws(AnswerError) {
+    private mutating func consumeChunkSize(hasReturn: Bool) throws(AnswerError) {
         // Blanks before an extension are not in the grammar, but usual.
         let digits = line.prefix { $0 != UInt8(ascii: ";") && $0 != 0x20 && $0 != 0x09 }
         guard hasReturn, (1...15).contains(digits.count), let size = Int(String(decoding: digits, as: UTF8.self), radix: 16),

@@ -97,7 +97,7 @@ struct PluginExchange {
                 guard let (count, process) = try socket.receiveWithSender(into: &buffer) else { continue }
                 if count > 0 { senders.note(process) }
                 do throws(AnswerError) {
-                    if count > 0 { try parser.take(buffer[..<count]) } else { try parser.end() }
+                    if count > 0 { try parser.consume(buffer[..<count]) } else { try parser.end() }
                 } catch {
                     return "the answer \(error.reason)"
                 }

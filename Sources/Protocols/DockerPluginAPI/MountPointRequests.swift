@@ -30,7 +30,7 @@ public struct MountPointAttachRequest: Sendable, Equatable {
     public init(_ body: Span<UInt8>) throws(RequestError) {
         self = try RequestError.wrapping { () throws(JSONShapeError) in
             let object = try JSONObjectReader.message(body)
-            return Self(id: try object.textThatMustBeThere("ID"), mounts: try object.list("Mounts", of: MountPoint.init))
+            return Self(id: try object.requiredText("ID"), mounts: try object.list("Mounts", of: MountPoint.init))
         }
     }
 
@@ -106,7 +106,7 @@ public struct MountPointDetachRequest: Sendable, Equatable {
         self = try RequestError.wrapping { () throws(JSONShapeError) in
             let object = try JSONObjectReader.message(body)
             return Self(
-                id: try object.textThatMustBeThere("ID"), exitStatus: try object.numberIfSaid("ExitStatus"),
+                id: try object.requiredText("ID"), exitStatus: try object.numberIfSaid("ExitStatus"),
                 reason: try object.word("Reason"),
                 mounts: try object.list("Mounts", of: AttachedMount.init))
         }
@@ -145,7 +145,7 @@ public struct MountPointMountedRequest: Sendable, Equatable {
         self = try RequestError.wrapping { () throws(JSONShapeError) in
             let object = try JSONObjectReader.message(body)
             return Self(
-                id: try object.textThatMustBeThere("ID"), pid: try object.positiveNumber("Pid"),
+                id: try object.requiredText("ID"), pid: try object.positiveNumber("Pid"),
                 mounts: try object.list("Mounts", of: AttachedMount.init))
         }
     }

@@ -117,7 +117,7 @@ public struct JSONObjectReader {
     public func text(_ key: String) throws(JSONShapeError) -> String { try textIfSaid(key) ?? "" }
 
     /// - Throws: `JSONShapeError` for an empty one, too.
-    public func textThatMustBeThere(_ key: String) throws(JSONShapeError) -> String {
+    public func requiredText(_ key: String) throws(JSONShapeError) -> String {
         let text = try text(key)
         if text.isEmpty { throw error("must be there and not be empty", at: key) }
         return text

@@ -56,20 +56,20 @@ private struct JSONParser {
 
     private mutating func array(_ bytes: Span<UInt8>) throws(JSONError) -> [JSONValue] {
         try enter(bytes)
-        if takeEnd("]", bytes) { return [] }
+        if consumeEnd("]", bytes) { return [] }
         var elements: [JSONValue] = []
         repeat {
             skipWhiteSpace(bytes)
             elements.append(try value(bytes))
             skipWhiteSpace(bytes)
-        } while take(",", bytes)
-        guard takeEnd("]", bytes) else { throw error("a comma or ] must follow", bytes) }
+        } while consume(",", bytes)
+        guard consumeEnd("]", bytes) else { throw error("a comma or ] must follow", bytes) }
         return elements
     }
 
     private mutating func object(_ bytes: Span<UInt8>) throws(JSONError) -> JSONObject {
         try enter(bytes)
-        if takeEnd("}", bytes) { return JSONObject() }
+        if consumeEnd("}", bytes) { return JSONObject() }
         var members: [JSONObject.Member] = []
         var seen = SeenKeys()
         repeat {
@@ -81,12 +81,12 @@ private struct JSONParser {
                 throw JSONError("the key \(JSONValue.string(key)) is there twice", at: start, in: bytes)
             }
             skipWhiteSpace(bytes)
-            guard take(":", bytes) else { throw error("a colon must follow the key", bytes) }
+            guard consume(":", bytes) else { throw error("a colon must follow the key", bytes) }
             skipWhiteSpace(bytes)
             members.append(.init(key: key, value: try value(bytes)))
             skipWhiteSpace(bytes)
-        } while take(",", bytes)
-        guard takeEnd("}", bytes) else { throw error("a comma or } must follow", bytes) }
+        } while consume(",", bytes)
+        guard consumeEnd("}", bytes) else { throw error("a comma or } must follow", bytes) }
         return JSONObject(uniqueMembers: members)
     }
 
@@ -98,8 +98,8 @@ private struct JSONParser {
         skipWhiteSpace(bytes)
     }
 
-    private mutating func takeEnd(_ bracket: Unicode.Scalar, _ bytes: Span<UInt8>) -> Bool {
-        guard take(bracket, bytes) else { return false }
+    private mutating func consumeEnd(_ bracket: Unicode.Scalar, _ bytes: Span<UInt8>) -> Bool {
+        guard consume(bracket, bytes) else { return false }
         depth -= 1
         return true
     }
@@ -114,15 +114,15 @@ private struct JSONParser {
 
     private mutating func number(_ bytes: Span<UInt8>) throws(JSONError) -> JSONNumber {
         let start = position
-        _ = take("-", bytes)
-        if take("0", bytes) {
+        _ = consume("-", bytes)
+        if consume("0", bytes) {
             if isDigit(current(bytes)) { throw error("a number may not have leading zeros", bytes) }
         } else {
             try digits(bytes)
         }
-        if take(".", bytes) { try digits(bytes) }
-        if take("e", bytes) || take("E", bytes) {
-            if !take("+", bytes) { _ = take("-", bytes) }
+        if consume(".", bytes) { try digits(bytes) }
+        if consume("e", bytes) || consume("E", bytes) {
+            if !consume("+", bytes) { _ = consume("-", bytes) }
             try digits(bytes)
         }
         return JSONNumber(validated: try text(start..<position, bytes))
@@ -167,7 +167,7 @@ private struct JSONParser {
         position < bytes.count ? bytes[position] : nil
     }
 
-    private mutating func take(_ character: Unicode.Scalar, _ bytes: Span<UInt8>) -> Bool {
+    private mutating func consume(_ character: Unicode.Scalar, _ bytes: Span<UInt8>) -> Bool {
         guard current(bytes) == UInt8(ascii: character) else { return false }
         position += 1
         return true

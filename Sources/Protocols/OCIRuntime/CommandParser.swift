@@ -66,7 +66,7 @@ enum CommandParser {
         var position = commandWord + 1
         while position < parser.words.count {
             let index = position
-            switch try parser.take(at: &position) {
+            switch try parser.next(at: &position) {
             case .positional:
                 found.append(index)
                 if unknown.last == index - 1 { doubtful.append(index) }

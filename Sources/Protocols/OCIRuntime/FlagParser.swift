@@ -45,7 +45,7 @@ struct FlagParser {
     }
 
     /// Reads the word at `position` and the value that belongs to it, and moves behind both.
-    mutating func take(at position: inout Int) throws(CommandLineError) -> Meaning {
+    mutating func next(at position: inout Int) throws(CommandLineError) -> Meaning {
         let index = position
         position += 1
         let word = words[index]
@@ -60,12 +60,12 @@ struct FlagParser {
             try use(flag, of: index, letter: nil, valueOffset: valueOffset, next: &position)
             return .known
         }
-        if dashes == 1, try takeGroup(index, next: &position) { return .known }
+        if dashes == 1, try consumeGroup(index, next: &position) { return .known }
         return .unknown(mayTakeNext: valueOffset == nil)
     }
 
     /// A group such as `-dbX`: switches, and perhaps one flag whose value is the rest of the word or the next one.
-    private mutating func takeGroup(_ index: Int, next: inout Int) throws(CommandLineError) -> Bool {
+    private mutating func consumeGroup(_ index: Int, next: inout Int) throws(CommandLineError) -> Bool {
         guard let group = group(of: words[index]) else { return false }
         for (offset, flag) in zip(1..., group) {
             let valueOffset = flag.takesValue && offset + 1 < words[index].count ? offset + 1 : nil

@@ -83,7 +83,7 @@ public struct RuntimeCommandLine: Sendable {
         var guess: Int?
         while position < parser.words.count {
             let index = position
-            switch try parser.take(at: &position) {
+            switch try parser.next(at: &position) {
             case .positional:
                 if index == guess && !CommandParser.names.contains(String(decoding: parser.words[index], as: UTF8.self)) { continue }
                 return index

@@ -74,7 +74,7 @@ struct AskedMounts: Equatable {
                     position += 1
                 }
                 guard let value, !value.isEmpty else { throw RuntimeError("ask: \(flag) needs a value") }
-                try take(flag, value)
+                try accept(flag, value)
             }
         }
         if mounts.isEmpty && !wantsHelp { throw RuntimeError("ask: no mount is given; say -v SOURCE:PATH, and --help for more") }
@@ -84,7 +84,7 @@ struct AskedMounts: Equatable {
         "-v", "--volume", "--mount", "--volume-driver", "--label", "-l", "--image", "--image-label", "--name",
     ]
 
-    private mutating func take(_ flag: String, _ value: String) throws(RuntimeError) {
+    private mutating func accept(_ flag: String, _ value: String) throws(RuntimeError) {
         switch flag {
         case "-v", "--volume": mounts.append(try Self.volume(value))
         case "--mount": mounts.append(try Self.mount(value))

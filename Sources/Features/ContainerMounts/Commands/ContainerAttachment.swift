@@ -51,7 +51,7 @@ struct ContainerAttachment {
         }
         do throws(RuntimeError) {
             try makeMissingSources(attached)
-            for position in attached.mounts.indices { try take(position, as: attached.mounts[position], given) }
+            for position in attached.mounts.indices { try adopt(position, as: attached.mounts[position], given) }
         } catch {
             bundle.sources.release()
             given.release()
@@ -104,7 +104,7 @@ struct ContainerAttachment {
     /// Pins what the plugins have left as the source of a mount.
     ///
     /// - Parameter position: in the bundle's interposed mounts.
-    private func take(_ position: Int, as left: MountPoint, _ given: GivenSources) throws(RuntimeError) {
+    private func adopt(_ position: Int, as left: MountPoint, _ given: GivenSources) throws(RuntimeError) {
         let index = bundle.mounts[position].configurationIndex
         let applied = left.appliedMiddleware
         let changing = applied.lastIndex { !$0.changes.effectiveSource.isEmpty }
@@ -123,7 +123,7 @@ struct ContainerAttachment {
     /// What the next plugin is shown as origins is what then is mounted.
     private func findOrigins(_ changed: [Int], _ mounts: [MountPoint], _ given: GivenSources) throws(SourceError) -> [[String]] {
         do throws(RuntimeError) {
-            for position in changed { try take(position, as: mounts[position], given) }
+            for position in changed { try adopt(position, as: mounts[position], given) }
             return try bundle.findOrigins(of: changed, mounts.map(\.effectiveSource))
         } catch {
             throw SourceError(error.message)

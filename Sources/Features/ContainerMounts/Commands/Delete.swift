@@ -22,7 +22,7 @@ struct DeleteCommand {
         var pending: [BackgroundUndoing?] = []
         for container in containers {
             container.releaseGroups(until: deadline)
-            pending.append(try takeOver(container, until: deadline))
+            pending.append(try claim(container, until: deadline))
         }
         let status = try invocation.passOn(to: DelegateRuntime(recorded: first.record.runtime))
         for (container, undoing) in zip(containers, pending) {
@@ -52,8 +52,8 @@ struct DeleteCommand {
     /// Before the runtime below deletes it: if nobody is responsible for the container any more, has it undone.
     ///
     /// - Returns: nil if somebody is.
-    private func takeOver(_ container: ManagedContainer, until deadline: Deadline) throws(RuntimeError) -> BackgroundUndoing? {
-        if let aftermath = try container.takeOver() {
+    private func claim(_ container: ManagedContainer, until deadline: Deadline) throws(RuntimeError) -> BackgroundUndoing? {
+        if let aftermath = try container.claim() {
             try aftermath.endProcesses()
             return aftermath.undoInBackground()
         }
@@ -71,7 +71,7 @@ struct DeleteCommand {
 
     /// - Returns: nil if all has been undone and forgotten, or if somebody else is still at it, who forgets it then.
     private func waitForAftermath(of container: ManagedContainer, until deadline: Deadline) throws(RuntimeError) -> Aftermath? {
-        guard let aftermath = try container.takeOver(until: deadline) else { return nil }
+        guard let aftermath = try container.claim(until: deadline) else { return nil }
         try aftermath.endProcesses()
         return aftermath
     }

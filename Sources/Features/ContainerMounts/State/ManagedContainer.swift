@@ -71,12 +71,12 @@ struct ManagedContainer {
     // MARK: Its aftermath
 
     /// Becomes responsible for it, if nobody is.
-    func takeOver() throws(RuntimeError) -> Aftermath? { try folder.attemptLock().map(aftermath) }
+    func claim() throws(RuntimeError) -> Aftermath? { try folder.attemptLock().map(aftermath) }
 
     /// The same, once nobody is, at the latest by the deadline.
     ///
     /// - Returns: nil if somebody still is, or if they have removed the folder, too.
-    func takeOver(until deadline: Deadline) throws(RuntimeError) -> Aftermath? { try folder.waitForLock(until: deadline).map(aftermath) }
+    func claim(until deadline: Deadline) throws(RuntimeError) -> Aftermath? { try folder.waitForLock(until: deadline).map(aftermath) }
 
     /// Waits for whoever is responsible to have undone everything, or to be gone with something left, and becomes responsible.
     ///
