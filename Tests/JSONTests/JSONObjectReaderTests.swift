@@ -13,18 +13,18 @@ struct JSONObjectReaderTests {
         for text in ["{}", #"{"a":null}"#] {
             let object = try Self.reader(text)
             #expect(try object.text("a") == "" && object.flag("a") == false && object.number("a") == 0 && object.texts("a") == [])
-            #expect(try object.textIfSaid("a") == nil && object.flagIfSaid("a") == nil && object.secondsIfSaid("a") == nil)
-            #expect(try object.objectIfSaid("a") == nil && object.object("a").members.isEmpty)
+            #expect(try object.textIfPresent("a") == nil && object.flagIfPresent("a") == nil && object.secondsIfPresent("a") == nil)
+            #expect(try object.objectIfPresent("a") == nil && object.object("a").members.isEmpty)
             #expect(try object.list("a") { $0.members.count } == [])
             #expect(!object.has("a"))
-            #expect(throws: JSONShapeError("has no a")) { try object.need("a", object.textIfSaid) }
+            #expect(throws: JSONShapeError("has no a")) { try object.need("a", object.textIfPresent) }
         }
     }
 
     @Test func readsEveryType() throws {
         let object = try Self.reader(
             #"{"t":"x","f":true,"n":-7,"s":0.5,"ts":["a","b"],"ns":[1,2],"o":{"t":"y"},"l":[{"t":"1"},{"t":"2"}],"m":{"k":"v","z":null}}"#)
-        #expect(try object.text("t") == "x" && object.flag("f") && object.number("n") == -7 && object.secondsIfSaid("s") == 0.5)
+        #expect(try object.text("t") == "x" && object.flag("f") && object.number("n") == -7 && object.secondsIfPresent("s") == 0.5)
         #expect(try object.texts("ts") == ["a", "b"])
         #expect(try object.numbers("ns") == [1, 2])
         #expect(try object.object("o").text("t") == "y")
@@ -32,7 +32,7 @@ struct JSONObjectReaderTests {
         var entries: [String] = []
         try object.forEachText(in: "m") { count, key, text in entries.append("\(count) \(key)=\(text)") }
         #expect(entries == ["2 k=v", "2 z="])
-        #expect(try object.need("t", object.textIfSaid) == "x")
+        #expect(try object.need("t", object.textIfPresent) == "x")
     }
 
     @Test(arguments: [
@@ -55,7 +55,7 @@ struct JSONObjectReaderTests {
     }
 
     @Test(arguments: ["-1", "1e400", #""1""#, "[]"]) func refusesWhatIsNoTime(spelled: String) throws {
-        #expect(throws: JSONShapeError.self) { try Self.reader(#"{"s":\#(spelled)}"#).secondsIfSaid("s") }
+        #expect(throws: JSONShapeError.self) { try Self.reader(#"{"s":\#(spelled)}"#).secondsIfPresent("s") }
     }
 
     @Test(arguments: [

@@ -71,8 +71,8 @@ public struct DockerContainer: Sendable {
     /// What is not known for certain runs.
     private static func isRunning(_ object: JSONObjectReader) -> Bool {
         guard let state = try? object.object("State") else { return true }
-        let process: Int? = try? state.numberIfSaid("Pid")
-        return (try? state.flagIfSaid("Running")) != false && process != 0
+        let process: Int? = try? state.numberIfPresent("Pid")
+        return (try? state.flagIfPresent("Running")) != false && process != 0
     }
 }
 

@@ -81,13 +81,13 @@ struct RuntimeSettings: Sendable, Equatable {
     }
 
     private static func seconds(_ key: String, in object: JSONObjectReader) throws(JSONShapeError) -> Double? {
-        guard let seconds = try object.secondsIfSaid(key) else { return nil }
+        guard let seconds = try object.secondsIfPresent(key) else { return nil }
         guard (0.1...3600).contains(seconds) else { throw object.error("must be a number of seconds from 0.1 to 3600", at: key) }
         return seconds
     }
 
     private static func path(_ key: String, in object: JSONObjectReader) throws(JSONShapeError) -> String? {
-        guard let path = try object.textIfSaid(key) else { return nil }
+        guard let path = try object.textIfPresent(key) else { return nil }
         guard path.utf8.first == UInt8(ascii: "/") else { throw object.error("must be an absolute path", at: key) }
         return path
     }

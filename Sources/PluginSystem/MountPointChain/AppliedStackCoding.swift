@@ -23,13 +23,13 @@ extension AppliedStack {
 
     /// Reads a record that is part of a document; see ``init(parsing:)``.
     public init(_ object: JSONObjectReader) throws(JSONShapeError) {
-        let version: Int = try object.need("version", object.numberIfSaid)
+        let version: Int = try object.need("version", object.numberIfPresent)
         if version != Self.version { throw object.error("must be \(Self.version), not \(version)", at: "version") }
-        plugins = try object.need("plugins") { (key) throws(JSONShapeError) in try object.listIfSaid(key, of: AppliedPlugin.init) }
-        stopped = try object.textIfSaid("stopped")
+        plugins = try object.need("plugins") { (key) throws(JSONShapeError) in try object.listIfPresent(key, of: AppliedPlugin.init) }
+        stopped = try object.textIfPresent("stopped")
         hasFailed = try object.flag("hasFailed")
-        if let reason = try object.textIfSaid("reason") {
-            ending = ContainerEnding(DetachReason(rawValue: reason), exitStatus: try object.numberIfSaid("exitStatus"))
+        if let reason = try object.textIfPresent("reason") {
+            ending = ContainerEnding(DetachReason(rawValue: reason), exitStatus: try object.numberIfPresent("exitStatus"))
         }
     }
 
@@ -65,16 +65,16 @@ extension AppliedStack {
 
 extension AppliedPlugin {
     fileprivate init(_ object: JSONObjectReader) throws(JSONShapeError) {
-        let name = try object.need("name", object.textIfSaid)
-        let text = try object.need("state", object.textIfSaid)
+        let name = try object.need("name", object.textIfPresent)
+        let text = try object.need("state", object.textIfPresent)
         guard let state = State(rawValue: text) else { throw object.error("must not be \(JSONValue.string(text))", at: "state") }
-        let detachTimeout = try object.secondsIfSaid("detachTimeout")
+        let detachTimeout = try object.secondsIfPresent("detachTimeout")
         if detachTimeout == 0 { throw object.error("must be a number above 0", at: "detachTimeout") }
         self.init(
-            name: name, state: state, wantsMounted: try object.need("wantsMounted", object.flagIfSaid), detachTimeout: detachTimeout,
+            name: name, state: state, wantsMounted: try object.need("wantsMounted", object.flagIfPresent), detachTimeout: detachTimeout,
             persistent: try object.flag("persistent"),
-            mounts: try object.need("mounts") { (key) throws(JSONShapeError) in try object.listIfSaid(key, of: AppliedMount.init) },
-            since: try object.textIfSaid("since"))
+            mounts: try object.need("mounts") { (key) throws(JSONShapeError) in try object.listIfPresent(key, of: AppliedMount.init) },
+            since: try object.textIfPresent("since"))
     }
 
     fileprivate func write(to writer: inout JSONWriter) {
@@ -118,10 +118,10 @@ extension JSONWriter {
 extension AppliedMount {
     fileprivate init(_ object: JSONObjectReader) throws(JSONShapeError) {
         self.init(
-            destination: try object.need("destination", object.textIfSaid),
-            effectiveSource: try object.need("effectiveSource", object.textIfSaid),
+            destination: try object.need("destination", object.textIfPresent),
+            effectiveSource: try object.need("effectiveSource", object.textIfPresent),
             emergencyDetach: try object.need("emergencyDetach") { (key) throws(JSONShapeError) in
-                try EmergencyAction.listIfSaid(key, in: object)
-            }, source: try object.textIfSaid("source"))
+                try EmergencyAction.listIfPresent(key, in: object)
+            }, source: try object.textIfPresent("source"))
     }
 }

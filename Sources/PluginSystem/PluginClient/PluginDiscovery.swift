@@ -80,7 +80,7 @@ public struct PluginDiscovery: Sendable {
             // Docker reads names of members in any case.
             let object = try JSONObjectReader(parsing: bytes, names: .anyCase)
             asksForTLS = object.has("TLSConfig")
-            text = asksForTLS ? "" : try object.need("Addr", object.textIfSaid)
+            text = asksForTLS ? "" : try object.need("Addr", object.textIfPresent)
         } catch {
             throw refusal(name, path, error.place.isEmpty ? error.reason : "has a wrong member: \(error)")
         }

@@ -77,7 +77,7 @@ public struct PluginPropertiesCache: Sendable {
         ] {
             guard try object.text(key).utf8.elementsEqual(own.utf8) else { return nil }
         }
-        return Entry(run: try object.need("run", object.textIfSaid), answer: Array(try object.need("answer", object.textIfSaid).utf8))
+        return Entry(run: try object.need("run", object.textIfPresent), answer: Array(try object.need("answer", object.textIfPresent).utf8))
     }
 
     private func keep(_ answer: [UInt8], _ endpoint: PluginEndpoint, _ instance: PluginInstanceID) {

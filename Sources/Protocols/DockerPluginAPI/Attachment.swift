@@ -51,8 +51,8 @@ extension EmergencyAction {
     }
 
     /// Reads a list of actions, such as ``write(_:to:)`` writes it; nil if there is none.
-    public static func listIfSaid(_ key: String, in object: JSONObjectReader) throws(JSONShapeError) -> [EmergencyAction]? {
-        try object.listIfSaid(key, of: actions)?.flatMap { $0 }
+    public static func listIfPresent(_ key: String, in object: JSONObjectReader) throws(JSONShapeError) -> [EmergencyAction]? {
+        try object.listIfPresent(key, of: actions)?.flatMap { $0 }
     }
 
     public static func write(_ actions: [EmergencyAction], to writer: inout JSONWriter) {
@@ -88,7 +88,7 @@ public struct Attachment: Sendable, Equatable {
     init(_ object: JSONObjectReader) throws(JSONShapeError) {
         self.init(
             attach: try object.flag("Attach"),
-            emergencyDetach: try EmergencyAction.listIfSaid("EmergencyDetach", in: object) ?? [],
+            emergencyDetach: try EmergencyAction.listIfPresent("EmergencyDetach", in: object) ?? [],
             changes: try MountPointChanges(object.object("Changes")))
     }
 

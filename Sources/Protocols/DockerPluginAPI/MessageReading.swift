@@ -23,7 +23,9 @@ extension JSONObjectReader {
 
     func word<Word: MountPointWord>(_ key: String) throws(JSONShapeError) -> Word { Word(rawValue: try text(key)) }
 
-    func wordIfSaid<Word: MountPointWord>(_ key: String) throws(JSONShapeError) -> Word? { try textIfSaid(key).map(Word.init(rawValue:)) }
+    func wordIfPresent<Word: MountPointWord>(_ key: String) throws(JSONShapeError) -> Word? {
+        try textIfPresent(key).map(Word.init(rawValue:))
+    }
 
     func words<Word: MountPointWord>(_ key: String) throws(JSONShapeError) -> [Word] { try texts(key).map(Word.init(rawValue:)) }
 
@@ -35,7 +37,7 @@ extension JSONObjectReader {
 
     /// Seconds; nil for 0, which is what Go sends of a number that nobody has set.
     func secondsIfSet(_ key: String) throws(JSONShapeError) -> Double? {
-        guard let seconds = try secondsIfSaid(key), seconds > 0 else { return nil }
+        guard let seconds = try secondsIfPresent(key), seconds > 0 else { return nil }
         return seconds
     }
 

@@ -4,13 +4,13 @@ import JSON
 
 extension JSONWriter {
     /// Writes a member, unless it is empty.
-    mutating func writeIfSaid(_ key: String, _ text: String) {
+    mutating func writeIfPresent(_ key: String, _ text: String) {
         if text.isEmpty { return }
         self.key(key)
         write(text)
     }
 
-    mutating func writeIfSaid(_ key: String, _ word: some MountPointWord) { writeIfSaid(key, word.rawValue) }
+    mutating func writeIfPresent(_ key: String, _ word: some MountPointWord) { writeIfPresent(key, word.rawValue) }
 
     mutating func writeIfTrue(_ key: String, _ flag: Bool) {
         if flag { write(key, flag) }
@@ -73,7 +73,7 @@ extension MountPoint {
         writer.beginObject()
         writer.key("EffectiveSource")
         writer.write(effectiveSource)
-        writer.writeIfSaid("EffectiveConsistency", effectiveConsistency)
+        writer.writeIfPresent("EffectiveConsistency", effectiveConsistency)
         writer.key("Volume")
         writer.beginObject()
         volume.writeMembers(to: &writer)
@@ -88,12 +88,12 @@ extension MountPoint {
         writer.key("Destination")
         writer.write(destination)
         writer.writeIfTrue("ReadOnly", readOnly)
-        writer.writeIfSaid("Type", type)
-        writer.writeIfSaid("Mode", mode)
-        writer.writeIfSaid("Propagation", propagation)
+        writer.writeIfPresent("Type", type)
+        writer.writeIfPresent("Mode", mode)
+        writer.writeIfPresent("Propagation", propagation)
         writer.writeIfTrue("CreateSourceIfMissing", createSourceIfMissing)
         writer.write("AppliedMiddleware", appliedMiddleware) { $0.write(to: &$1) }
-        writer.writeIfSaid("Consistency", consistency)
+        writer.writeIfPresent("Consistency", consistency)
         writer.write("Origin", origin) { $1.write($0) }
         writer.endObject()
     }
@@ -124,7 +124,7 @@ extension MountPoint {
 extension MountPoint.Container {
     init(_ object: JSONObjectReader) throws(JSONShapeError) {
         self.init(
-            labels: try object.map("Labels"), name: try object.text("Name"), user: try object.objectIfSaid("User").map(User.init),
+            labels: try object.map("Labels"), name: try object.text("Name"), user: try object.objectIfPresent("User").map(User.init),
             uidMappings: try object.list("UIDMappings", of: IDMapping.init),
             gidMappings: try object.list("GIDMappings", of: IDMapping.init), cgroup: try object.text("Cgroup"))
     }
@@ -132,14 +132,14 @@ extension MountPoint.Container {
     func write(to writer: inout JSONWriter) {
         writer.beginObject()
         labels.write("Labels", to: &writer)
-        writer.writeIfSaid("Name", name)
+        writer.writeIfPresent("Name", name)
         if let user {
             writer.key("User")
             user.write(to: &writer)
         }
         writer.writeIfNotEmpty("UIDMappings", uidMappings) { $0.write(to: &$1) }
         writer.writeIfNotEmpty("GIDMappings", gidMappings) { $0.write(to: &$1) }
-        writer.writeIfSaid("Cgroup", cgroup)
+        writer.writeIfPresent("Cgroup", cgroup)
         writer.endObject()
     }
 }
@@ -184,8 +184,8 @@ extension MountPoint.Image {
     func write(to writer: inout JSONWriter) {
         writer.beginObject()
         labels.write("Labels", to: &writer)
-        writer.writeIfSaid("Name", name)
-        writer.writeIfSaid("ID", id)
+        writer.writeIfPresent("Name", name)
+        writer.writeIfPresent("ID", id)
         writer.endObject()
     }
 }
@@ -198,12 +198,12 @@ extension MountPoint.Volume {
     }
 
     func writeMembers(to writer: inout JSONWriter) {
-        writer.writeIfSaid("Name", name)
-        writer.writeIfSaid("Driver", driver)
-        writer.writeIfSaid("ID", id)
+        writer.writeIfPresent("Name", name)
+        writer.writeIfPresent("Driver", driver)
+        writer.writeIfPresent("ID", id)
         labels.write("Labels", to: &writer)
         driverOptions.write("DriverOptions", to: &writer)
-        writer.writeIfSaid("Scope", scope)
+        writer.writeIfPresent("Scope", scope)
         options.write("Options", to: &writer)
     }
 }
@@ -220,11 +220,11 @@ extension MountPointChanges {
     func write(_ key: String, to writer: inout JSONWriter) {
         writer.key(key)
         writer.beginObject()
-        writer.writeIfSaid("EffectiveSource", effectiveSource)
-        writer.writeIfSaid("EffectiveConsistency", effectiveConsistency)
+        writer.writeIfPresent("EffectiveSource", effectiveSource)
+        writer.writeIfPresent("EffectiveConsistency", effectiveConsistency)
         writer.writeIfTrue("ReadOnly", readOnly)
         writer.writeIfNotEmpty("Options", options) { $1.write($0.rawValue) }
-        writer.writeIfSaid("Propagation", propagation)
+        writer.writeIfPresent("Propagation", propagation)
         writer.endObject()
     }
 }

@@ -14,12 +14,12 @@ extension StringPattern {
         writer.beginObject()
         writer.writeIfTrue("Not", not)
         writer.writeIfTrue("Empty", empty)
-        writer.writeIfSaid("Prefix", prefix)
-        writer.writeIfSaid("PathPrefix", pathPrefix)
-        writer.writeIfSaid("Suffix", suffix)
-        writer.writeIfSaid("PathContains", pathContains)
-        writer.writeIfSaid("Exactly", exactly)
-        writer.writeIfSaid("Contains", contains)
+        writer.writeIfPresent("Prefix", prefix)
+        writer.writeIfPresent("PathPrefix", pathPrefix)
+        writer.writeIfPresent("Suffix", suffix)
+        writer.writeIfPresent("PathContains", pathContains)
+        writer.writeIfPresent("Exactly", exactly)
+        writer.writeIfPresent("Contains", contains)
         writer.endObject()
     }
 }
@@ -117,7 +117,7 @@ extension AppliedMiddlewarePattern.Element.Changes {
     init(_ object: JSONObjectReader) throws(JSONShapeError) {
         self.init(
             effectiveSource: try object.list("EffectiveSource", of: StringPattern.init),
-            effectiveConsistency: try object.wordIfSaid("EffectiveConsistency"))
+            effectiveConsistency: try object.wordIfPresent("EffectiveConsistency"))
     }
 }
 
@@ -129,7 +129,7 @@ extension MountPointPattern.Volume {
         id = try object.list("ID", of: StringPattern.init)
         labels = try object.list("Labels", of: StringMapPattern.init)
         driverOptions = try object.list("DriverOptions", of: StringMapPattern.init)
-        scope = try object.wordIfSaid("Scope")
+        scope = try object.wordIfPresent("Scope")
         options = try object.list("Options", of: StringMapPattern.init)
     }
 
@@ -163,16 +163,16 @@ extension MountPointPattern {
     init(_ object: JSONObjectReader, hasFlatVolume: inout Bool) throws(JSONShapeError) {
         self.init()
         effectiveSource = try object.list("EffectiveSource", of: StringPattern.init)
-        effectiveConsistency = try object.wordIfSaid("EffectiveConsistency")
+        effectiveConsistency = try object.wordIfPresent("EffectiveConsistency")
         source = try object.list("Source", of: StringPattern.init)
         origin = try object.list("Origin", of: StringPattern.init)
         destination = try object.list("Destination", of: StringPattern.init)
-        readOnly = try object.flagIfSaid("ReadOnly")
-        type = try object.wordIfSaid("Type")
+        readOnly = try object.flagIfPresent("ReadOnly")
+        type = try object.wordIfPresent("Type")
         mode = try object.list("Mode", of: StringPattern.init)
-        propagation = try object.wordIfSaid("Propagation")
-        createSourceIfMissing = try object.flagIfSaid("CreateSourceIfMissing")
-        consistency = try object.wordIfSaid("Consistency")
+        propagation = try object.wordIfPresent("Propagation")
+        createSourceIfMissing = try object.flagIfPresent("CreateSourceIfMissing")
+        consistency = try object.wordIfPresent("Consistency")
         appliedMiddleware = try AppliedMiddlewarePattern(object.object("AppliedMiddleware"))
         volume = try Volume(object.object("Volume"))
         container = Container(labels: try Self.labels(object.object("Container")))

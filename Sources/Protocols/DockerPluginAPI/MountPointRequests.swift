@@ -106,7 +106,7 @@ public struct MountPointDetachRequest: Sendable, Equatable {
         self = try RequestError.wrapping { () throws(JSONShapeError) in
             let object = try JSONObjectReader.message(body)
             return Self(
-                id: try object.requiredText("ID"), exitStatus: try object.numberIfSaid("ExitStatus"),
+                id: try object.requiredText("ID"), exitStatus: try object.numberIfPresent("ExitStatus"),
                 reason: try object.word("Reason"),
                 mounts: try object.list("Mounts", of: AttachedMount.init))
         }
@@ -117,7 +117,7 @@ public struct MountPointDetachRequest: Sendable, Equatable {
         writer.key("ID")
         writer.write(id)
         if let exitStatus { writer.writeNumber("ExitStatus", exitStatus) }
-        writer.writeIfSaid("Reason", reason)
+        writer.writeIfPresent("Reason", reason)
         writer.write("Mounts", mounts) { $0.write(to: &$1) }
         writer.endObject()
     }

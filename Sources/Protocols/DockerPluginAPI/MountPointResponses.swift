@@ -92,7 +92,7 @@ public struct MountPointPropertiesResponse: Sendable, Equatable {
         writer.beginObject()
         writer.write("Success", success)
         properties.writeMembers(to: &writer)
-        writer.writeIfSaid("Err", err)
+        writer.writeIfPresent("Err", err)
         writer.endObject()
     }
 }
@@ -125,7 +125,7 @@ public struct MountPointAttachResponse: Sendable, Equatable {
         writer.beginObject()
         writer.write("Success", success)
         writer.writeIfNotEmpty("Attachments", attachments) { $0.write(to: &$1) }
-        writer.writeIfSaid("Err", err)
+        writer.writeIfPresent("Err", err)
         writer.endObject()
     }
 }
@@ -157,7 +157,7 @@ public struct MountPointDetachResponse: Sendable, Equatable {
         writer.beginObject()
         writer.write("Success", success)
         writer.writeIfTrue("Recoverable", recoverable)
-        writer.writeIfSaid("Err", err)
+        writer.writeIfPresent("Err", err)
         writer.endObject()
     }
 }
@@ -184,7 +184,7 @@ public struct MountPointMountedResponse: Sendable, Equatable {
     public func write(to writer: inout JSONWriter) {
         writer.beginObject()
         writer.write("Success", success)
-        writer.writeIfSaid("Err", err)
+        writer.writeIfPresent("Err", err)
         writer.endObject()
     }
 }

@@ -16,7 +16,7 @@ struct RequestBody {
 
     /// Text that must be there and not be empty.
     func text(_ key: String) throws(RequestError) -> String {
-        let text = try RequestError.wrapping { () throws(JSONShapeError) in try object.need(key, object.textIfSaid) }
+        let text = try RequestError.wrapping { () throws(JSONShapeError) in try object.need(key, object.textIfPresent) }
         if text.isEmpty { throw RequestError("the request has an empty \(key)") }
         return text
     }

@@ -109,12 +109,12 @@ public struct JSONObjectReader {
         return value
     }
 
-    public func textIfSaid(_ key: String) throws(JSONShapeError) -> String? {
+    public func textIfPresent(_ key: String) throws(JSONShapeError) -> String? {
         guard let value = member(key) else { return nil }
         return try Self.text(value, at: .member(location, key))
     }
 
-    public func text(_ key: String) throws(JSONShapeError) -> String { try textIfSaid(key) ?? "" }
+    public func text(_ key: String) throws(JSONShapeError) -> String { try textIfPresent(key) ?? "" }
 
     /// - Throws: `JSONShapeError` for an empty one, too.
     public func requiredText(_ key: String) throws(JSONShapeError) -> String {
@@ -123,24 +123,24 @@ public struct JSONObjectReader {
         return text
     }
 
-    public func flagIfSaid(_ key: String) throws(JSONShapeError) -> Bool? {
+    public func flagIfPresent(_ key: String) throws(JSONShapeError) -> Bool? {
         guard let value = member(key) else { return nil }
         guard case .bool(let flag) = value else { throw Self.wrong(value, expected: "true or false", at: .member(location, key)) }
         return flag
     }
 
-    public func flag(_ key: String) throws(JSONShapeError) -> Bool { try flagIfSaid(key) ?? false }
+    public func flag(_ key: String) throws(JSONShapeError) -> Bool { try flagIfPresent(key) ?? false }
 
     /// A whole number, spelled as one (`1.0` and `1e3` are not), that fits the type.
-    public func numberIfSaid<Number: FixedWidthInteger>(_ key: String) throws(JSONShapeError) -> Number? {
+    public func numberIfPresent<Number: FixedWidthInteger>(_ key: String) throws(JSONShapeError) -> Number? {
         guard let value = member(key) else { return nil }
         return try Self.number(value, at: .member(location, key))
     }
 
-    public func number<Number: FixedWidthInteger>(_ key: String) throws(JSONShapeError) -> Number { try numberIfSaid(key) ?? 0 }
+    public func number<Number: FixedWidthInteger>(_ key: String) throws(JSONShapeError) -> Number { try numberIfPresent(key) ?? 0 }
 
     /// Seconds, whole or not.
-    public func secondsIfSaid(_ key: String) throws(JSONShapeError) -> Double? {
+    public func secondsIfPresent(_ key: String) throws(JSONShapeError) -> Double? {
         guard let value = member(key) else { return nil }
         guard let seconds = value.doubleValue, seconds >= 0, seconds.isFinite else {
             throw error("must be a number of seconds, not \(value.doubleValue == nil ? value.kind : value.description)", at: key)
@@ -150,57 +150,57 @@ public struct JSONObjectReader {
 
     // MARK: Lists
 
-    private func valuesIfSaid(_ key: String) throws(JSONShapeError) -> [JSONValue]? {
+    private func valuesIfPresent(_ key: String) throws(JSONShapeError) -> [JSONValue]? {
         guard let value = member(key) else { return nil }
         guard case .array(let values) = value else { throw Self.wrong(value, expected: "an array", at: .member(location, key)) }
         return values
     }
 
-    private func listIfSaid<Element>(
+    private func listIfPresent<Element>(
         _ key: String, _ read: (JSONValue, JSONPlace) throws(JSONShapeError) -> Element
     ) throws(JSONShapeError) -> [Element]? {
-        guard let values = try valuesIfSaid(key) else { return nil }
+        guard let values = try valuesIfPresent(key) else { return nil }
         var list: [Element] = []
         list.reserveCapacity(values.count)
         for (index, value) in values.enumerated() { list.append(try read(value, .element(.member(location, key), index))) }
         return list
     }
 
-    public func textsIfSaid(_ key: String) throws(JSONShapeError) -> [String]? {
-        try listIfSaid(key) { (value, place) throws(JSONShapeError) in try Self.text(value, at: place) }
+    public func textsIfPresent(_ key: String) throws(JSONShapeError) -> [String]? {
+        try listIfPresent(key) { (value, place) throws(JSONShapeError) in try Self.text(value, at: place) }
     }
 
-    public func texts(_ key: String) throws(JSONShapeError) -> [String] { try textsIfSaid(key) ?? [] }
+    public func texts(_ key: String) throws(JSONShapeError) -> [String] { try textsIfPresent(key) ?? [] }
 
-    public func numbersIfSaid<Number: FixedWidthInteger>(_ key: String) throws(JSONShapeError) -> [Number]? {
-        try listIfSaid(key) { (value, place) throws(JSONShapeError) in try Self.number(value, at: place) }
+    public func numbersIfPresent<Number: FixedWidthInteger>(_ key: String) throws(JSONShapeError) -> [Number]? {
+        try listIfPresent(key) { (value, place) throws(JSONShapeError) in try Self.number(value, at: place) }
     }
 
-    public func numbers<Number: FixedWidthInteger>(_ key: String) throws(JSONShapeError) -> [Number] { try numbersIfSaid(key) ?? [] }
+    public func numbers<Number: FixedWidthInteger>(_ key: String) throws(JSONShapeError) -> [Number] { try numbersIfPresent(key) ?? [] }
 
-    public func listIfSaid<Element>(
+    public func listIfPresent<Element>(
         _ key: String, of read: (JSONObjectReader) throws(JSONShapeError) -> Element
     ) throws(JSONShapeError) -> [Element]? {
-        try listIfSaid(key) { (value, place) throws(JSONShapeError) in try read(try JSONObjectReader(value, names, place, notes)) }
+        try listIfPresent(key) { (value, place) throws(JSONShapeError) in try read(try JSONObjectReader(value, names, place, notes)) }
     }
 
     /// What `read` makes of each object in a list.
     public func list<Element>(
         _ key: String, of read: (JSONObjectReader) throws(JSONShapeError) -> Element
     ) throws(JSONShapeError) -> [Element] {
-        try listIfSaid(key, of: read) ?? []
+        try listIfPresent(key, of: read) ?? []
     }
 
     // MARK: Objects
 
-    public func objectIfSaid(_ key: String) throws(JSONShapeError) -> JSONObjectReader? {
+    public func objectIfPresent(_ key: String) throws(JSONShapeError) -> JSONObjectReader? {
         guard let value = member(key) else { return nil }
         return try JSONObjectReader(value, names, .member(location, key), notes)
     }
 
     /// Without members if there is none.
     public func object(_ key: String) throws(JSONShapeError) -> JSONObjectReader {
-        try objectIfSaid(key) ?? JSONObjectReader(members: [:], names, .member(location, key), notes)
+        try objectIfPresent(key) ?? JSONObjectReader(members: [:], names, .member(location, key), notes)
     }
 
     /// What all members are, each of which must be an object.

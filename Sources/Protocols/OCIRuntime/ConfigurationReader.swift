@@ -67,7 +67,7 @@ struct ConfigurationReader {
     /// Whom the container's first process runs as; nil if nothing is said of it.
     func user() throws(ConfigurationError) -> OCIConfiguration.User? {
         try Self.wrapping { () throws(JSONShapeError) in
-            guard let user = try document.object("process").objectIfSaid("user") else { return nil }
+            guard let user = try document.object("process").objectIfPresent("user") else { return nil }
             return .init(uid: try user.number("uid"), gid: try user.number("gid"), additionalGIDs: try user.numbers("additionalGids"))
         }
     }
@@ -105,7 +105,7 @@ struct ConfigurationReader {
     }
 
     private static func text(_ key: String, in object: JSONObjectReader) throws(ConfigurationError) -> String? {
-        guard let text = try wrapping({ () throws(JSONShapeError) in try object.textIfSaid(key) }) else { return nil }
+        guard let text = try wrapping({ () throws(JSONShapeError) in try object.textIfPresent(key) }) else { return nil }
         if text.utf8.contains(0) { throw ConfigurationError(object.error("has a NUL character in it", at: key)) }
         return text
     }

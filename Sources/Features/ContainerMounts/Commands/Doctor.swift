@@ -82,7 +82,7 @@ final class Doctor {
         if names.isEmpty {
             say(.failed, "no runtime in \(path) has this program as its path; add it under runtimes, and reload Docker")
         }
-        let defaultRuntime = try? settings.textIfSaid("default-runtime")
+        let defaultRuntime = try? settings.textIfPresent("default-runtime")
         if let defaultRuntime, names.contains(defaultRuntime) {
             say(.ok, "it is the default runtime: every container goes through it")
         } else if !names.isEmpty {

@@ -27,7 +27,7 @@ struct VolumeScopes {
             return try cache.properties(of: endpoint) { () throws(PluginClientError) in
                 try client.answer(VolumeMethod.capabilities.rawValue, Array("{}".utf8))
             } read: { (answer) throws(PluginClientError) in
-                guard let scope = try? JSONObjectReader(parsing: answer).object("Capabilities").textIfSaid("Scope") else {
+                guard let scope = try? JSONObjectReader(parsing: answer).object("Capabilities").textIfPresent("Scope") else {
                     throw PluginClientError(.unclear, plugin: driver, "volume driver \(driver) does not say the scope of its volumes")
                 }
                 return MountPoint.Scope(rawValue: scope)

@@ -69,19 +69,19 @@ extension ContainerRecord {
     /// - Throws: `JSONShapeError` if it is damaged, or was written by another version of this program.
     init(parsing bytes: [UInt8]) throws(JSONShapeError) {
         let object = try JSONObjectReader.stateFile(bytes, version: Self.version)
-        let phase = try object.need("phase", object.textIfSaid)
+        let phase = try object.need("phase", object.textIfPresent)
         guard let phase = Phase(rawValue: phase) else { throw object.error("must not be \(JSONValue.string(phase))", at: "phase") }
         self.init(
-            boot: try object.need("boot", object.textIfSaid), id: try object.containerID(), phase: phase,
-            runtime: try object.need("runtime", object.textIfSaid), arguments: try object.need("arguments", object.textsIfSaid),
-            configuration: try object.need("configuration", object.textIfSaid), timeout: try object.callTimeout(),
-            ownsProcesses: try object.need("ownsProcesses", object.flagIfSaid), supervisor: try Self.identity("supervisor", in: object),
-            process: try Self.identity("process", in: object), writtenConfiguration: try object.numbersIfSaid("writtenConfiguration"),
-            since: try object.textIfSaid("since"), name: try object.textIfSaid("name"), image: try object.textIfSaid("image"))
+            boot: try object.need("boot", object.textIfPresent), id: try object.containerID(), phase: phase,
+            runtime: try object.need("runtime", object.textIfPresent), arguments: try object.need("arguments", object.textsIfPresent),
+            configuration: try object.need("configuration", object.textIfPresent), timeout: try object.callTimeout(),
+            ownsProcesses: try object.need("ownsProcesses", object.flagIfPresent), supervisor: try Self.identity("supervisor", in: object),
+            process: try Self.identity("process", in: object), writtenConfiguration: try object.numbersIfPresent("writtenConfiguration"),
+            since: try object.textIfPresent("since"), name: try object.textIfPresent("name"), image: try object.textIfPresent("image"))
     }
 
     private static func identity(_ key: String, in object: JSONObjectReader) throws(JSONShapeError) -> ProcessIdentity? {
-        guard let numbers: [UInt64] = try object.numbersIfSaid(key) else { return nil }
+        guard let numbers: [UInt64] = try object.numbersIfPresent(key) else { return nil }
         guard numbers.count == 2, let process = Int32(exactly: numbers[0]) else {
             throw object.error("must be the id of a process and its time of start", at: key)
         }
@@ -94,13 +94,13 @@ extension JSONObjectReader {
     /// - Throws: `JSONShapeError` for one of another version of this program, too.
     static func stateFile(_ bytes: [UInt8], version: Int) throws(JSONShapeError) -> JSONObjectReader {
         let object = try JSONObjectReader(parsing: bytes)
-        let written: Int = try object.need("version", object.numberIfSaid)
+        let written: Int = try object.need("version", object.numberIfPresent)
         if written != version { throw object.error("must be \(version), not \(written)", at: "version") }
         return object
     }
 
     func containerID() throws(JSONShapeError) -> ContainerID {
-        let text = try need("id", textIfSaid)
+        let text = try need("id", textIfPresent)
         do throws(ContainerIDError) {
             return try ContainerID(text)
         } catch {
@@ -110,7 +110,7 @@ extension JSONObjectReader {
 
     /// Seconds that a plugin has for a call.
     func callTimeout() throws(JSONShapeError) -> Double {
-        let timeout = try need("timeout", secondsIfSaid)
+        let timeout = try need("timeout", secondsIfPresent)
         if timeout <= 0 || timeout > 3600 { throw error("must be above 0 and at most 3600", at: "timeout") }
         return timeout
     }

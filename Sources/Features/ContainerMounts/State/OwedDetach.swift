@@ -61,11 +61,11 @@ struct OwedDetach: Sendable, Equatable {
     /// - Throws: `JSONShapeError` if it is damaged, or was written by another version of this program.
     init(parsing bytes: [UInt8]) throws(JSONShapeError) {
         let object = try JSONObjectReader.stateFile(bytes, version: Self.version)
-        boot = Boot(try object.need("boot", object.textIfSaid))
+        boot = Boot(try object.need("boot", object.textIfPresent))
         id = try object.containerID()
-        place = try object.need("place", object.numberIfSaid)
+        place = try object.need("place", object.numberIfPresent)
         timeout = try object.callTimeout()
-        stack = try AppliedStack(object.need("stack", object.objectIfSaid))
+        stack = try AppliedStack(object.need("stack", object.objectIfPresent))
         if stack.plugins.count != 1 { throw object.error("is not of one plugin", at: "stack") }
     }
 }
