@@ -106,7 +106,7 @@ extension TransparencyCase {
     }
 }
 
-extension Subject {
+extension RuntimeUnderComparison {
     /// Runs a script in a container that has the subject's folder at `/a`.
     fileprivate func look(_ options: [String], _ script: String, image: String = "busybox") async throws -> String {
         let folder = try scenario.folder(name)

@@ -10,7 +10,7 @@ import Testing
 /// One test's plugins, and Docker with the runtime that consults them.
 final class Scenario: DockerUser {
     let runtimeHost: RuntimeHost
-    let log = CallLog()
+    let log = RecordedCalls()
     private let plugins = Mutex<[String: TestPlugin]>([:])
 
     var dockerd: Dockerd { runtimeHost.dockerd }

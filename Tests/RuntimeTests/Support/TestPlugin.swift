@@ -52,14 +52,14 @@ final class TestPlugin: Sendable {
 
     private struct State {
         var handlers: [PluginMethod: Handler] = [:]
-        var holds: [PluginMethod: Hold] = [:]
+        var barriers: [PluginMethod: Barrier] = [:]
         var isListening = false
         var server: ConnectionServer?
     }
 
     let name: String
     private let host: PrivateHost
-    private let log: CallLog
+    private let log: RecordedCalls
     private let specification: String?
     /// Where plugin-relay calls.
     private let innerSocket: String?
@@ -73,7 +73,7 @@ final class TestPlugin: Sendable {
     ///   - patterns: which mounts it wants; by default each.
     ///   - mounted: whether it asks to be told once the mounts are in place.
     init(
-        _ name: String, on host: PrivateHost, log: CallLog, at address: Address = .socket, patterns: JSONValue = [[:]],
+        _ name: String, on host: PrivateHost, log: RecordedCalls, at address: Address = .socket, patterns: JSONValue = [[:]],
         mounted: Bool = false
     ) async throws {
         (self.name, self.host, self.log) = (name, host, log)
@@ -118,10 +118,10 @@ final class TestPlugin: Sendable {
     func when(_ method: PluginMethod, _ reply: Reply) { when(method) { _ in reply } }
 
     /// Lets calls of a method wait from now on, before they are answered.
-    func hold(_ method: PluginMethod) -> Hold {
-        let hold = Hold()
-        state.withLock { $0.holds[method] = hold }
-        return hold
+    func hold(_ method: PluginMethod) -> Barrier {
+        let barrier = Barrier()
+        state.withLock { $0.barriers[method] = barrier }
+        return barrier
     }
 
     /// Attaches to mounts by their places from now on, and to no others.
@@ -135,8 +135,8 @@ final class TestPlugin: Sendable {
     }
 
     private func reply(to call: PluginCall) throws -> Reply {
-        let (handler, hold) = state.withLock { ($0.handlers[call.method], $0.holds[call.method]) }
-        hold?.pass()
+        let (handler, barrier) = state.withLock { ($0.handlers[call.method], $0.barriers[call.method]) }
+        barrier?.pass()
         if let handler { return try handler(call) }
         switch call.method {
         case .activate: return .answer(["Implements": ["mountpoint"]])
@@ -152,7 +152,7 @@ final class TestPlugin: Sendable {
         state.withLock { state in
             state.server?.end()
             state.server = nil
-            for hold in state.holds.values { hold.release() }
+            for barrier in state.barriers.values { barrier.release() }
         }
     }
 

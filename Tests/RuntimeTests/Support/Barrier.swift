@@ -4,7 +4,7 @@ import Foundation
 import TestSupport
 
 /// A place where a plugin stops before it answers, until the test lets it go on.
-final class Hold: @unchecked Sendable {  // all that changes is guarded by the condition
+final class Barrier: @unchecked Sendable {  // all that changes is guarded by the condition
     private let condition = NSCondition()
     private var waiting = 0
     private var isOpen = false

@@ -4,7 +4,7 @@ import DockerPluginAPI
 import MountPointChain
 import Testing
 
-@Suite struct OriginTests {
+@Suite struct OriginMatchingTests {
     private static func asking(_ pattern: StringPattern) -> Result<MountPointProperties, ChainedPluginError> {
         var wanted = MountPointPattern()
         wanted.origin = [pattern]

@@ -23,7 +23,7 @@ private enum Interpreters {
 
 /// The plugins of Examples/, which are written by Docs/writing-a-plugin.md alone, called as the runtime calls them.
 @Suite(.enabled(if: Interpreters.areThere, "needs python3, and perl with its own modules"))
-struct ExamplePluginTests {
+struct ExampleProtocolTests {
     /// An example that listens in a scratch folder.
     private final class Example {
         let places: RuntimePlaces

@@ -7,7 +7,7 @@ import TestSupport
 import Testing
 
 /// One of the ways in which a transparency case is run: under the runtime below alone, or under the one under test.
-struct Subject: DockerUser {
+struct RuntimeUnderComparison: DockerUser {
     let scenario: Scenario
     let runtime: String
     /// Of its container.
@@ -87,9 +87,9 @@ enum Client {
 struct TransparencyCase: Sendable, CustomTestStringConvertible {
     var testDescription: String
     /// Gives what is to be the same.
-    var facts: @Sendable (Subject) async throws -> [String]
+    var facts: @Sendable (RuntimeUnderComparison) async throws -> [String]
 
-    init(_ description: String, _ facts: @escaping @Sendable (Subject) async throws -> [String]) {
+    init(_ description: String, _ facts: @escaping @Sendable (RuntimeUnderComparison) async throws -> [String]) {
         (testDescription, self.facts) = (description, facts)
     }
 
@@ -98,9 +98,10 @@ struct TransparencyCase: Sendable, CustomTestStringConvertible {
         try await Scenario.run("keen", "idle") { scenario in
             try await scenario.serve("idle", patterns: [["Destination": [["Exactly": "/nowhere"]]]])
             try scenario.setChain(["keen"])
-            async let first = facts(of: Subject(scenario: scenario, runtime: below, name: "plain", mark: 98_765_001))
-            async let second = facts(of: Subject(scenario: scenario, runtime: above, name: "attached", mark: 98_765_002))
-            async let third = facts(of: Subject(scenario: scenario, runtime: above + "-idle", name: "unmatched", mark: 98_765_003))
+            async let first = facts(of: RuntimeUnderComparison(scenario: scenario, runtime: below, name: "plain", mark: 98_765_001))
+            async let second = facts(of: RuntimeUnderComparison(scenario: scenario, runtime: above, name: "attached", mark: 98_765_002))
+            async let third = facts(
+                of: RuntimeUnderComparison(scenario: scenario, runtime: above + "-idle", name: "unmatched", mark: 98_765_003))
             let (plain, attached, unmatched) = try await (first, second, third)
             #expect(attached == plain, "with a plugin that attaches")
             #expect(unmatched == plain, "with a plugin that has nothing to do")
@@ -109,13 +110,13 @@ struct TransparencyCase: Sendable, CustomTestStringConvertible {
         }
     }
 
-    private func facts(of subject: Subject) async throws -> [String] {
+    private func facts(of compared: RuntimeUnderComparison) async throws -> [String] {
         do {
-            let facts = try await facts(subject)
-            try await subject.remove()
+            let facts = try await facts(compared)
+            try await compared.remove()
             return facts
         } catch {
-            throw Trouble("\(subject.name): \(error)")
+            throw Trouble("\(compared.name): \(error)")
         }
     }
 }

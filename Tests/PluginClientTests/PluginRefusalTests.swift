@@ -6,7 +6,7 @@ import TestSupport
 import Testing
 
 /// An answer that says no: its words are never lost, and fit into a message.
-@Suite(.timeLimit(.minutes(2))) struct RefusalTests {
+@Suite(.timeLimit(.minutes(2))) struct PluginRefusalTests {
     struct Refusal: Sendable, CustomTestStringConvertible {
         var answer: String
         var status: Int

@@ -40,7 +40,7 @@ struct PluginCall: Sendable, CustomStringConvertible {
 }
 
 /// What all plugins of a test are asked, in the order in which it arrives.
-final class CallLog: Sendable {
+final class RecordedCalls: Sendable {
     struct Entry: Sendable {
         var call: PluginCall
         /// What was sent back in full; nil while the plugin thinks, and if it never says anything.

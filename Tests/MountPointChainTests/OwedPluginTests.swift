@@ -5,7 +5,7 @@ import MountPointChain
 import Testing
 
 /// Plugins that could not be asked to detach, and are asked again.
-@Suite struct OwedTests {
+@Suite struct OwedPluginTests {
     private let away = ChainedPluginError(.notSent, "connection refused")
 
     /// `c` on top gave no emergency action and is away, so that unwinding stops.

@@ -5,7 +5,7 @@ import MountPointChain
 import Testing
 
 /// What a process does with the stack that one before it has left.
-@Suite struct RecoveryTests {
+@Suite struct StackRecoveryTests {
     @Test func aPluginThatWasAskedToDetachIsNotAskedAgain() {
         let host = FakeHost()
         var stack = UnwindingTests.stack("ab", [.attached, .detaching])
