@@ -29,7 +29,7 @@ struct DaemonSettingsTests {
         try await withFixture { fixture in
             let path = fixture.folder.appending("settings.json")
             if let file { try replaceFile(path, with: Array(file.utf8)) }
-            let error = #expect(throws: SettingsError.self) {
+            let error = #expect(throws: StorageError.self) {
                 try DaemonSettings(file: path, fileIsRequired: isRequired, environment: environment, flags: flags)
             }
             text = try #require(error).description.replacing(path.string, with: "FILE")
@@ -144,7 +144,7 @@ struct DaemonSettingsTests {
 
     @Test func anUnreadableFileIsAnErrorEvenIfItWasNotNamed() async throws {
         try await withFixture { fixture in
-            let error = #expect(throws: SettingsError.self) { try DaemonSettings(file: fixture.folder, environment: [:]) }
+            let error = #expect(throws: StorageError.self) { try DaemonSettings(file: fixture.folder, environment: [:]) }
             #expect(error?.description.contains("EISDIR") == true)
         }
     }

@@ -65,9 +65,9 @@ import Testing
 
     @Test func aTextThatIsNoExport() async throws {
         try await withFixture { fixture in
-            #expect(throws: VolumeOptionError.self) { try check(fixture).export("nas", options: "", versions: nil) }
-            #expect(throws: VolumeOptionError.self) { try check(fixture).export("nas:/a", options: "harrd", versions: nil) }
-            #expect(throws: VolumeOptionError.self) { try check(fixture).export("nas:/a", options: "", versions: "9") }
+            #expect(throws: StorageError.self) { try check(fixture).export("nas", options: "", versions: nil) }
+            #expect(throws: StorageError.self) { try check(fixture).export("nas:/a", options: "harrd", versions: nil) }
+            #expect(throws: StorageError.self) { try check(fixture).export("nas:/a", options: "", versions: "9") }
         }
     }
 

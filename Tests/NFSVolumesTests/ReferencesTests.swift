@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 
 import JSON
+import NFSMount
 import Testing
 
 @testable import NFSVolumes
@@ -83,7 +84,7 @@ struct ReferencesTests {
         references.take("abc", engine: 3, now: 100)
         let whole = references.json(boot: "this").encoded()
         for count in 0..<whole.count {
-            #expect(throws: DamagedFile.self) { try References(parsing: Array(whole.prefix(count)), boot: "this") }
+            #expect(throws: StorageError.self) { try References(parsing: Array(whole.prefix(count)), boot: "this") }
         }
     }
 
@@ -98,6 +99,6 @@ struct ReferencesTests {
         #"{"boot":"this","holders":{"a":{"count":9223372036854775807,"engine":0,"since":0},"b":{"count":1,"engine":0,"since":0}}}"#,
     ])
     func countsThatCannotBeAreDamage(text: String) {
-        #expect(throws: DamagedFile.self) { try References(parsing: Array(text.utf8), boot: "this") }
+        #expect(throws: StorageError.self) { try References(parsing: Array(text.utf8), boot: "this") }
     }
 }

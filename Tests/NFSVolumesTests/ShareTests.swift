@@ -12,7 +12,7 @@ import Testing
     func isReadAsDeviceIs(text: String, shown: String) throws { #expect(try Share(text).text == shown) }
 
     @Test(arguments: ["", "nas", ":/export", "nas:export", "nas:/a/../b", "na s:/x"])
-    func otherTextsAreRefused(text: String) { #expect(throws: VolumeOptionError.self) { try Share(text) } }
+    func otherTextsAreRefused(text: String) { #expect(throws: StorageError.self) { try Share(text) } }
 
     @Test(arguments: [
         ([:], true), (["o": "hard"], true), (["subdir": "a/b", "onremove": "delete"], true), (["server": "nas"], false),
@@ -33,7 +33,7 @@ import Testing
 
     @Test func theCataloguesOwnFolderIsNobodysVolume() throws {
         let share = try Share("nas:/export")
-        #expect(throws: VolumeOptionError.self) {
+        #expect(throws: StorageError.self) {
             try share.options(["subdir": "./.docker-nfsd/volumes"], of: try #require(VolumeName("web")))
         }
     }
@@ -78,7 +78,7 @@ import Testing
         (#"{"format":2}"#, "format"), ("", "JSON"), ("[]", "format"), (#"{"format":1,"#, ""),
     ])
     func whatOthersWroteIsNotBelieved(text: String, word: String) throws {
-        let error = try #require(throws: DamagedFile.self) {
+        let error = try #require(throws: StorageError.self) {
             try VolumeDefinition(parsing: Array(text.utf8), in: try Share("nas:/export"))
         }
         #expect(word == "JSON" || error.description.contains(word), "\(error)")

@@ -220,7 +220,7 @@ import Testing
             _ = try await b.driver.mount("web", id: "1")
             let name = try #require(VolumeName("web"))
             try replaceFile(export.appending(".docker-nfsd/uses/removing.web.host-a"), with: [])
-            let error = #expect(throws: CatalogueError.self) { try b.catalogue().markUse(name) }
+            let error = #expect(throws: StorageError.self) { try b.catalogue().markUse(name) }
             #expect(error?.description.contains("being removed by host host-a") == true)
             #expect(try namesInFolder(export.appending(".docker-nfsd/uses")).contains("use.web.host-b"))
             try await b.driver.unmount("web", id: "1")
@@ -234,8 +234,8 @@ import Testing
             catalogue.host = nil
             let name = try #require(VolumeName("web"))
             let errors = [
-                #expect(throws: CatalogueError.self) { try catalogue.markUse(name) },
-                #expect(throws: CatalogueError.self) { _ = try catalogue.beginRemoval(name) },
+                #expect(throws: StorageError.self) { try catalogue.markUse(name) },
+                #expect(throws: StorageError.self) { _ = try catalogue.beginRemoval(name) },
             ]
             #expect(errors.allSatisfy { $0?.description.contains("no valid /etc/machine-id") == true }, "\(errors)")
             #expect(try namesInFolder(export.appending(".docker-nfsd/uses")) == [])

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 
 import JSON
+import NFSMount
 import Testing
 
 @testable import NFSVolumes
@@ -31,7 +32,7 @@ struct VolumeDefinitionTests {
         let written = try definition()
         let whole = written.json.encoded(.compact)
         for count in 0..<whole.count {
-            #expect(throws: DamagedFile.self) { try VolumeDefinition(parsing: Array(whole.prefix(count))) }
+            #expect(throws: StorageError.self) { try VolumeDefinition(parsing: Array(whole.prefix(count))) }
         }
     }
 
@@ -43,7 +44,7 @@ struct VolumeDefinitionTests {
             for flip: UInt8 in [0x01, 0x20, 0x80] {
                 var bytes = whole
                 bytes[index] ^= flip
-                do throws(DamagedFile) {
+                do throws(StorageError) {
                     let read = try VolumeDefinition(parsing: bytes)
                     #expect(read != written)
                 } catch {
@@ -70,7 +71,7 @@ struct VolumeDefinitionTests {
         (#"{"format":1,"name":"a","driver":"nfsd","createdAt":"x","options":{"server":"nas","path":"/../a"}}"#, ".. in it"),
     ])
     func saysWhatIsWrong(text: String, word: String) {
-        let error = #expect(throws: DamagedFile.self) { try VolumeDefinition(parsing: Array(text.utf8)) }
+        let error = #expect(throws: StorageError.self) { try VolumeDefinition(parsing: Array(text.utf8)) }
         if word != "value" { #expect(error?.description.contains(word) == true) }
         #expect(error?.description.isEmpty == false)
     }

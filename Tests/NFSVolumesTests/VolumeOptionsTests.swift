@@ -9,7 +9,7 @@ struct VolumeOptionsTests {
     private static let basis = ["server": "nas", "path": "/export"]
 
     private func refusal(_ options: [String: String]) -> String {
-        do throws(VolumeOptionError) {
+        do throws(StorageError) {
             _ = try VolumeOptions(options)
             return "(accepted)"
         } catch {

@@ -34,13 +34,14 @@ extension ShareCatalogue {
 
     /// Says that this host is about to mount a volume.
     ///
-    /// - Throws: `CatalogueError` if it is being removed; then nothing is left of the mark.
-    func markUse(_ name: VolumeName) throws(CatalogueError) {
+    /// - Throws: `StorageError` if it is being removed; then nothing is left of the mark.
+    func markUse(_ name: VolumeName) throws(StorageError) {
         let isNew = try mark(.use, name)
         let removing: [String]
-        do throws(CatalogueError) { removing = try hosts(.removing, name) } catch { throw isNew ? givingUp(.use, name, error) : error }
+        do throws(StorageError) { removing = try hosts(.removing, name) } catch { throw isNew ? givingUp(.use, name, error) : error }
         guard let other = removing.sorted().first else { return }
-        let error = CatalogueError(
+        let error = StorageError(
+            .catalogue,
             "its data are being removed by host \(other); finish that with docker volume rm, or take the mark away: \(place(.removing, name, other))"
         )
         // An older mark may be that of a container that runs.
@@ -48,10 +49,10 @@ extension ShareCatalogue {
     }
 
     /// Says that this host does not have a volume mounted any more.
-    func releaseUse(of name: VolumeName) throws(CatalogueError) { try removeMarks(name, [.use]) }
+    func releaseUse(of name: VolumeName) throws(StorageError) { try removeMarks(name, [.use]) }
 
     /// The volumes that this host has marked as used, and those that it began to remove.
-    func ownMarks() throws(CatalogueError) -> (uses: [VolumeName], removals: [VolumeName]) {
+    func ownMarks() throws(StorageError) -> (uses: [VolumeName], removals: [VolumeName]) {
         var own: (uses: [VolumeName], removals: [VolumeName]) = ([], [])
         guard let host else { return own }
         for mark in try names(in: Self.folder, isExpected: false).names {
@@ -64,12 +65,13 @@ extension ShareCatalogue {
     /// Says that this host removes a volume's data.
     ///
     /// - Returns: whether the mark was made by this call, and is not one that an unfinished removal has left.
-    /// - Throws: `CatalogueError` if another host has it mounted; then nothing is left of a mark that this call made.
-    func beginRemoval(_ name: VolumeName) throws(CatalogueError) -> Bool {
+    /// - Throws: `StorageError` if another host has it mounted; then nothing is left of a mark that this call made.
+    func beginRemoval(_ name: VolumeName) throws(StorageError) -> Bool {
         let isNew = try mark(.removing, name)
-        do throws(CatalogueError) {
+        do throws(StorageError) {
             guard let other = try hosts(.use, name).filter({ $0 != host }).sorted().first else { return isNew }
-            throw CatalogueError(
+            throw StorageError(
+                .catalogue,
                 "host \(other) has it mounted; stop its containers there, or if that host is gone for good, take its mark away: \(place(.use, name, other))"
             )
         } catch {
@@ -78,10 +80,10 @@ extension ShareCatalogue {
     }
 
     /// Only for a removal that has touched nothing.
-    func giveUpRemoval(_ name: VolumeName) throws(CatalogueError) { try removeMarks(name, [.removing]) }
+    func giveUpRemoval(_ name: VolumeName) throws(StorageError) { try removeMarks(name, [.removing]) }
 
     /// Removes this host's marks of a volume that is gone. Another host may still be at work, and takes back its own.
-    func forgetMarks(of name: VolumeName) throws(CatalogueError) {
+    func forgetMarks(of name: VolumeName) throws(StorageError) {
         try removeMarks(name, [.use, .removing])
     }
 
@@ -89,21 +91,23 @@ extension ShareCatalogue {
     ///
     /// A host that removes data reads the definition after it has made its mark, so either it is seen here, or it sees a new one.
     ///
-    /// - Throws: `CatalogueError` if another host removes the data of a volume that is not defined any more.
-    func checkForRemoval(of name: VolumeName, begins: Bool) throws(CatalogueError) {
+    /// - Throws: `StorageError` if another host removes the data of a volume that is not defined any more.
+    func checkForRemoval(of name: VolumeName, begins: Bool) throws(StorageError) {
         let hosts = try hosts(.removing, name, isExpected: !begins)
         if hosts.isEmpty { return }
         if try definition(of: name) != nil { return }
         guard let other = hosts.filter({ $0 != host }).sorted().first else { return try forgetMarks(of: name) }
-        throw CatalogueError(
+        throw StorageError(
+            .catalogue,
             "the data of an earlier volume of this name are being removed by host \(other); try again when it has finished, or if that host is gone for good, take its mark away: \(place(.removing, name, other))"
         )
     }
 
     /// - Returns: whether it was not there before.
-    private func mark(_ kind: Kind, _ name: VolumeName) throws(CatalogueError) -> Bool {
+    private func mark(_ kind: Kind, _ name: VolumeName) throws(StorageError) -> Bool {
         guard let host else {
-            throw CatalogueError(
+            throw StorageError(
+                .catalogue,
                 "this host has no valid /etc/machine-id, by which other hosts would know it; make one (systemd-machine-id-setup), then restart docker-nfsd"
             )
         }
@@ -125,14 +129,14 @@ extension ShareCatalogue {
     /// Takes a mark back because of an error.
     ///
     /// - Returns: the error, with why the mark stays if it does.
-    private func givingUp(_ kind: Kind, _ name: VolumeName, _ error: CatalogueError) -> CatalogueError {
-        do throws(CatalogueError) { try removeMarks(name, [kind]) } catch let second {
-            return CatalogueError("\(error); and then: \(second)")
+    private func givingUp(_ kind: Kind, _ name: VolumeName, _ error: StorageError) -> StorageError {
+        do throws(StorageError) { try removeMarks(name, [kind]) } catch let second {
+            return StorageError(.catalogue, "\(error); and then: \(second)")
         }
         return error
     }
 
-    private func removeMarks(_ name: VolumeName, _ kinds: [Kind]) throws(CatalogueError) {
+    private func removeMarks(_ name: VolumeName, _ kinds: [Kind]) throws(StorageError) {
         guard let host else { return }
         let files = kinds.map { $0.file(name, host) }
         let (calls, removals) = try run { sequence, root in
@@ -145,9 +149,11 @@ extension ShareCatalogue {
         }
     }
 
-    private func hosts(_ kind: Kind, _ name: VolumeName, isExpected: Bool = true) throws(CatalogueError) -> [String] {
+    private func hosts(_ kind: Kind, _ name: VolumeName, isExpected: Bool = true) throws(StorageError) -> [String] {
         let (names, isComplete) = try names(in: Self.folder, isExpected: isExpected)
-        guard isComplete else { throw CatalogueError("\(share.text)/\(Share.catalogueFolder)/\(Self.folder) holds too many files to read") }
+        guard isComplete else {
+            throw StorageError(.catalogue, "\(share.text)/\(Share.catalogueFolder)/\(Self.folder) holds too many files to read")
+        }
         return names.compactMap { kind.host(of: $0, name) }
     }
 

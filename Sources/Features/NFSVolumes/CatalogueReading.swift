@@ -85,7 +85,7 @@ extension NFSVolumes {
         }
     }
 
-    private func look(into catalogue: ShareCatalogue) throws(CatalogueError) {
+    private func look(into catalogue: ShareCatalogue) throws(StorageError) {
         let memory = state.withLock { $0.catalogue }
         switch try catalogue.look(unless: memory.isConfirmed ? memory.reading?.stamp : nil, expected: knowsVolumes(of: catalogue.share)) {
         case .nothing: state.withLock { state in state.catalogue.reading = nil }
@@ -175,7 +175,7 @@ extension NFSVolumes {
         guard definition.options.removal != .retain, state.withLock({ $0.catalogue.mark(name, of: catalogue.share)?.stands }) != true else {
             return
         }
-        do throws(CatalogueError) {
+        do throws(StorageError) {
             try markUse(of: name, brief(catalogue))
             logger.notice("volume \(name) was defined anew on another host while this one uses it; the others are told of that")
         } catch {
@@ -195,7 +195,7 @@ extension NFSVolumes {
     }
 
     /// Takes back the marks of volumes that are not mounted here any more, also those that an earlier run left.
-    private func releaseMarks(_ catalogue: ShareCatalogue) throws(CatalogueError) {
+    private func releaseMarks(_ catalogue: ShareCatalogue) throws(StorageError) {
         let share = catalogue.share
         if !state.withLock({ $0.catalogue.knowsOldMarks.contains(share.text) }) {
             let own = try catalogue.ownMarks()
@@ -224,7 +224,7 @@ extension NFSVolumes {
     /// half gone, and the mark stays until somebody has finished the removal.
     ///
     /// - Returns: false if it must be tried again.
-    private func dropRemoval(of name: VolumeName, _ catalogue: ShareCatalogue) throws(CatalogueError) -> Bool {
+    private func dropRemoval(of name: VolumeName, _ catalogue: ShareCatalogue) throws(StorageError) -> Bool {
         guard locks.acquireIfFree(name) else { return false }
         defer { locks.release(name) }
         let removal = RemovalOnShare(name: name, share: catalogue.share.text)

@@ -3,14 +3,8 @@
 import JSON
 import LinuxSystem
 public import Logging
-import NFSMount
+public import NFSMount
 public import SystemPackage
-
-/// A setting that cannot be accepted: where it stands, what is wrong, what to write.
-public struct SettingsError: Error, Sendable, Equatable, CustomStringConvertible {
-    public let description: String
-    init(_ description: String) { self.description = description }
-}
 
 /// All settings of docker-nfsd: built-in values, under the file's, under the environment's, under the command line's.
 ///
@@ -31,7 +25,7 @@ public struct DaemonSettings: Sendable {
     public struct Setting: Sendable {
         public let key: String
         public let help: String
-        fileprivate let apply: @Sendable (inout DaemonSettings, String) throws(SettingsError) -> Void
+        fileprivate let apply: @Sendable (inout DaemonSettings, String) throws(StorageError) -> Void
 
         /// `state-directory` is `DOCKER_NFSD_STATE_DIRECTORY` in the environment.
         public var variable: String { "DOCKER_NFSD_" + key.uppercased().map { $0 == "-" ? "_" : String($0) }.joined() }
@@ -44,29 +38,31 @@ public struct DaemonSettings: Sendable {
         folder("socket-directory", "where the sockets are made", \.socketDirectory),
         folder("docker-directory", "Docker's data root, to tell which containers hold a volume", \.volumes.dockerDirectory),
         Setting(key: "engine-socket", help: "Docker's API, to make the engine look the driver up; none leaves that out") {
-            settings, text throws(SettingsError) in
+            settings, text throws(StorageError) in
             if text == "none" { return settings.volumes.engineSocket = nil }
             guard text.hasPrefix("/"), text.utf8.count <= 107, !text.utf8.contains(where: { $0 < 0x20 }) else {
-                throw SettingsError("neither an absolute path of at most 107 bytes nor none")
+                throw StorageError(.badSetting, "neither an absolute path of at most 107 bytes nor none")
             }
             settings.volumes.engineSocket = FilePath(text)
         },
         Setting(key: "share", help: "export for volumes that name no server, as HOST:/EXPORT; the same on every node") {
-            settings, text throws(SettingsError) in
-            do throws(VolumeOptionError) { settings.volumes.share = try Share(text) } catch { throw SettingsError("\(error)") }
+            settings, text throws(StorageError) in
+            do throws(StorageError) { settings.volumes.share = try Share(text) } catch { throw StorageError(.badSetting, "\(error)") }
         },
         seconds("share-refresh", "seconds between two looks into the share's catalogue", 2...3600, \.volumes.shareRefresh),
         Setting(key: "options", help: "mount options for every volume that does not say otherwise") {
-            settings, text throws(SettingsError) in
+            settings, text throws(StorageError) in
             let options: MountOptions
-            do throws(MountOptionError) { options = try MountOptions(text) } catch { throw SettingsError("\(error)") }
-            if options.versions != nil { throw SettingsError("give the version as nfsvers") }
-            if options.server != nil { throw SettingsError("a server cannot be a default") }
+            do throws(MountOptionError) { options = try MountOptions(text) } catch { throw StorageError(.badSetting, "\(error)") }
+            if options.versions != nil { throw StorageError(.badSetting, "give the version as nfsvers") }
+            if options.server != nil { throw StorageError(.badSetting, "a server cannot be a default") }
             settings.volumes.mountOptions = text
         },
         Setting(key: "nfsvers", help: "version of NFS for volumes that name none: 4.2, 4.1, 4.0, 3 or auto") {
-            settings, text throws(SettingsError) in
-            guard let policy = VersionPolicy(text) else { throw SettingsError("not a version of NFS: give 4.2, 4.1, 4.0, 3 or auto") }
+            settings, text throws(StorageError) in
+            guard let policy = VersionPolicy(text) else {
+                throw StorageError(.badSetting, "not a version of NFS: give 4.2, 4.1, 4.0, 3 or auto")
+            }
             settings.volumes.versions = policy
         },
         seconds("mount-deadline", "seconds for a mount, all in all (Docker waits 120)", 1...110, \.volumes.limits.mount),
@@ -76,13 +72,13 @@ public struct DaemonSettings: Sendable {
         seconds(
             "remove-deadline", "seconds for archiving or deleting a removed volume's directory (Docker waits 60)", 1...55, \.volumes.removal
         ),
-        Setting(key: "mount-method", help: "how the kernel is asked: automatic, fsopen or mount") { settings, text throws(SettingsError) in
-            guard let method = MountMethod(rawValue: text) else { throw SettingsError("not one of automatic, fsopen, mount") }
+        Setting(key: "mount-method", help: "how the kernel is asked: automatic, fsopen or mount") { settings, text throws(StorageError) in
+            guard let method = MountMethod(rawValue: text) else { throw StorageError(.badSetting, "not one of automatic, fsopen, mount") }
             settings.volumes.mountMethod = method
         },
-        Setting(key: "log-level", help: "debug, info, notice, warning or error") { settings, text throws(SettingsError) in
+        Setting(key: "log-level", help: "debug, info, notice, warning or error") { settings, text throws(StorageError) in
             guard let level = Logger.Level(rawValue: text), level >= .debug, level <= .error else {
-                throw SettingsError("not one of debug, info, notice, warning, error")
+                throw StorageError(.badSetting, "not one of debug, info, notice, warning, error")
             }
             settings.logLevel = level
         },
@@ -96,9 +92,9 @@ public struct DaemonSettings: Sendable {
     ///   - file: where the settings file is; that it is missing is no failure, unless `fileIsRequired`.
     ///   - environment: the process's variables.
     ///   - flags: texts from the command line, by key.
-    /// - Throws: `SettingsError` naming the file and line, the variable or the flag.
+    /// - Throws: `StorageError` naming the file and line, the variable or the flag.
     public init(file: FilePath, fileIsRequired: Bool = false, environment: [String: String], flags: [String: String] = [:])
-        throws(SettingsError)
+        throws(StorageError)
     {
         self.init()
         try readFile(file, isRequired: fileIsRequired)
@@ -110,7 +106,7 @@ public struct DaemonSettings: Sendable {
         }
         if let text = environment["DOCKER_NFSD_TEST_STAND_IN"] {
             guard let standIn = NFSMounter.StandIn(text) else {
-                throw SettingsError("DOCKER_NFSD_TEST_STAND_IN=\(text): not of the form TYPE:SOURCE")
+                throw StorageError(.badSetting, "DOCKER_NFSD_TEST_STAND_IN=\(text): not of the form TYPE:SOURCE")
             }
             volumes.standIn = standIn
         }
@@ -118,40 +114,41 @@ public struct DaemonSettings: Sendable {
         volumes.runtimeDirectory = resolvingSymbolicLinks(volumes.runtimeDirectory)
     }
 
-    private mutating func readFile(_ file: FilePath, isRequired: Bool) throws(SettingsError) {
+    private mutating func readFile(_ file: FilePath, isRequired: Bool) throws(StorageError) {
         let bytes: [UInt8]
         do throws(SystemError) {
             bytes = try readWholeFile(file, limit: Self.longestFile)
         } catch {
             if error.errno == .noSuchFileOrDirectory && !isRequired { return }
-            throw SettingsError("settings file: \(error)")
+            throw StorageError(.badSetting, "settings file: \(error)")
         }
         let document: JSONValue
         do throws(JSONError) {
             document = try JSONValue(parsing: bytes)
         } catch {
-            throw SettingsError("\(file):\(error.line): \(error.reason)")
+            throw StorageError(.badSetting, "\(file):\(error.line): \(error.reason)")
         }
         guard let object = document.objectValue else {
-            throw SettingsError("\(file):1: the file must hold one JSON object, {\"key\": value, …}")
+            throw StorageError(.badSetting, "\(file):1: the file must hold one JSON object, {\"key\": value, …}")
         }
         for member in object.members {
             let place = "\(file):\(Self.line(of: member.key, in: bytes)): \(member.key)"
             guard let setting = Self.all.first(where: { $0.key == member.key }) else {
                 let near = nearestWord(to: member.key, among: Self.all.map(\.key), within: 4)
-                throw SettingsError(
+                throw StorageError(
+                    .badSetting,
                     "\(place): unknown setting" + (near.map { "; did you mean \($0)?" } ?? "; docker-nfsd serve --help lists them"))
             }
             switch member.value {
             case .string(let text): try set(setting, text, at: place)
             case .number(let number): try set(setting, number.text, at: place)
-            default: throw SettingsError("\(place): must be a text or a number, not \(member.value.kind)")
+            default: throw StorageError(.badSetting, "\(place): must be a text or a number, not \(member.value.kind)")
             }
         }
     }
 
-    private mutating func set(_ setting: Setting, _ text: String, at place: String) throws(SettingsError) {
-        do throws(SettingsError) { try setting.apply(&self, text) } catch { throw SettingsError("\(place)=\(text): \(error)") }
+    private mutating func set(_ setting: Setting, _ text: String, at place: String) throws(StorageError) {
+        do throws(StorageError) { try setting.apply(&self, text) } catch { throw StorageError(.badSetting, "\(place)=\(text): \(error)") }
     }
 
     /// The line on which a key of the outermost object first stands, counted from 1.
@@ -166,8 +163,10 @@ public struct DaemonSettings: Sendable {
     }
 
     private static func folder(_ key: String, _ help: String, _ path: any WritableKeyPath<DaemonSettings, FilePath> & Sendable) -> Setting {
-        Setting(key: key, help: help) { settings, text throws(SettingsError) in
-            guard text.hasPrefix("/"), !text.utf8.contains(where: { $0 < 0x20 }) else { throw SettingsError("not an absolute path") }
+        Setting(key: key, help: help) { settings, text throws(StorageError) in
+            guard text.hasPrefix("/"), !text.utf8.contains(where: { $0 < 0x20 }) else {
+                throw StorageError(.badSetting, "not an absolute path")
+            }
             settings[keyPath: path] = FilePath(text).lexicallyNormalized()
         }
     }
@@ -175,9 +174,9 @@ public struct DaemonSettings: Sendable {
     private static func seconds(
         _ key: String, _ help: String, _ range: ClosedRange<Int>, _ path: any WritableKeyPath<DaemonSettings, Duration> & Sendable
     ) -> Setting {
-        Setting(key: key, help: help) { settings, text throws(SettingsError) in
+        Setting(key: key, help: help) { settings, text throws(StorageError) in
             guard let number = Int(text), range.contains(number) else {
-                throw SettingsError("not a number of seconds from \(range.lowerBound) to \(range.upperBound)")
+                throw StorageError(.badSetting, "not a number of seconds from \(range.lowerBound) to \(range.upperBound)")
             }
             settings[keyPath: path] = .seconds(number)
         }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 
 import LinuxSystem
-import NFSMount
+public import NFSMount
 import SystemPackage
 
 /// What `docker-nfsd doctor` looks at: each part of the host that volumes depend on, with what to do where it is wrong.
@@ -113,8 +113,8 @@ public struct HostCheck: Sendable {
     /// An export: its server's name, whether it answers, and a trial mount, which is taken back at once. Blocks, at the
     /// longest for the deadlines of the settings.
     ///
-    /// - Throws: `VolumeOptionError` if the text is not `server:/path`.
-    public func export(_ text: String, options: String, versions: String?) throws(VolumeOptionError) -> [Finding] {
+    /// - Throws: `StorageError` if the text is not `server:/path`.
+    public func export(_ text: String, options: String, versions: String?) throws(StorageError) -> [Finding] {
         var given = ["device": text]
         if !options.isEmpty { given["o"] = options }
         if let versions { given["nfsvers"] = versions }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 
 import JSON
+import NFSMount
 
 /// Who has a volume mounted, as Docker told it: a count for each ID.
 ///
@@ -64,18 +65,18 @@ struct References: Sendable, Equatable {
     init() {}
 
     /// - Returns: nil for a file of another boot.
-    init?(parsing bytes: [UInt8], boot: String) throws(DamagedFile) {
+    init?(parsing bytes: [UInt8], boot: String) throws(StorageError) {
         let document: JSONValue
-        do throws(JSONError) { document = try JSONValue(parsing: bytes) } catch { throw DamagedFile("\(error)") }
+        do throws(JSONError) { document = try JSONValue(parsing: bytes) } catch { throw StorageError(.damaged, "\(error)") }
         guard let written = document["boot"]?.stringValue, let list = document["holders"]?.objectValue else {
-            throw DamagedFile("boot or holders are missing")
+            throw StorageError(.damaged, "boot or holders are missing")
         }
         if written != boot { return nil }
         for member in list.members {
             guard let count = member.value["count"]?.intValue, (1...Self.mostMounts).contains(count),
                 let engine = member.value["engine"]?.intValue,
                 let since = member.value["since"]?.intValue
-            else { throw DamagedFile("holder \(member.key) is not of the form {count, engine, since}") }
+            else { throw StorageError(.damaged, "holder \(member.key) is not of the form {count, engine, since}") }
             holders[member.key] = Holder(count: count, engine: engine, since: since)
         }
     }

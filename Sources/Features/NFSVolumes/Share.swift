@@ -17,11 +17,11 @@ public struct Share: Sendable, Equatable {
 
     /// Reads `server:/path`.
     ///
-    /// - Throws: `VolumeOptionError`.
-    public init(_ text: String) throws(VolumeOptionError) {
+    /// - Throws: `StorageError`.
+    public init(_ text: String) throws(StorageError) {
         let options: VolumeOptions
-        do throws(VolumeOptionError) { options = try VolumeOptions(["device": text]) } catch {
-            throw VolumeOptionError("not of the form HOST:/EXPORT")
+        do throws(StorageError) { options = try VolumeOptions(["device": text]) } catch {
+            throw StorageError(.badOption, "not of the form HOST:/EXPORT")
         }
         server = options.server
         path = options.path
@@ -40,7 +40,7 @@ public struct Share: Sendable, Equatable {
 
     /// The options of a volume in the share: its directory has the volume's encoded name unless `subdir` says otherwise, and is
     /// made when it is first used unless `create` says otherwise.
-    func options(_ given: [String: String], of name: VolumeName) throws(VolumeOptionError) -> VolumeOptions {
+    func options(_ given: [String: String], of name: VolumeName) throws(StorageError) -> VolumeOptions {
         var options = given
         options["server"] = server.text
         options["path"] = path

@@ -5,13 +5,6 @@ import LinuxSystem
 import NFSMount
 import SystemPackage
 
-/// Why the share's catalogue could not be read or changed.
-struct CatalogueError: Error, CustomStringConvertible {
-    var description: String
-
-    init(_ description: String) { self.description = description }
-}
-
 /// The definitions that all hosts of a share have in common, as files of the share itself:
 ///
 ///     .docker-nfsd/id.ID/                     empty; tells this catalogue from one on another file system
@@ -54,11 +47,13 @@ struct ShareCatalogue: Sendable {
     ///   - begins: false if there must be a catalogue already; one that is gone means another file system is exported.
     ///   - identity: to be given to a catalogue that has none.
     /// - Returns: the definition that holds.
-    func create(_ definition: VolumeDefinition, begins: Bool, identity new: String?) throws(CatalogueError) -> VolumeDefinition {
+    func create(_ definition: VolumeDefinition, begins: Bool, identity new: String?) throws(StorageError) -> VolumeDefinition {
         let name = definition.name.fileName + Self.suffix
         let draft = "\(ownDrafts)\(UInt64.random(in: 0 ... .max))\(Self.draftSuffix)"
         let content = definition.catalogueJSON.encoded(.pretty)
-        guard content.count < Self.longestDefinition else { throw CatalogueError("its options are longer than the catalogue takes") }
+        guard content.count < Self.longestDefinition else {
+            throw StorageError(.catalogue, "its options are longer than the catalogue takes")
+        }
         let (calls, work) = try run { sequence, root in
             if begins { _ = sequence.makeDirectory(Share.catalogueFolder, in: root, mode: 0o700, operand: Share.catalogueFolder) }
             let folder = open(root, sequence)
@@ -86,16 +81,16 @@ struct ShareCatalogue: Sendable {
             throw explained(cause ?? error)
         }
         guard case .success(content.count) = calls.result(of: work.written) else {
-            throw CatalogueError("\(share.text) took only a part of the definition: is it full?")
+            throw StorageError(.catalogue, "\(share.text) took only a part of the definition: is it full?")
         }
         guard let bytes = try self.content(of: work.found, calls) else {
-            throw calls.error(of: work.linked).map(explained) ?? CatalogueError("\(name) was removed meanwhile; try again")
+            throw calls.error(of: work.linked).map(explained) ?? StorageError(.catalogue, "\(name) was removed meanwhile; try again")
         }
         return try usable(bytes, as: name)
     }
 
     /// The definition that is on the share now; nil if there is none of that name.
-    func definition(of name: VolumeName) throws(CatalogueError) -> VolumeDefinition? {
+    func definition(of name: VolumeName) throws(StorageError) -> VolumeDefinition? {
         let file = name.fileName + Self.suffix
         let (calls, found) = try run { sequence, root in
             read(file, in: openVolumes(in: open(root, sequence), sequence), sequence)
@@ -106,7 +101,7 @@ struct ShareCatalogue: Sendable {
     }
 
     /// Removes a definition. That it is not there is no failure.
-    func remove(_ name: VolumeName) throws(CatalogueError) {
+    func remove(_ name: VolumeName) throws(StorageError) {
         let file = name.fileName + Self.suffix
         let (calls, removed) = try run { sequence, root in
             sequence.removeFile(Array(file.utf8), in: openVolumes(in: open(root, sequence), sequence), operand: file)
@@ -140,7 +135,7 @@ struct ShareCatalogue: Sendable {
     /// Reads all definitions, unless the stamp is still that of an earlier reading.
     ///
     /// - Parameter expected: there must be a catalogue.
-    func look(unless stamp: [UInt8]?, expected: Bool) throws(CatalogueError) -> Look {
+    func look(unless stamp: [UInt8]?, expected: Bool) throws(StorageError) -> Look {
         let (calls, work) = try run { sequence, root in
             let volumes = openVolumes(in: open(root, sequence), sequence)
             let status = sequence.buffer(SystemCallSequence.statusSize)
@@ -165,7 +160,7 @@ struct ShareCatalogue: Sendable {
     }
 
     /// Removes what creations have left that were cut short.
-    func remove(drafts: [String]) throws(CatalogueError) {
+    func remove(drafts: [String]) throws(StorageError) {
         for start in stride(from: 0, to: drafts.count, by: Self.batch) {
             let (calls, _) = try run { sequence, root in
                 let volumes = openVolumes(in: open(root, sequence), sequence)
@@ -178,19 +173,19 @@ struct ShareCatalogue: Sendable {
     }
 
     /// Reads those files again that could not be used.
-    func readDamagedAgain(_ reading: inout Reading) throws(CatalogueError) {
+    func readDamagedAgain(_ reading: inout Reading) throws(StorageError) {
         let files = reading.damaged.keys.sorted()
         reading.damaged = [:]
         try read(files, into: &reading)
     }
 
-    private func read(_ files: [String], into reading: inout Reading) throws(CatalogueError) {
+    private func read(_ files: [String], into reading: inout Reading) throws(StorageError) {
         for start in stride(from: 0, to: files.count, by: Self.batch) {
             try readBatch(Array(files[start..<min(start + Self.batch, files.count)]), into: &reading)
         }
     }
 
-    private func readBatch(_ files: [String], into reading: inout Reading) throws(CatalogueError) {
+    private func readBatch(_ files: [String], into reading: inout Reading) throws(StorageError) {
         let (calls, found) = try run { sequence, root in
             let volumes = openVolumes(in: open(root, sequence), sequence)
             return files.map { read($0, in: volumes, sequence) }
@@ -201,13 +196,13 @@ struct ShareCatalogue: Sendable {
                 reading.damaged[file] = reason
                 continue
             }
-            do throws(CatalogueError) {
+            do throws(StorageError) {
                 // Removed since its name was read.
                 guard let bytes = try content(of: found, calls) else {
                     reading.fileNames.remove(String(file.dropLast(Self.suffix.count)))
                     continue
                 }
-                do throws(DamagedFile) {
+                do throws(StorageError) {
                     reading.definitions.append(try parse(bytes, as: file))
                 } catch {
                     reading.damaged[file] = error.description
@@ -240,7 +235,7 @@ struct ShareCatalogue: Sendable {
     }
 
     /// nil if there is no such file.
-    private func content(of found: Found, _ calls: SystemCallSequence) throws(CatalogueError) -> [UInt8]? {
+    private func content(of found: Found, _ calls: SystemCallSequence) throws(StorageError) -> [UInt8]? {
         if let error = calls.error(of: found.file) {
             if error.errno == .noSuchFileOrDirectory { return nil }
             throw explained(error)
@@ -250,16 +245,19 @@ struct ShareCatalogue: Sendable {
         return calls.bytes(of: found.buffer, count: count)
     }
 
-    private func usable(_ bytes: [UInt8], as file: String) throws(CatalogueError) -> VolumeDefinition {
-        do throws(DamagedFile) { return try parse(bytes, as: file) } catch {
-            throw CatalogueError("\(share.text)/\(Share.catalogueFolder)/volumes/\(file) is damaged: \(error); correct or remove it there")
+    private func usable(_ bytes: [UInt8], as file: String) throws(StorageError) -> VolumeDefinition {
+        do throws(StorageError) { return try parse(bytes, as: file) } catch {
+            throw StorageError(
+                .catalogue, "\(share.text)/\(Share.catalogueFolder)/volumes/\(file) is damaged: \(error); correct or remove it there")
         }
     }
 
-    private func parse(_ bytes: [UInt8], as file: String) throws(DamagedFile) -> VolumeDefinition {
-        guard bytes.count <= Self.longestDefinition else { throw DamagedFile("it is longer than \(Self.longestDefinition) bytes") }
+    private func parse(_ bytes: [UInt8], as file: String) throws(StorageError) -> VolumeDefinition {
+        guard bytes.count <= Self.longestDefinition else {
+            throw StorageError(.damaged, "it is longer than \(Self.longestDefinition) bytes")
+        }
         let definition = try VolumeDefinition(parsing: bytes, in: share)
-        guard definition.name.fileName + Self.suffix == file else { throw DamagedFile("it speaks of volume \(definition.name)") }
+        guard definition.name.fileName + Self.suffix == file else { throw StorageError(.damaged, "it speaks of volume \(definition.name)") }
         return definition
     }
 
@@ -268,7 +266,7 @@ struct ShareCatalogue: Sendable {
     /// The names in a folder of the catalogue that are UTF-8, sorted, and whether these are all.
     ///
     /// - Parameter isExpected: false if there need not be such a folder.
-    func names(in folder: String, isExpected: Bool = true) throws(CatalogueError) -> (names: [String], isComplete: Bool) {
+    func names(in folder: String, isExpected: Bool = true) throws(StorageError) -> (names: [String], isComplete: Bool) {
         let (calls, listings) = try run { sequence, root in
             let top = open(root, sequence)
             let handle = sequence.openDirectory(folder, in: top, operand: folder)
@@ -301,20 +299,20 @@ struct ShareCatalogue: Sendable {
     /// Makes calls at the share's root.
     func run<Work>(
         _ prepare: (SystemCallSequence, SystemCallSequence.Call) -> Work
-    ) throws(CatalogueError) -> (calls: SystemCallSequence, work: Work) {
-        if let reason = held.reason(share) { throw CatalogueError("\(share.text) cannot be used now: \(reason)") }
+    ) throws(StorageError) -> (calls: SystemCallSequence, work: Work) {
+        if let reason = held.reason(share) { throw StorageError(.catalogue, "\(share.text) cannot be used now: \(reason)") }
         do throws(NFSMountError) {
             return try mounter.inExport(
                 NFSMountRequest(server: share.server, path: share.path, versions: versions, options: options, target: ""),
                 until: deadline, cancellation: cancellation, prepare)
         } catch {
             if let hold = error.stuck { held.hold(share, because: hold.reason, until: hold.waitUntilGone) }
-            throw CatalogueError("\(error)")
+            throw StorageError(.catalogue, "\(error)")
         }
     }
 
     /// - Throws: why a call failed that must not.
-    func check(_ calls: SystemCallSequence) throws(CatalogueError) {
+    func check(_ calls: SystemCallSequence) throws(StorageError) {
         if let failed = calls.failedCall, let error = calls.error(of: failed) { throw lost(error) }
     }
 
@@ -333,27 +331,29 @@ struct ShareCatalogue: Sendable {
     }
 
     /// What the catalogue is known by. Two hosts that begin one at the same moment give it a name each, and either will do.
-    func identities() throws(CatalogueError) -> [String] {
+    func identities() throws(StorageError) -> [String] {
         try names(in: ".", isExpected: false).names.filter { $0.hasPrefix(Share.identityPrefix) }
             .map { String($0.dropFirst(Share.identityPrefix.count)) }
     }
 
     /// If this is for want of a file: the catalogue was there, as this host knows of volumes in it, and is not any more.
-    func lost(_ error: SystemError) -> CatalogueError {
+    func lost(_ error: SystemError) -> StorageError {
         guard error.errno == .noSuchFileOrDirectory else { return explained(error) }
         let own = identity.map(Share.folder)
         if error.operand == own {
-            return CatalogueError(
+            return StorageError(
+                .catalogue,
                 "\(share.text) has another catalogue than the one that this host knows volumes of: is the right file system exported there? (mkdir \(error.operand) in it makes this the right one)"
             )
         }
         let folders = ["volumes", "uses"].map { "\(Share.catalogueFolder)/\($0)" } + [own].compactMap { $0 }
-        return CatalogueError(
+        return StorageError(
+            .catalogue,
             "\(share.text) has no \(folders[0]) any more: is the right file system exported there? (mkdir -p \(folders.joined(separator: " ")) in it begins a new catalogue)"
         )
     }
 
-    func explained(_ error: SystemError) -> CatalogueError {
+    func explained(_ error: SystemError) -> StorageError {
         let hint: String
         switch error.errno {
         case .permissionDenied, .notPermitted: hint = "; root of this host must be able to write there: the export needs no_root_squash"
@@ -361,6 +361,6 @@ struct ShareCatalogue: Sendable {
         case .noSpace, .diskQuotaExceeded: hint = "; make room there"
         default: hint = ""
         }
-        return CatalogueError("the catalogue of \(share.text): \(error)\(hint)")
+        return StorageError(.catalogue, "the catalogue of \(share.text): \(error)\(hint)")
     }
 }

@@ -35,7 +35,7 @@ extension NFSVolumes {
     }
 
     /// On disk first. The file is one for all, so it is written by one at a time.
-    func keep(_ identity: String, of share: Share) throws(CatalogueError) {
+    func keep(_ identity: String, of share: Share) throws(StorageError) {
         let failure: SystemError? = keepingIdentities.withLock { _ in
             let identities: [String: String]? = state.withLock { state in
                 if state.catalogue.identities[share.text] == identity { return nil }
@@ -52,7 +52,7 @@ extension NFSVolumes {
             state.withLock { state in state.catalogue.identities = identities }
             return nil
         }
-        if let failure { throw CatalogueError("the identity of the share's catalogue cannot be stored: \(failure)") }
+        if let failure { throw StorageError(.catalogue, "the identity of the share's catalogue cannot be stored: \(failure)") }
     }
 
     /// What other hosts know this one by. machine-id(5)
@@ -80,7 +80,7 @@ extension NFSVolumes {
             state.catalogue.creations.running += 1
         }
         defer { state.withLock { state in state.catalogue.creations.running -= 1 } }
-        do throws(CatalogueError) {
+        do throws(StorageError) {
             let begins = !knowsVolumes(of: share)
             let known = if let identity = catalogue.identity { identity } else { try catalogue.identities().first }
             let new = known == nil ? [UInt64.random(in: 0 ... .max), .random(in: 0 ... .max)].map { String($0, radix: 16) }.joined() : nil
@@ -90,7 +90,9 @@ extension NFSVolumes {
         } catch {
             throw PluginError("cannot create volume \(name): \(error)")
         }
-        if let difference = try found.difference(from: wanted), !takesAny {
+        let difference: String?
+        do throws(StorageError) { difference = try found.difference(from: wanted) } catch { throw PluginError(error.description) }
+        if let difference, !takesAny {
             throw PluginError(
                 "volume \(name) exists on the share \(share.text) with other options: \(difference); take it as it is (give no options), or remove it first (docker volume rm \(name))"
             )
@@ -126,19 +128,20 @@ extension NFSVolumes {
                 }
                 if current != definition {
                     do throws(SystemError) { try learn(current) } catch {
-                        throw CatalogueError("its definition cannot be stored: \(error)")
+                        throw StorageError(.catalogue, "its definition cannot be stored: \(error)")
                     }
                     state.withLock { state in state.catalogue.changed(name) }
-                    throw CatalogueError(
+                    throw StorageError(
+                        .catalogue,
                         "it was removed on another host and defined anew; look at it (docker volume inspect \(name)), then try again")
                 }
                 try disposeOfData(definition, until: Deadline(deadline.instant - Self.removalReserve))
             } catch {
                 if isTouched, (error as? DisposalError)?.hasBegun == true { removalHasBegun(of: name, share) }
                 guard isMarkNew, (error as? DisposalError)?.hasBegun != true else { throw error }
-                do throws(CatalogueError) { try catalogue.giveUpRemoval(name) } catch let second {
+                do throws(StorageError) { try catalogue.giveUpRemoval(name) } catch let second {
                     if error is DisposalError { throw DisposalError(description: "\(error); and then: \(second)") }
-                    throw CatalogueError("\(error); and then: \(second)")
+                    throw StorageError(.catalogue, "\(error); and then: \(second)")
                 }
                 throw error
             }
@@ -172,14 +175,14 @@ extension NFSVolumes {
     func markUse(of definition: VolumeDefinition, until deadline: Deadline, _ cancellation: Cancellation) throws(PluginError) {
         guard definition.options.removal != .retain, let share = definition.share else { return }
         let catalogue = try catalogue(share, until: deadline, cancellation: cancellation)
-        do throws(CatalogueError) { try markUse(of: definition.name, catalogue) } catch {
+        do throws(StorageError) { try markUse(of: definition.name, catalogue) } catch {
             let reason = "\(timestamp()): \(error)"
             change(definition.name) { $0.lastFailure = reason }
             throw PluginError("cannot mount volume \(definition.name): \(error)")
         }
     }
 
-    func markUse(of name: VolumeName, _ catalogue: ShareCatalogue) throws(CatalogueError) {
+    func markUse(of name: VolumeName, _ catalogue: ShareCatalogue) throws(StorageError) {
         // Noted first: a mark whose making failed may stand all the same, and the next look takes it back.
         state.withLock { state in state.catalogue.mark(name, of: catalogue.share, stands: false) }
         try catalogue.markUse(name)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 
-import DockerPluginAPI
 public import JSON
+import NFSMount
 
 /// A volume as it was created; what the state directory keeps, one file a volume.
 public struct VolumeDefinition: Sendable, Equatable {
@@ -28,10 +28,10 @@ public struct VolumeDefinition: Sendable, Equatable {
 
     /// In what this differs from another definition of the volume, in words; nil if both mean the same.
     ///
-    /// - Throws: `PluginError` if they are of different drivers.
-    func difference(from wanted: VolumeDefinition) throws(PluginError) -> String? {
+    /// - Throws: `StorageError` if they are of different drivers.
+    func difference(from wanted: VolumeDefinition) throws(StorageError) -> String? {
         guard driver == wanted.driver else {
-            throw PluginError("volume \(name) exists under the driver name \(driver); use that name, or remove it there first")
+            throw StorageError(.conflict, "volume \(name) exists under the driver name \(driver); use that name, or remove it there first")
         }
         let differing = wanted.options.differences(from: options)
         if differing.isEmpty { return nil }
@@ -43,39 +43,43 @@ public struct VolumeDefinition: Sendable, Equatable {
     /// Reads a definition file.
     ///
     /// - Parameter catalogue: the share in whose catalogue the file lies, where other hosts write too; nil for a file of this host.
-    /// - Throws: `DamagedFile` with what is wrong in it.
-    init(parsing bytes: [UInt8], in catalogue: Share? = nil) throws(DamagedFile) {
+    /// - Throws: `StorageError` with what is wrong in it.
+    init(parsing bytes: [UInt8], in catalogue: Share? = nil) throws(StorageError) {
         let document: JSONValue
-        do throws(JSONError) { document = try JSONValue(parsing: bytes) } catch { throw DamagedFile("\(error)") }
-        guard let format = document["format"]?.intValue else { throw DamagedFile("it has no format number") }
-        guard format == Self.format else { throw DamagedFile("its format is \(format), and this version reads \(Self.format)") }
-        guard let name = document["name"]?.stringValue.flatMap(VolumeName.init) else { throw DamagedFile("it has no valid name") }
+        do throws(JSONError) { document = try JSONValue(parsing: bytes) } catch { throw StorageError(.damaged, "\(error)") }
+        guard let format = document["format"]?.intValue else { throw StorageError(.damaged, "it has no format number") }
+        guard format == Self.format else { throw StorageError(.damaged, "its format is \(format), and this version reads \(Self.format)") }
+        guard let name = document["name"]?.stringValue.flatMap(VolumeName.init) else {
+            throw StorageError(.damaged, "it has no valid name")
+        }
         guard let driver = document["driver"]?.stringValue, let createdAt = document["createdAt"]?.stringValue,
             let members = document["options"]?.objectValue
-        else { throw DamagedFile("driver, createdAt or options are missing") }
+        else { throw StorageError(.damaged, "driver, createdAt or options are missing") }
         var options: [String: String] = [:]
         for member in members.members {
-            guard let value = member.value.stringValue else { throw DamagedFile("option \(member.key) is not a text") }
+            guard let value = member.value.stringValue else { throw StorageError(.damaged, "option \(member.key) is not a text") }
             options[member.key] = value
         }
-        do throws(VolumeOptionError) {
+        do throws(StorageError) {
             var share = catalogue
             if share == nil, let text = document["share"] { share = try Share(text.stringValue ?? "") }
-            if share != nil, !Share.holds(options) { throw VolumeOptionError("a volume of a share names no server") }
+            if share != nil, !Share.holds(options) { throw StorageError(.badOption, "a volume of a share names no server") }
             let checked: VolumeOptions
             if let share { checked = try share.options(options, of: name) } else { checked = try VolumeOptions(options) }
             self.init(name: name, driver: driver, createdAt: createdAt, options: checked, share: share)
         } catch {
-            throw DamagedFile("\(error)")
+            throw StorageError(.damaged, "\(error)")
         }
         if catalogue != nil { try checkForOthers() }
     }
 
     /// One bad word in an answer would make Docker refuse all of it.
-    private func checkForOthers() throws(DamagedFile) {
-        guard DaemonSettings.driverNames.contains(driver) else { throw DamagedFile("it has no driver's name in driver") }
-        guard isTime(createdAt) else { throw DamagedFile("createdAt is not a time such as 2026-03-01T12:00:00Z") }
-        guard name.text.utf8.allSatisfy({ $0 >= 0x20 && $0 != 0x7f }) else { throw DamagedFile("its name has a control character in it") }
+    private func checkForOthers() throws(StorageError) {
+        guard DaemonSettings.driverNames.contains(driver) else { throw StorageError(.damaged, "it has no driver's name in driver") }
+        guard isTime(createdAt) else { throw StorageError(.damaged, "createdAt is not a time such as 2026-03-01T12:00:00Z") }
+        guard name.text.utf8.allSatisfy({ $0 >= 0x20 && $0 != 0x7f }) else {
+            throw StorageError(.damaged, "its name has a control character in it")
+        }
     }
 
     /// Whether this is a time of the form that the daemon writes, and one that there is: Go's time package takes no other.
@@ -110,12 +114,6 @@ public struct VolumeDefinition: Sendable, Equatable {
             "options": .object(JSONObject(given)),
         ]
     }
-}
-
-/// A file of the daemon's own that cannot be used: what is wrong in it.
-public struct DamagedFile: Error, Sendable, CustomStringConvertible {
-    public let description: String
-    init(_ description: String) { self.description = description }
 }
 
 extension JSONObject {

@@ -3,6 +3,7 @@
 import JSON
 public import Logging
 public import LinuxSystem
+import NFSMount
 public import SystemPackage
 
 /// The daemon's own files: definitions, which survive everything, and references, which end with the boot.
@@ -54,7 +55,9 @@ public struct VolumeFiles: Sendable {
             }
             do {
                 let definition = try VolumeDefinition(parsing: try readWholeFile(file, limit: Self.longestFile))
-                guard definition.name.fileName + Self.suffix == name else { throw DamagedFile("it speaks of volume \(definition.name)") }
+                guard definition.name.fileName + Self.suffix == name else {
+                    throw StorageError(.damaged, "it speaks of volume \(definition.name)")
+                }
                 found.append(definition)
             } catch {
                 setAside(file, because: error, logger: logger)

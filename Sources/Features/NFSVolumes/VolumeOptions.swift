@@ -2,12 +2,6 @@
 
 public import NFSMount
 
-/// Options of `docker volume create` that cannot be accepted: which, why, and what to write instead.
-public struct VolumeOptionError: Error, Sendable, Equatable, CustomStringConvertible {
-    public var description: String
-    init(_ description: String) { self.description = description }
-}
-
 /// What happens to a created subdirectory when its volume is removed.
 public enum RemovalPolicy: String, Sendable, CaseIterable {
     /// It stays as it is.
@@ -38,10 +32,11 @@ public struct VolumeOptions: Sendable, Equatable {
     ]
 
     /// Reads and checks options; nothing is resolved or contacted.
-    public init(_ options: [String: String]) throws(VolumeOptionError) {
+    public init(_ options: [String: String]) throws(StorageError) {
         for key in options.keys.sorted() where !Self.names.contains(key) { throw Self.unknown(key) }
         guard !options.isEmpty else {
-            throw VolumeOptionError(
+            throw StorageError(
+                .badOption,
                 "no options given; say what to mount: docker volume create -d nfsd --opt server=HOST --opt path=/EXPORT NAME")
         }
         let words = try Self.mountOptions(options["o"] ?? "")
@@ -61,73 +56,80 @@ public struct VolumeOptions: Sendable, Equatable {
         Set(canonical.keys).union(other.canonical.keys).filter { canonical[$0] != other.canonical[$0] }.sorted()
     }
 
-    private static func unknown(_ key: String) -> VolumeOptionError {
+    private static func unknown(_ key: String) -> StorageError {
         if let near = nearestWord(to: key, among: names, within: 3) {
-            return VolumeOptionError("unknown option \(key); did you mean \(near)?")
+            return StorageError(.badOption, "unknown option \(key); did you mean \(near)?")
         }
         if (try? NFSMount.MountOptions("\(key)")) != nil, NFSMount.MountOptions.isKnownName(key) {
-            return VolumeOptionError("unknown option \(key); mount options go into o, as in --opt o=\(key)")
+            return StorageError(.badOption, "unknown option \(key); mount options go into o, as in --opt o=\(key)")
         }
-        return VolumeOptionError(
+        return StorageError(
+            .badOption,
             "unknown option \(key); the options are server, path, nfsvers, o, subdir, create, mode, uid, gid, onremove, type, device")
     }
 
-    private static func mountOptions(_ text: String) throws(VolumeOptionError) -> NFSMount.MountOptions {
-        do throws(MountOptionError) { return try NFSMount.MountOptions(text) } catch { throw VolumeOptionError(error.description) }
+    private static func mountOptions(_ text: String) throws(StorageError) -> NFSMount.MountOptions {
+        do throws(MountOptionError) { return try NFSMount.MountOptions(text) } catch { throw StorageError(.badOption, error.description) }
     }
 
     private typealias Device = (host: ServerName?, path: String)
 
     /// `:/path`, `host:/path` or `[2001:db8::7]:/path`.
-    private static func device(_ text: String?) throws(VolumeOptionError) -> Device? {
+    private static func device(_ text: String?) throws(StorageError) -> Device? {
         guard let text else { return nil }
         let start = text.hasPrefix("[") ? text.firstIndex(of: "]") ?? text.startIndex : text.startIndex
         guard let colon = text[start...].firstIndex(of: ":") else {
-            throw VolumeOptionError("option device is not of the form HOST:/EXPORT or :/EXPORT: \(text)")
+            throw StorageError(.badOption, "option device is not of the form HOST:/EXPORT or :/EXPORT: \(text)")
         }
         let host = String(text[..<colon])
         let path = String(text[text.index(after: colon)...])
         if host.isEmpty { return (nil, path) }
-        guard let name = ServerName(host) else { throw VolumeOptionError("option device names no valid host before the colon: \(text)") }
+        guard let name = ServerName(host) else {
+            throw StorageError(.badOption, "option device names no valid host before the colon: \(text)")
+        }
         return (name, path)
     }
 
     private static func host(
         _ options: [String: String], _ device: Device?, _ words: NFSMount.MountOptions
-    ) throws(VolumeOptionError) -> (ServerName, isLocalSpelling: Bool) {
+    ) throws(StorageError) -> (ServerName, isLocalSpelling: Bool) {
         if let text = options["server"] {
             guard let name = ServerName(text) else {
-                throw VolumeOptionError(
+                throw StorageError(
+                    .badOption,
                     "option server is not a host name, an IPv4 or an IPv6 address: \(text); the export goes into path, as in --opt server=HOST --opt path=/EXPORT"
                 )
             }
             for (option, other) in [("device", device?.host), ("o=addr", words.server)] {
                 guard let other, other != name else { continue }
-                throw VolumeOptionError("options server=\(name.text) and \(option)=\(other.text) contradict each other; give one of them")
+                throw StorageError(
+                    .badOption, "options server=\(name.text) and \(option)=\(other.text) contradict each other; give one of them")
             }
             return (name, false)
         }
         // The local driver takes addr for the server, and the host in device for a mere label.
         if let name = words.server ?? device?.host { return (name, true) }
-        throw VolumeOptionError("option server is missing; give the NFS server, as in --opt server=HOST --opt path=/EXPORT")
+        throw StorageError(.badOption, "option server is missing; give the NFS server, as in --opt server=HOST --opt path=/EXPORT")
     }
 
-    private static func path(_ options: [String: String], _ device: Device?) throws(VolumeOptionError) -> String {
+    private static func path(_ options: [String: String], _ device: Device?) throws(StorageError) -> String {
         guard let text = options["path"] ?? device?.path else {
-            throw VolumeOptionError("option path is missing; give the export's path, as in --opt path=/EXPORT")
+            throw StorageError(.badOption, "option path is missing; give the export's path, as in --opt path=/EXPORT")
         }
         let option = options["path"] == nil ? "device" : "path"
         if let device, options["path"] != nil, tidied(device.path) != tidied(text) {
-            throw VolumeOptionError("options path=\(text) and device=…:\(device.path) contradict each other; give one of them")
+            throw StorageError(.badOption, "options path=\(text) and device=…:\(device.path) contradict each other; give one of them")
         }
-        guard text.hasPrefix("/") else { throw VolumeOptionError("option \(option) is not an absolute path: \(text); it begins with /") }
+        guard text.hasPrefix("/") else {
+            throw StorageError(.badOption, "option \(option) is not an absolute path: \(text); it begins with /")
+        }
         if text.utf8.contains(where: { $0 < 0x20 || $0 == 0x7f }) {
-            throw VolumeOptionError("option \(option) has a control character in it")
+            throw StorageError(.badOption, "option \(option) has a control character in it")
         }
         if text.utf8.split(separator: UInt8(ascii: "/")).contains(where: { $0.elementsEqual("..".utf8) }) {
-            throw VolumeOptionError("option \(option) has .. in it: \(text); give the path itself")
+            throw StorageError(.badOption, "option \(option) has .. in it: \(text); give the path itself")
         }
-        if text.utf8.count > 1024 { throw VolumeOptionError("option \(option) is longer than 1024 bytes") }
+        if text.utf8.count > 1024 { throw StorageError(.badOption, "option \(option) is longer than 1024 bytes") }
         return tidied(text)
     }
 
@@ -137,18 +139,19 @@ public struct VolumeOptions: Sendable, Equatable {
 
     private static func versions(
         _ options: [String: String], _ words: NFSMount.MountOptions, type: String?, isLocalSpelling: Bool
-    ) throws(VolumeOptionError) -> VersionPolicy? {
+    ) throws(StorageError) -> VersionPolicy? {
         var given: [(name: String, policy: VersionPolicy)] = []
         for name in ["nfsvers", "vers", "version"] {
             guard let text = options[name] else { continue }
             guard let policy = VersionPolicy(text) else {
-                throw VolumeOptionError("option \(name)=\(text) is not a version of NFS; give 4.2, 4.1, 4.0, 3 or auto")
+                throw StorageError(.badOption, "option \(name)=\(text) is not a version of NFS; give 4.2, 4.1, 4.0, 3 or auto")
             }
             given.append((name, policy))
         }
         if let policy = words.versions { given.append(("o=vers", policy)) }
         for other in given.dropFirst() where other.policy != given[0].policy {
-            throw VolumeOptionError(
+            throw StorageError(
+                .badOption,
                 "options \(given[0].name)=\(given[0].policy.text) and \(other.name)=\(other.policy.text) contradict each other; give one of them"
             )
         }
@@ -159,34 +162,34 @@ public struct VolumeOptions: Sendable, Equatable {
             return given.first?.policy ?? (isLocalSpelling ? .auto : nil)
         case "nfs4":
             if let policy = given.first?.policy, policy.candidates.contains(.v3) {
-                throw VolumeOptionError("options type=nfs4 and \(given[0].name)=\(policy.text) contradict each other; give type=nfs")
+                throw StorageError(.badOption, "options type=nfs4 and \(given[0].name)=\(policy.text) contradict each other; give type=nfs")
             }
             return given.first?.policy
-        case .some(let type): throw VolumeOptionError("option type=\(type) is not NFS; give type=nfs or type=nfs4, or leave it out")
+        case .some(let type): throw StorageError(.badOption, "option type=\(type) is not NFS; give type=nfs or type=nfs4, or leave it out")
         }
     }
 
-    private static func subdirectory(_ options: [String: String]) throws(VolumeOptionError) -> Subdirectory? {
+    private static func subdirectory(_ options: [String: String]) throws(StorageError) -> Subdirectory? {
         var creates = false
         if let text = options["create"] {
-            guard let value = boolean(text) else { throw VolumeOptionError("option create=\(text) is neither true nor false") }
+            guard let value = boolean(text) else { throw StorageError(.badOption, "option create=\(text) is neither true nor false") }
             creates = value
         }
         guard let path = options["subdir"] else {
             for name in ["create", "mode", "uid", "gid"] where options[name] != nil {
-                throw VolumeOptionError("option \(name) needs the option subdir, the directory that it speaks of")
+                throw StorageError(.badOption, "option \(name) needs the option subdir, the directory that it speaks of")
             }
             return nil
         }
         for name in ["mode", "uid", "gid"] where options[name] != nil && !creates {
-            throw VolumeOptionError("option \(name) needs create=true: a directory that is there already is never changed")
+            throw StorageError(.badOption, "option \(name) needs create=true: a directory that is there already is never changed")
         }
         var creation: Subdirectory.Creation?
         if creates {
             var wanted = Subdirectory.Creation()
             if let text = options["mode"] {
                 guard let mode = UInt32(text, radix: 8), mode <= 0o7777 else {
-                    throw VolumeOptionError("option mode=\(text) is not an octal mode such as 0755")
+                    throw StorageError(.badOption, "option mode=\(text) is not an octal mode such as 0755")
                 }
                 wanted.mode = mode
             }
@@ -196,35 +199,38 @@ public struct VolumeOptions: Sendable, Equatable {
         }
         let subdirectory: Subdirectory
         do throws(MountOptionError) { subdirectory = try Subdirectory(path, creation: creation) } catch {
-            throw VolumeOptionError(error.description)
+            throw StorageError(.badOption, error.description)
         }
         if subdirectory.components.first == Share.catalogueFolder {
-            throw VolumeOptionError("option subdir is where docker-nfsd keeps its catalogue: \(path); give another directory")
+            throw StorageError(.badOption, "option subdir is where docker-nfsd keeps its catalogue: \(path); give another directory")
         }
         return subdirectory
     }
 
-    private static func identifier(_ name: String, _ options: [String: String]) throws(VolumeOptionError) -> UInt32? {
+    private static func identifier(_ name: String, _ options: [String: String]) throws(StorageError) -> UInt32? {
         guard let text = options[name] else { return nil }
         guard let id = UInt32(text), id < UInt32.max else {
-            throw VolumeOptionError("option \(name)=\(text) is not a numeric id: the names of this host mean nothing on the server")
+            throw StorageError(.badOption, "option \(name)=\(text) is not a numeric id: the names of this host mean nothing on the server")
         }
         return id
     }
 
-    private static func removal(_ options: [String: String], _ subdirectory: Subdirectory?) throws(VolumeOptionError) -> RemovalPolicy {
+    private static func removal(_ options: [String: String], _ subdirectory: Subdirectory?) throws(StorageError) -> RemovalPolicy {
         guard let text = options["onremove"] else { return .retain }
         guard let policy = RemovalPolicy(rawValue: text) else {
             let near = nearestWord(to: text, among: RemovalPolicy.allCases.map(\.rawValue), within: 3)
-            throw VolumeOptionError(
+            throw StorageError(
+                .badOption,
                 "option onremove=\(text) is not one of retain, archive, delete\(near.map { "; did you mean \($0)?" } ?? "")")
         }
         if policy != .retain, subdirectory?.creation == nil {
-            throw VolumeOptionError(
+            throw StorageError(
+                .badOption,
                 "option onremove=\(text) needs subdir and create=true: it acts on the volume's own directory, never on a whole export")
         }
         if policy == .archive, let last = subdirectory?.components.last, last.utf8.count > Self.longestArchivedName {
-            throw VolumeOptionError(
+            throw StorageError(
+                .badOption,
                 "option onremove=archive needs a subdir whose last name has at most \(Self.longestArchivedName) bytes: the archive's name is longer than its own"
             )
         }

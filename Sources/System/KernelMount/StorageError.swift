@@ -22,6 +22,7 @@ public struct StorageError: Error, Sendable, CustomStringConvertible {
             case subdirectory
             // This host
             case badOption = "bad-option"
+            case badSetting = "bad-setting"
             case noKernelSupport = "no-kernel-support"
             case notPrivileged = "not-privileged"
             case lockServiceMissing = "lock-service-missing"
@@ -55,6 +56,8 @@ public struct StorageError: Error, Sendable, CustomStringConvertible {
         public static let versionNotOffered = Code(value: .versionNotOffered)
         public static let subdirectory = Code(value: .subdirectory)
         public static let badOption = Code(value: .badOption)
+        /// A setting of the daemon that cannot be accepted.
+        public static let badSetting = Code(value: .badSetting)
         public static let noKernelSupport = Code(value: .noKernelSupport)
         public static let notPrivileged = Code(value: .notPrivileged)
         public static let lockServiceMissing = Code(value: .lockServiceMissing)
@@ -104,5 +107,17 @@ public struct StorageError: Error, Sendable, CustomStringConvertible {
         _ source: String, _ code: Code, _ reason: String, cause: (any Error)? = nil, mayPass: Bool = false, stuck: StuckProcess? = nil
     ) -> StorageError {
         StorageError(code, "cannot mount \(source): \(reason)", cause: cause, mayPass: mayPass, stuck: stuck)
+    }
+
+    /// The same failure, as a layer above reports it.
+    ///
+    /// - Parameter context: what that layer was doing, such as `cannot mount volume web`; a colon follows it.
+    public func prefixed(by context: String) -> StorageError {
+        StorageError(code, "\(context): \(description)", cause: cause, mayPass: mayPass, stuck: stuck)
+    }
+
+    /// The same failure, if undoing what came before it failed too.
+    public func followed(by second: some Error) -> StorageError {
+        StorageError(code, "\(description); and then: \(second)", cause: cause, mayPass: mayPass, stuck: stuck)
     }
 }
