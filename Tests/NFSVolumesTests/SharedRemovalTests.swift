@@ -252,7 +252,7 @@ import Testing
             fixture.settings.mountMethod = method
             let volumes = try fixture.start()
             let name = try #require(VolumeName("web"))
-            let definition = try #require(volumes.definition(of: name))
+            let definition = try #require(volumes.table.definition(of: name))
             try renameFile(export.appending(".docker-nfsd"), to: export.appending("elsewhere"))
             let error = #expect(throws: DisposalError.self) { try volumes.disposeOfData(definition) }
             #expect(

@@ -24,7 +24,7 @@ struct VolumeRecordTests {
         record.references.take("b", engine: 0, now: 0)
         record.references.take("a", engine: 0, now: 0)
         record.references.take("b", engine: 0, now: 0)
-        record.render(at: "/place", containers: ["a": "shop", "other": "x"])
+        record.render(at: "/place", holderNames: ["a": "shop", "other": "x"])
         #expect(record.shown.name == "web")
         #expect(record.shown.mountpoint == "/place")
         #expect(record.shown.createdAt == "2026-03-01T12:00:00Z")
@@ -42,7 +42,7 @@ struct VolumeRecordTests {
         var record = try record()
         record.mount = nil
         record.lastFailure = "why"
-        record.render(at: "/place", containers: [:])
+        record.render(at: "/place", holderNames: [:])
         #expect(record.shown.mountpoint == "")
         let status = try #require(record.shown.status)
         #expect(status["state"] == "not mounted")
@@ -54,7 +54,7 @@ struct VolumeRecordTests {
     @Test func aVolumeThatTheKernelHolds() throws {
         var record = try record()
         record.busy = "process 7 is held"
-        record.render(at: "/place", containers: [:])
+        record.render(at: "/place", holderNames: [:])
         #expect(record.shown.status?["state"] == "process 7 is held")
     }
 }

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 
-import DockerPluginAPI
 import LinuxSystem
 import Logging
 import NFSMount
@@ -55,10 +54,11 @@ extension NFSVolumes {
 
     /// Volumes of a share that was set before, or whose name was spelled otherwise, are mounted and marked as ever.
     private func releaseMarksElsewhere() {
+        let ofVolumes = table.records.compactMap(\.definition.share)
         let shares: [Share] = state.withLock { state in
             if let next = state.catalogue.nextTryOfOthers, .now < next { return [] }
             var shares: [Share] = []
-            let known = state.records.values.compactMap(\.definition.share).filter { !state.catalogue.knowsOldMarks.contains($0.text) }
+            let known = ofVolumes.filter { !state.catalogue.knowsOldMarks.contains($0.text) }
             for share in known + state.catalogue.marks.map(\.share) where share != settings.share && !shares.contains(share) {
                 shares.append(share)
             }
@@ -116,14 +116,12 @@ extension NFSVolumes {
             logger.error("the catalogue of \(share.text) has more volumes than can be read; some are not known here")
         }
         var isSettled = true
-        for definition in reading.definitions where record(definition.name)?.definition != definition {
+        for definition in reading.definitions where table.record(definition.name)?.definition != definition {
             isSettled = isChanged(definition.name, since: changes) { take(definition, catalogue, isFresh: isFresh) } && isSettled
         }
         if reading.isComplete {
-            let gone = state.withLock { state in
-                state.records.values.filter { $0.definition.share != nil && !reading.fileNames.contains($0.definition.name.fileName) }
-                    .map(\.definition.name)
-            }
+            let gone = table.records.map(\.definition).filter { $0.share != nil && !reading.fileNames.contains($0.name.fileName) }.map(
+                \.name)
             for name in gone { isSettled = isChanged(name, since: changes) { forget(name) } && isSettled }
         }
         var kept = reading
@@ -148,7 +146,7 @@ extension NFSVolumes {
 
     private func take(_ definition: VolumeDefinition, _ catalogue: ShareCatalogue, isFresh: Bool) -> Bool {
         let name = definition.name
-        if let record = record(name) {
+        if let record = table.record(name) {
             if record.definition.share == nil {
                 if isFresh {
                     logger.warning("volume \(name) of \(catalogue.share.text) is not seen here: a volume of this host has its name")
@@ -161,7 +159,7 @@ extension NFSVolumes {
                 return false
             }
         }
-        do throws(SystemError) { try learn(definition) } catch {
+        do throws(SystemError) { try table.define(definition) } catch {
             logger.error("volume \(name) of the share cannot be kept: \(error)")
             return false
         }
@@ -184,12 +182,11 @@ extension NFSVolumes {
     }
 
     private func forget(_ name: VolumeName) -> Bool {
-        guard let record = record(name), record.isFree else { return false }
-        do throws(SystemError) { try files.removeDefinition(of: name) } catch {
+        guard let record = table.record(name), record.isFree else { return false }
+        do throws(SystemError) { try table.remove(name) } catch {
             logger.error("volume \(name) was removed from the share, but its copy here cannot be: \(error)")
             return false
         }
-        state.withLock { state in _ = state.records.removeValue(forKey: name) }
         logger.info("volume \(name) is gone: another host has removed it")
         return true
     }
@@ -211,10 +208,11 @@ extension NFSVolumes {
             for name in own.removals { isKnown = try dropRemoval(of: name, catalogue) && isKnown }
             if isKnown { state.withLock { state in _ = state.catalogue.knowsOldMarks.insert(share.text) } }
         }
-        for name in state.withLock({ $0.catalogue.marks }).filter({ $0.share == share }).map(\.name) where record(name)?.isFree ?? true {
+        for name in state.withLock({ $0.catalogue.marks }).filter({ $0.share == share }).map(\.name)
+        where table.record(name)?.isFree ?? true {
             guard locks.acquireIfFree(name) else { continue }
             defer { locks.release(name) }
-            guard record(name)?.isFree ?? true else { continue }
+            guard table.record(name)?.isFree ?? true else { continue }
             try brief(catalogue).releaseUse(of: name)
             state.withLock { state in state.catalogue.unmark(name, of: share) }
         }

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 
-import DockerPluginAPI
 import LinuxSystem
 import Logging
 import NFSMount
@@ -13,22 +12,22 @@ extension NFSVolumes {
     /// container's process nothing but the reference shows that somebody needs the volume. Seconds.
     static let leakAge = 120
 
-    func mount(_ text: String, id: String, driver: String) async throws(PluginError) -> String {
+    func mount(_ text: String, id: String, driver: String) async throws(StorageError) -> String {
         let name = try volume(text, driver: driver)
         defer { referencesChanged() }
         // Docker's own limit runs while this waits in line, too.
         let deadline = Deadline(after: settings.limits.mount)
-        return try await exclusively(name) { [self] cancellation in
+        return try await locks.exclusively(name) { [self] cancellation in
             try mount(name, id: id, driver: driver, until: deadline, cancellation)
         }
     }
 
-    func unmount(_ text: String, id: String, driver: String) async throws(PluginError) {
+    func unmount(_ text: String, id: String, driver: String) async throws(StorageError) {
         let name = try volume(text, driver: driver)
         // A task of its own: a caller that leaves while this waits in line cancels the answer, not the release.
-        let result: Result<Void, PluginError> = await Task { [self] in
-            do throws(PluginError) {
-                return .success(try await exclusively(name) { [self] in try unmount(name, id: id) })
+        let result: Result<Void, StorageError> = await Task { [self] in
+            do throws(StorageError) {
+                return .success(try await locks.exclusively(name) { [self] in try unmount(name, id: id) })
             } catch {
                 return .failure(error)
             }
@@ -41,16 +40,16 @@ extension NFSVolumes {
     /// Blocks; the caller holds the volume's lock.
     private func mount(
         _ name: VolumeName, id: String, driver: String, until deadline: Deadline, _ cancellation: Cancellation
-    ) throws(PluginError) -> String {
-        guard let record = record(name) else { throw PluginError("no such volume: \(name)") }
-        if let busy = record.busy { throw PluginError("volume \(name) cannot be mounted now: \(busy)") }
+    ) throws(StorageError) -> String {
+        guard let record = table.record(name) else { throw StorageError(.noSuchVolume, "no such volume: \(name)") }
+        if let busy = record.busy { throw StorageError(.stuck, "volume \(name) cannot be mounted now: \(busy)") }
         let place = settings.place(of: name)
         let standing = try standingMount(of: name)
         var isMounted = standing != nil
         if let standing, record.references.isEmpty || !isWhole(standing, of: record.definition) {
             // A mount that was cut short left it; it may be the export in the place of a subdirectory of it.
             logger.notice("volume \(name): what is mounted at \(place) is of no use; unmounting it first")
-            if let failure = unmountInKernel(name) { throw PluginError("cannot mount volume \(name): \(failure)") }
+            do throws(StorageError) { try unmountInKernel(name) } catch { throw error.prefixed(by: "cannot mount volume \(name)") }
             isMounted = false
         }
         if !isMounted {
@@ -68,32 +67,32 @@ extension NFSVolumes {
             references.releaseAll(of: id)
         }
         references.take(id, engine: engine(of: driver), now: secondsSinceBoot())
-        do throws(SystemError) { try files.write(references, of: name) } catch {
-            let cleanup = record.references.isEmpty ? unmountInKernel(name) : nil
-            throw PluginError(
-                "cannot mount volume \(name): its reference cannot be stored: \(error)" + (cleanup.map { "; and then: \($0)" } ?? ""))
+        do throws(SystemError) { try table.store(references, of: name) } catch {
+            let failure = StorageError(.local, "cannot mount volume \(name): its reference cannot be stored: \(error)", cause: error)
+            guard record.references.isEmpty else { throw failure }
+            do throws(StorageError) { try unmountInKernel(name) } catch { throw failure.followed(by: error) }
+            throw failure
         }
-        change(name) { $0.references = references }
         if cancellation.isCancelled {
             // Docker sends no unmount for a mount whose answer it did not wait for.
             try unmount(name, id: id)
-            throw PluginError("mounting volume \(name) was undone because the caller has gone")
+            throw StorageError(.cancelled, "mounting volume \(name) was undone because the caller has gone")
         }
         return place.string
     }
 
     /// The volume's mount, if the kernel has it; what it says is kept.
-    private func standingMount(of name: VolumeName) throws(PluginError) -> MountTableEntry? {
+    private func standingMount(of name: VolumeName) throws(StorageError) -> MountTableEntry? {
         do throws(SystemError) {
             let entry = try MountTable.topmost(at: settings.place(of: name).string)
             if let entry, !isOurs(entry) {
                 throw SystemError(
                     "mount", .resourceBusy, on: entry.mountPoint, hint: "\(entry.fileSystem) of somebody else is mounted there: unmount it")
             }
-            if record(name)?.mount != entry { change(name) { $0.mount = entry } }
+            if table.record(name)?.mount != entry { table.change(name) { $0.mount = entry } }
             return entry
         } catch {
-            throw PluginError("cannot mount volume \(name): \(error)")
+            throw StorageError(.local, "cannot mount volume \(name): \(error)", cause: error)
         }
     }
 
@@ -109,24 +108,24 @@ extension NFSVolumes {
 
     private func mountInKernel(
         _ definition: VolumeDefinition, until deadline: Deadline, _ cancellation: Cancellation
-    ) throws(PluginError) {
+    ) throws(StorageError) {
         let name = definition.name
         let place = settings.place(of: name)
         do {
             try prepareFolder(place)
             let mounted = try mounter.mount(try request(for: definition), until: deadline, cancellation: cancellation)
-            change(name) {
+            table.change(name) {
                 $0.mount = mounted.entry
                 $0.lastFailure = nil
             }
             logger.info(
                 "volume \(name) mounted: \(mounted.entry.source) at \(place), \(mounted.entry.superblockOptions.joined(separator: ","))")
         } catch let error as NFSMountError {
-            change(name) { $0.lastFailure = "\(timestamp()): \(error)" }
+            table.change(name) { $0.lastFailure = "\(timestamp()): \(error)" }
             if let hold = error.stuck { keepBusy(name, until: hold, undo: true) } else { try? removeEmptyFolder(place) }
-            throw PluginError("\(error)")
+            throw StorageError(.other, "\(error)", cause: error)
         } catch {
-            throw PluginError("cannot mount volume \(name): \(error)")
+            throw StorageError(.local, "cannot mount volume \(name): \(error)", cause: error)
         }
     }
 
@@ -153,8 +152,8 @@ extension NFSVolumes {
     }
 
     /// Blocks; the caller holds the volume's lock.
-    func unmount(_ name: VolumeName, id: String) throws(PluginError) {
-        guard let record = record(name) else { throw PluginError("no such volume: \(name)") }
+    func unmount(_ name: VolumeName, id: String) throws(StorageError) {
+        guard let record = table.record(name) else { throw StorageError(.noSuchVolume, "no such volume: \(name)") }
         var references = record.references
         if !references.release(id) {
             logger.info("volume \(name): nothing to release for \(id)")
@@ -168,39 +167,37 @@ extension NFSVolumes {
             references.releaseAll()
         }
         store(references, of: name)
-        if references.isEmpty, let failure = unmountInKernel(name) { throw PluginError("volume \(name): \(failure)") }
+        guard references.isEmpty else { return }
+        do throws(StorageError) { try unmountInKernel(name) } catch { throw error.prefixed(by: "volume \(name)") }
     }
 
     /// The references in memory count for this run in any case; what cannot be stored is only missing after a restart.
     func store(_ references: References, of name: VolumeName) {
-        change(name) { $0.references = references }
-        do throws(SystemError) { try files.write(references, of: name) } catch {
+        do throws(SystemError) { try table.replace(references, of: name) } catch {
             logger.error("volume \(name): its references cannot be stored: \(error)")
         }
     }
 
     /// Unmounts and removes the folder.
     ///
-    /// - Returns: what went wrong; nil if nothing is mounted any more.
-    func unmountInKernel(_ name: VolumeName) -> String? {
+    /// - Throws: `StorageError` if something is still mounted there.
+    func unmountInKernel(_ name: VolumeName) throws(StorageError) {
         let place = settings.place(of: name)
         do {
             let result = try mounter.unmount(place.string)
-            change(name) { $0.mount = nil }
+            table.change(name) { $0.mount = nil }
             try removeEmptyFolder(place)
             switch result {
             case .unmounted: logger.info("volume \(name) unmounted")
             case .detached: logger.warning("volume \(name) detached: the server did not answer, or something on this host still uses it")
             case .wasNotMounted: logger.info("volume \(name) was not mounted any more")
             }
-            return nil
         } catch let error as UnmountError {
             if let hold = error.stuck { keepBusy(name, until: hold) }
-            return error.description
+            throw StorageError(error.stuck == nil ? .inUse : .stuck, error.description, cause: error, stuck: error.stuck)
         } catch {
             // The folder is not empty: somebody wrote below the mount point. Nothing is mounted, so the volume is free.
             logger.error("volume \(name) is unmounted, but its folder stays: \(error)")
-            return nil
         }
     }
 
@@ -208,14 +205,14 @@ extension NFSVolumes {
     ///
     /// - Parameter undo: the process was mounting; what it has mounted by its end is of no use.
     private func keepBusy(_ name: VolumeName, until hold: SystemCallHold, undo: Bool = false) {
-        change(name) { $0.busy = hold.reason }
+        table.change(name) { $0.busy = hold.reason }
         logger.error("volume \(name): \(hold.reason)")
         let place = settings.place(of: name).string
         do throws(SystemError) {
             try BlockingThread.start(named: "nfsd-hold") { [self] in
                 hold.waitUntilGone()
-                if undo || record(name)?.references.isEmpty ?? true { _ = try? mounter.unmount(place) }
-                change(name) { $0.busy = nil }
+                if undo || table.record(name)?.references.isEmpty ?? true { _ = try? mounter.unmount(place) }
+                table.change(name) { $0.busy = nil }
                 logger.notice("volume \(name): the kernel has let go; the volume can be used again")
             }
         } catch {

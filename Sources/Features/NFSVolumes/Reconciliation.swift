@@ -32,17 +32,16 @@ extension NFSVolumes {
             var record = VolumeRecord(definition)
             record.references = references.removeValue(forKey: name.fileName) ?? References()
             record.mount = unclaimed.removeValue(forKey: place).flatMap { isOurs($0) ? $0 : nil }
-            record.render(at: place, containers: [:])
             report(record)
-            state.withLock { [record] state in state.records[name] = record }
+            table.insert(record)
         }
         for (fileName, lost) in references {
             logger.warning("\(lost.total) references to volume \(fileName), which does not exist, are dropped")
             try removeFile(settings.runtimeDirectory.appending("references").appending(fileName + ".json"), durable: false)
         }
-        let records = state.withLock { state in state.records }
+        let records = table.records
         logger.info(
-            "\(records.count) volumes known, \(records.values.filter(\.isMounted).count) mounted, \(records.values.reduce(0) { $0 + $1.references.total }) references"
+            "\(records.count) volumes known, \(records.filter(\.isMounted).count) mounted, \(records.reduce(0) { $0 + $1.references.total }) references"
         )
     }
 
@@ -59,15 +58,15 @@ extension NFSVolumes {
     /// Undoes what an earlier run of the daemon began and did not finish. It may wait for servers, so it comes after the
     /// start, while the daemon answers already.
     private func tidy() async {
-        for name in state.withLock({ state in state.records.filter { $0.value.isMounted && $0.value.references.isEmpty }.map(\.key) }) {
-            try? await exclusively(name) { [self] in
-                guard let record = record(name), record.references.isEmpty, let mount = record.mount else { return }
+        for name in table.records.filter({ $0.isMounted && $0.references.isEmpty }).map(\.definition.name) {
+            try? await locks.exclusively(name) { [self] in
+                guard let record = table.record(name), record.references.isEmpty, let mount = record.mount else { return }
                 // The daemon was killed between mounting and storing the reference, so no container was told of it.
                 if let process = MountHolders.process(holding: mount) {
                     logger.warning("volume \(name): mounted without a reference, and process \(process) uses it; left as it is")
                 } else {
                     logger.notice("volume \(name): mounted without a reference; unmounting it")
-                    _ = unmountInKernel(name)
+                    try unmountInKernel(name)
                 }
             }
         }
@@ -80,7 +79,7 @@ extension NFSVolumes {
 
     private func releaseUnknownMounts() {
         let folder = settings.mountDirectory.string
-        let known = Set(state.withLock { state in state.records.keys.map { settings.place(of: $0).string } })
+        let known = Set(table.records.map { settings.place(of: $0.definition.name).string })
         for entry in (try? MountTable().mounts(below: folder)) ?? [] where entry.mountPoint != folder && !known.contains(entry.mountPoint) {
             releaseUnknown(entry)
         }
@@ -103,7 +102,7 @@ extension NFSVolumes {
     /// Empty folders that belong to no volume. One with files in it is left, and named.
     private func removeStaleFolders() {
         // Of volumes that exist, the folder is made and removed by their own work.
-        let known = Set(state.withLock { state in state.records.keys.map(\.fileName) })
+        let known = Set(table.records.map(\.definition.name.fileName))
         for folder in (try? namesInFolder(settings.mountDirectory)) ?? [] where !known.contains(folder) {
             do throws(SystemError) { try removeEmptyFolder(settings.mountDirectory.appending(folder)) } catch {
                 logger.warning("\(settings.mountDirectory.appending(folder)) is not the folder of a volume and cannot be removed: \(error)")
@@ -135,7 +134,7 @@ extension NFSVolumes {
                 referencesChanged()
                 for await _ in changes { await lookUpContainers() }
             }
-            let hasShare = settings.share != nil || state.withLock { state in state.records.values.contains { $0.definition.share != nil } }
+            let hasShare = settings.share != nil || table.contains { $0.definition.share != nil }
             if hasShare { group.addTask { [self] in await followCatalogue() } }
             if let socket = settings.engineSocket {
                 let lookup = EngineLookup(socket: socket, drivers: DaemonSettings.driverNames, logger: logger)
@@ -162,20 +161,12 @@ extension NFSVolumes {
     private func lookUpContainers() async {
         let docker = DockerContainers(directory: settings.dockerDirectory)
         for pause in [Duration.milliseconds(100), .milliseconds(500), .seconds(2)] {
-            let wanted = state.withLock { state in Set(state.records.values.flatMap { $0.references.holders.keys }) }
-            let known = state.withLock { state in state.containers }
-            if Set(known.keys) == wanted { return }
-            if wanted.isEmpty {
-                state.withLock { state in state.containers = [:] }
-                return
-            }
+            let wanted = table.holders
+            if Set(table.holderNames.keys) == wanted { return }
+            if wanted.isEmpty { return table.nameHolders([:]) }
             try? await Task.sleep(for: pause)
             guard let found = try? await BlockingThread.run(named: "nfsd-names", { docker.namesByMountID() }) else { return }
-            let names = found.filter { wanted.contains($0.key) }
-            state.withLock { state in state.containers = names }
-            for name in state.withLock({ state in state.records.filter { !$0.value.references.isEmpty }.map(\.key) }) {
-                change(name) { _ in }
-            }
+            table.nameHolders(found.filter { wanted.contains($0.key) })
         }
     }
 }

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 
-import DockerPluginAPI
 import LinuxSystem
 import Logging
 import NFSMount
@@ -16,33 +15,34 @@ struct DisposalError: Error, CustomStringConvertible {
 
 /// Removing a volume, and what `onremove` says about its data.
 extension NFSVolumes {
-    func remove(_ text: String, driver: String) async throws(PluginError) {
+    func remove(_ text: String, driver: String) async throws(StorageError) {
         let name = try volume(text, driver: driver)
         let deadline = Deadline(after: Self.removalLimit)
-        try await exclusively(name) { [self] in try remove(name, until: deadline) }
+        try await locks.exclusively(name) { [self] in try remove(name, until: deadline) }
     }
 
     /// Blocks; the caller holds the volume's lock.
-    private func remove(_ name: VolumeName, until deadline: Deadline) throws(PluginError) {
-        guard let record = record(name) else { throw PluginError("no such volume: \(name)") }
-        if let busy = record.busy { throw PluginError("volume \(name) cannot be removed now: \(busy)") }
+    private func remove(_ name: VolumeName, until deadline: Deadline) throws(StorageError) {
+        guard let record = table.record(name) else { throw StorageError(.noSuchVolume, "no such volume: \(name)") }
+        if let busy = record.busy { throw StorageError(.stuck, "volume \(name) cannot be removed now: \(busy)") }
         if !record.references.isEmpty { try dropReferencesOfTheDead(name, record) }
-        if let failure = unmountInKernel(name) { throw PluginError("cannot remove volume \(name): \(failure)") }
+        do throws(StorageError) { try unmountInKernel(name) } catch { throw error.prefixed(by: "cannot remove volume \(name)") }
         if let share = record.definition.share {
             try removeFromShare(record.definition, share, until: deadline)
         } else {
-            do throws(DisposalError) { try disposeOfData(record.definition) } catch { throw PluginError(error.description) }
+            do throws(DisposalError) { try disposeOfData(record.definition) } catch {
+                throw StorageError(.disposal, error.description, cause: error)
+            }
         }
-        do throws(SystemError) { try files.removeDefinition(of: name) } catch {
-            throw PluginError("cannot remove volume \(name): its definition cannot be deleted: \(error)")
+        do throws(SystemError) { try table.remove(name) } catch {
+            throw StorageError(.local, "cannot remove volume \(name): its definition cannot be deleted: \(error)", cause: error)
         }
-        state.withLock { state in _ = state.records.removeValue(forKey: name) }
         logger.info("volume \(name) removed")
     }
 
     /// Docker asks for a removal only when no container of its refers to the volume; if the kernel agrees that nobody has it
     /// mounted, the references are leaks.
-    private func dropReferencesOfTheDead(_ name: VolumeName, _ record: VolumeRecord) throws(PluginError) {
+    private func dropReferencesOfTheDead(_ name: VolumeName, _ record: VolumeRecord) throws(StorageError) {
         let engine = engine(of: record.definition.driver)
         let ofEarlierEngine = record.references.areLeftOver(engine: engine, takenBefore: .max)
         let old = record.references.areLeftOver(engine: .max, takenBefore: secondsSinceBoot() - Self.leakAge)
@@ -50,27 +50,24 @@ extension NFSVolumes {
         // An engine that could not reach us when a container ended removes the container all the same.
         let isForgotten = !DockerContainers(directory: settings.dockerDirectory).knowsAny(of: record.references.holders.keys)
         if !ofEarlierEngine && !old && !isForgotten {
-            throw PluginError("volume \(name) is in use\(users); stop what uses it first")
+            throw StorageError(.inUse, "volume \(name) is in use\(users); stop what uses it first")
         }
         if let mount = record.mount, let process = MountHolders.process(holding: mount), !isShared(mount, besides: name) {
-            throw PluginError("volume \(name) is in use\(users) by process \(process); stop it first")
+            throw StorageError(.inUse, "volume \(name) is in use\(users) by process \(process); stop it first")
         }
         logger.notice("volume \(name): \(record.references.total) references that nobody uses are dropped")
         store(References(), of: name)
     }
 
     private func containerNames(_ references: References) -> String {
-        let known = state.withLock { state in references.holders.keys.compactMap { state.containers[$0] } }
+        let names = table.holderNames
+        let known = references.holders.keys.compactMap { names[$0] }
         return known.isEmpty ? "" : " by container \(Set(known).sorted().joined(separator: ", "))"
     }
 
     /// Whether another volume has something of the same superblock mounted, so that its users can look like ours.
     private func isShared(_ mount: MountTableEntry, besides name: VolumeName) -> Bool {
-        state.withLock { state in
-            state.records.contains { other, record in
-                other != name && !record.references.isEmpty && record.mount?.device == mount.device
-            }
-        }
+        table.contains { $0.definition.name != name && !$0.references.isEmpty && $0.mount?.device == mount.device }
     }
 
     /// - Parameter limit: if this is earlier than the setting's.
@@ -143,13 +140,10 @@ extension NFSVolumes {
             options.path.split(separator: "/").map(String.init) + (options.subdirectory?.components ?? [])
         }
         let own = parts(definition.options)
-        return state.withLock { state in
-            state.records.values.first { record in
-                let other = record.definition
-                guard other.name != definition.name, other.options.server == definition.options.server else { return false }
-                let theirs = parts(other.options)
-                return theirs.starts(with: own) || (other.options.subdirectory != nil && own.starts(with: theirs))
-            }?.definition.name
-        }
+        return table.records.map(\.definition).first { other in
+            guard other.name != definition.name, other.options.server == definition.options.server else { return false }
+            let theirs = parts(other.options)
+            return theirs.starts(with: own) || (other.options.subdirectory != nil && own.starts(with: theirs))
+        }?.name
     }
 }

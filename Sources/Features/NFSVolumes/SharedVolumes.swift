@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 
-import DockerPluginAPI
 import LinuxSystem
 import Logging
 import NFSMount
@@ -19,13 +18,13 @@ extension NFSVolumes {
     /// - Parameter deadline: for all that is done with it.
     func catalogue(
         _ share: Share, until deadline: Deadline, cancellation: Cancellation? = nil
-    ) throws(PluginError) -> ShareCatalogue {
+    ) throws(StorageError) -> ShareCatalogue {
         do throws(MountOptionError) {
             return ShareCatalogue(
                 share: share, mounter: mounter, options: try settings.catalogueOptions(), versions: settings.versions, host: hostName,
                 deadline: deadline, cancellation: cancellation, held: heldShares, identity: identity(of: share))
         } catch {
-            throw PluginError("the mount options of the share cannot be used: \(error)")
+            throw StorageError(.badOption, "the mount options of the share cannot be used: \(error)", cause: error)
         }
     }
 
@@ -37,14 +36,11 @@ extension NFSVolumes {
     /// On disk first. The file is one for all, so it is written by one at a time.
     func keep(_ identity: String, of share: Share) throws(StorageError) {
         let failure: SystemError? = keepingIdentities.withLock { _ in
+            let others = table.records.compactMap(\.definition.share?.text)
             let identities: [String: String]? = state.withLock { state in
                 if state.catalogue.identities[share.text] == identity { return nil }
                 var identities = [share.text: identity]
-                for record in state.records.values {
-                    if let other = record.definition.share?.text, other != share.text {
-                        identities[other] = state.catalogue.identities[other]
-                    }
-                }
+                for other in others where other != share.text { identities[other] = state.catalogue.identities[other] }
                 return identities
             }
             guard let identities else { return nil }
@@ -63,7 +59,7 @@ extension NFSVolumes {
     }
 
     func knowsVolumes(of share: Share) -> Bool {
-        state.withLock { state in state.records.values.contains { $0.definition.share == share } }
+        table.contains { $0.definition.share == share }
     }
 
     /// Blocks; the caller holds the volume's lock.
@@ -71,7 +67,7 @@ extension NFSVolumes {
     /// - Parameter takesAny: what is defined already will do, whatever its options.
     func createInShare(
         _ wanted: VolumeDefinition, _ share: Share, takesAny: Bool, until deadline: Deadline, _ cancellation: Cancellation
-    ) throws(PluginError) {
+    ) throws(StorageError) {
         let name = wanted.name
         let catalogue = try catalogue(share, until: deadline, cancellation: cancellation)
         let found: VolumeDefinition
@@ -88,30 +84,30 @@ extension NFSVolumes {
             found = try catalogue.create(wanted, begins: begins, identity: new)
             if let identity = known ?? new { try keep(identity, of: share) }
         } catch {
-            throw PluginError("cannot create volume \(name): \(error)")
+            throw error.prefixed(by: "cannot create volume \(name)")
         }
-        let difference: String?
-        do throws(StorageError) { difference = try found.difference(from: wanted) } catch { throw PluginError(error.description) }
-        if let difference, !takesAny {
-            throw PluginError(
+        if let difference = try found.difference(from: wanted), !takesAny {
+            throw StorageError(
+                .conflict,
                 "volume \(name) exists on the share \(share.text) with other options: \(difference); take it as it is (give no options), or remove it first (docker volume rm \(name))"
             )
         }
-        if let record = record(name), record.definition != found, !record.isFree {
-            throw PluginError(
+        if let record = table.record(name), record.definition != found, !record.isFree {
+            throw StorageError(
+                .inUse,
                 "volume \(name) was removed on another host and is still in use on this one; stop its containers here, then try again")
         }
         do throws(SystemError) {
-            if record(name)?.definition != found { try learn(found) }
+            if table.record(name)?.definition != found { try table.define(found) }
         } catch {
-            throw PluginError("cannot create volume \(name): its definition cannot be stored: \(error)")
+            throw StorageError(.local, "cannot create volume \(name): its definition cannot be stored: \(error)", cause: error)
         }
         state.withLock { state in state.catalogue.changed(name) }
         logger.info("volume \(name) \(found == wanted ? "created" : "found") on the share \(share.text) under \(found.driver)")
     }
 
     /// Blocks; the caller holds the volume's lock, and nothing uses the volume on this host.
-    func removeFromShare(_ definition: VolumeDefinition, _ share: Share, until deadline: Deadline) throws(PluginError) {
+    func removeFromShare(_ definition: VolumeDefinition, _ share: Share, until deadline: Deadline) throws(StorageError) {
         let name = definition.name
         let isTouched = definition.options.removal != .retain
         // A share that is not this host's any more may be gone for good; nothing of it is to be touched.
@@ -127,7 +123,7 @@ extension NFSVolumes {
                     return forgetMark(of: name, share)
                 }
                 if current != definition {
-                    do throws(SystemError) { try learn(current) } catch {
+                    do throws(SystemError) { try table.define(current) } catch {
                         throw StorageError(.catalogue, "its definition cannot be stored: \(error)")
                     }
                     state.withLock { state in state.catalogue.changed(name) }
@@ -152,9 +148,11 @@ extension NFSVolumes {
             // A mark that stays where it should not is found by the next look.
             state.withLock { state in _ = state.catalogue.knowsOldMarks.remove(share.text) }
             if let error = error as? DisposalError {
-                throw PluginError(error.description + (error.hasBegun ? "; until then no host mounts the volume" : ""))
+                throw StorageError(
+                    .disposal, error.description + (error.hasBegun ? "; until then no host mounts the volume" : ""), cause: error)
             }
-            throw PluginError("cannot remove volume \(name): \(error)")
+            throw (error as? StorageError ?? StorageError(.catalogue, "\(error)", cause: error))
+                .prefixed(by: "cannot remove volume \(name)")
         }
         forgetMark(of: name, share)
     }
@@ -172,13 +170,13 @@ extension NFSVolumes {
     }
 
     /// Before a volume is mounted whose removal would touch its data, other hosts are told. Blocks; the caller holds the volume's lock.
-    func markUse(of definition: VolumeDefinition, until deadline: Deadline, _ cancellation: Cancellation) throws(PluginError) {
+    func markUse(of definition: VolumeDefinition, until deadline: Deadline, _ cancellation: Cancellation) throws(StorageError) {
         guard definition.options.removal != .retain, let share = definition.share else { return }
         let catalogue = try catalogue(share, until: deadline, cancellation: cancellation)
         do throws(StorageError) { try markUse(of: definition.name, catalogue) } catch {
             let reason = "\(timestamp()): \(error)"
-            change(definition.name) { $0.lastFailure = reason }
-            throw PluginError("cannot mount volume \(definition.name): \(error)")
+            table.change(definition.name) { $0.lastFailure = reason }
+            throw error.prefixed(by: "cannot mount volume \(definition.name)")
         }
     }
 

@@ -34,7 +34,7 @@ public struct StatusReport: Sendable {
             record.mount = table.topmost(at: place)
             return Line(
                 name: definition.name.text, driver: definition.driver, createdAt: definition.createdAt, place: place,
-                status: VolumeStatus(record: record, containers: containers))
+                status: VolumeStatus(record: record, holderNames: containers))
         }
         sockets = DaemonSettings.driverNames.map { name in
             let path = settings.socketDirectory.appending(name + ".sock")

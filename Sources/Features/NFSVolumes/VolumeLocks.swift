@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 
+import LinuxSystem
+import NFSMount
 import Synchronization
 
 /// One at a time for each volume, first come first served; volumes do not wait for one another.
@@ -61,5 +63,44 @@ final class VolumeLocks: Sendable {
             return nil
         }
         next?.continuation.resume(returning: true)
+    }
+}
+
+extension VolumeLocks {
+    /// Runs blocking work for one volume on a thread of its own, after all earlier work for the same volume.
+    ///
+    /// - Throws: `StorageError`: what the work throws, or that the caller has gone while this waited for its turn.
+    func exclusively<Value: Sendable>(
+        _ name: VolumeName, _ body: @escaping @Sendable () throws -> Value
+    ) async throws(StorageError) -> Value {
+        guard await acquire(name) else { throw StorageError(.cancelled, "given up because the caller has gone") }
+        defer { release(name) }
+        do {
+            return try await BlockingThread.run(named: "nfsd-volume", body)
+        } catch let error as StorageError {
+            throw error
+        } catch {
+            throw StorageError(.local, "\(error)", cause: error)
+        }
+    }
+
+    /// The same for work that can be ended early, as it is when the caller leaves.
+    func exclusively<Value: Sendable>(
+        _ name: VolumeName, _ body: @escaping @Sendable (Cancellation) throws -> Value
+    ) async throws(StorageError) -> Value {
+        let cancellation: Cancellation
+        do throws(SystemError) { cancellation = try Cancellation() } catch {
+            throw StorageError(.local, "volume \(name): \(error)", cause: error)
+        }
+        let result: Result<Value, StorageError> = await withTaskCancellationHandler {
+            do throws(StorageError) {
+                return .success(try await exclusively(name) { try body(cancellation) })
+            } catch {
+                return .failure(error)
+            }
+        } onCancel: {
+            cancellation.cancel()
+        }
+        return try result.get()
     }
 }

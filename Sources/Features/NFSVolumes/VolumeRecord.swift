@@ -1,9 +1,19 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 
-import DockerPluginAPI
 import JSON
 import LinuxSystem
 import NFSMount
+
+/// A volume as those who ask for it see it.
+struct VolumeView: Sendable, Equatable {
+    var name: String
+    /// An absolute path, or empty while the volume is not mounted.
+    var mountpoint = ""
+    /// RFC 3339, UTC.
+    var createdAt: String?
+    /// What ``VolumeStatus`` gives.
+    var status: JSONObject?
+}
 
 /// What the daemon knows about a volume, in memory.
 struct VolumeRecord: Sendable {
@@ -14,12 +24,12 @@ struct VolumeRecord: Sendable {
     var lastFailure: String?
     /// Why nothing may be done with the mount point now.
     var busy: String?
-    /// As `Get` and `List` show it; made anew by ``render(at:containers:)`` after each change, for they are asked far more often.
-    private(set) var shown: Volume
+    /// Made after each change by ``render(at:holderNames:)``, because volumes are looked at far more often than they change.
+    private(set) var shown: VolumeView
 
     init(_ definition: VolumeDefinition) {
         self.definition = definition
-        shown = Volume(name: definition.name.text)
+        shown = VolumeView(name: definition.name.text)
     }
 
     var isMounted: Bool { mount != nil }
@@ -29,11 +39,11 @@ struct VolumeRecord: Sendable {
 
     /// - Parameters:
     ///   - place: the mount point.
-    ///   - containers: names of containers by the ID that Docker mounts with, as far as they are known.
-    mutating func render(at place: String, containers: [String: String]) {
-        shown = Volume(
+    ///   - holderNames: names for people by the ID of a reference, as far as they are known.
+    mutating func render(at place: String, holderNames: [String: String]) {
+        shown = VolumeView(
             name: definition.name.text, mountpoint: isMounted ? place : "", createdAt: definition.createdAt,
-            status: VolumeStatus(record: self, containers: containers).json)
+            status: VolumeStatus(record: self, holderNames: holderNames).json)
     }
 }
 
@@ -50,7 +60,7 @@ struct VolumeStatus {
     var lastFailure: String?
     var share: String?
 
-    init(record: VolumeRecord, containers: [String: String]) {
+    init(record: VolumeRecord, holderNames: [String: String]) {
         let options = record.definition.options
         state = record.busy ?? (record.isMounted ? "mounted" : "not mounted")
         source = "\(options.server.sourceLabel):\(options.path)" + (options.subdirectory.map { "/\($0.path)" } ?? "")
@@ -60,7 +70,7 @@ struct VolumeStatus {
         fileSystem = record.mount?.fileSystem
         address = record.mount?.value(of: "addr")
         version = record.mount?.value(of: "vers")
-        references = record.references.holders.sorted { $0.key < $1.key }.map { ($0.key, $0.value.count, containers[$0.key]) }
+        references = record.references.holders.sorted { $0.key < $1.key }.map { ($0.key, $0.value.count, holderNames[$0.key]) }
         lastFailure = record.lastFailure
         share = record.definition.share?.text
     }

@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+import LinuxSystem
+import Synchronization
+import SystemPackage
+
+/// Which volumes exist on this host, and what is known of each.
+///
+/// Reading is cheap, and never waits for a disk or a server. Whoever changes a volume holds its lock (``VolumeLocks``). Nothing here
+/// mounts.
+final class VolumeTable: Sendable {
+    private struct State: Sendable {
+        var records: [VolumeName: VolumeRecord] = [:]
+        /// Names for people by the ID of a reference, as far as they are known.
+        var holderNames: [String: String] = [:]
+    }
+
+    private let state = Mutex(State())
+    private let files: VolumeFiles
+    /// Where a volume is mounted.
+    private let place: @Sendable (VolumeName) -> FilePath
+
+    /// - Parameter place: the mount point of a volume; always the same one.
+    init(files: VolumeFiles, place: @escaping @Sendable (VolumeName) -> FilePath) {
+        self.files = files
+        self.place = place
+    }
+
+    // MARK: Reading
+
+    func record(_ name: VolumeName) -> VolumeRecord? { state.withLock { $0.records[name] } }
+
+    func definition(of name: VolumeName) -> VolumeDefinition? { record(name)?.definition }
+
+    /// What is shown of a volume that was created under this driver name.
+    func view(of name: VolumeName, driver: String) -> VolumeView? {
+        state.withLock { state in
+            guard let record = state.records[name], record.definition.driver == driver else { return nil }
+            return record.shown
+        }
+    }
+
+    /// What is shown of all volumes that were created under this driver name, in no order.
+    func views(driver: String) -> [VolumeView] {
+        state.withLock { state in state.records.values.filter { $0.definition.driver == driver }.map(\.shown) }
+    }
+
+    /// All volumes as they are at this moment, in no order.
+    var records: [VolumeRecord] { state.withLock { Array($0.records.values) } }
+
+    func contains(where matches: (VolumeRecord) -> Bool) -> Bool { state.withLock { $0.records.values.contains(where: matches) } }
+
+    /// The IDs of all references.
+    var holders: Set<String> { state.withLock { state in Set(state.records.values.flatMap { $0.references.holders.keys }) } }
+
+    /// Names for people by the ID of a reference, as far as they are known.
+    var holderNames: [String: String] { state.withLock { $0.holderNames } }
+
+    // MARK: Changing
+
+    /// Puts in a volume that is on disk already.
+    func insert(_ record: VolumeRecord) {
+        let place = place(record.definition.name).string
+        state.withLock { state in
+            var record = record
+            record.render(at: place, holderNames: state.holderNames)
+            state.records[record.definition.name] = record
+        }
+    }
+
+    /// Puts in a volume or replaces its definition, on disk first. Blocks on a local file.
+    func define(_ definition: VolumeDefinition) throws(SystemError) {
+        try files.write(definition)
+        insert(VolumeRecord(definition))
+    }
+
+    /// Takes a volume out, on disk first. Blocks on a local file.
+    func remove(_ name: VolumeName) throws(SystemError) {
+        try files.removeDefinition(of: name)
+        state.withLock { state in _ = state.records.removeValue(forKey: name) }
+    }
+
+    /// Changes a volume's record and what is shown of it. Does nothing if there is no such volume.
+    func change(_ name: VolumeName, _ body: (inout VolumeRecord) -> Void) {
+        let place = place(name).string
+        state.withLock { state in
+            guard var record = state.records[name] else { return }
+            body(&record)
+            record.render(at: place, holderNames: state.holderNames)
+            state.records[name] = record
+        }
+    }
+
+    /// Replaces a volume's references, on disk first. Blocks on a local file.
+    func store(_ references: References, of name: VolumeName) throws(SystemError) {
+        try files.write(references, of: name)
+        change(name) { $0.references = references }
+    }
+
+    /// Replaces a volume's references in memory, whether or not they can be stored: what is missing on disk is missed after a restart
+    /// only. Blocks on a local file.
+    func replace(_ references: References, of name: VolumeName) throws(SystemError) {
+        change(name) { $0.references = references }
+        try files.write(references, of: name)
+    }
+
+    /// Replaces the names that references are shown with.
+    func nameHolders(_ names: [String: String]) {
+        state.withLock { state in
+            state.holderNames = names
+            for name in state.records.keys {
+                guard var record = state.records[name], !record.references.isEmpty else { continue }
+                record.render(at: place(name).string, holderNames: names)
+                state.records[name] = record
+            }
+        }
+    }
+}
