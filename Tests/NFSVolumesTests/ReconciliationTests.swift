@@ -68,7 +68,7 @@ import Testing
     @Test func referencesToNoVolumeAreDropped() async throws {
         try await withFixture { fixture in
             var held = References()
-            held.take("a", engine: 0, now: 1)
+            held.retain("a", activation: 0, now: 1)
             try files(fixture).write(held, of: VolumeName("gone")!)
             #expect(try fixture.start().nfsd.list().isEmpty)
             #expect(fixture.names("run/references").isEmpty)
@@ -188,12 +188,14 @@ import Testing
             try await whileRunning(volumes) {
                 for count in 1...3 {
                     volumes.nfsd.activated()
-                    try await eventually("engine \(count) is counted", within: .seconds(200)) { volumes.engine(of: "nfsd") == count }
+                    try await eventually("engine \(count) is counted", within: .seconds(200)) {
+                        volumes.engines.activation(of: "nfsd") == count
+                    }
                 }
-                try await eventually("it is stored", within: .seconds(200)) { try files(fixture).readEngines() == ["nfsd": 3] }
+                try await eventually("it is stored", within: .seconds(200)) { try files(fixture).readActivations() == ["nfsd": 3] }
             }
-            #expect(volumes.engine(of: "docker-nfsd") == 0)
-            #expect(try fixture.start().engine(of: "nfsd") == 3)
+            #expect(volumes.engines.activation(of: "docker-nfsd") == 0)
+            #expect(try fixture.start().engines.activation(of: "nfsd") == 3)
         }
     }
 
@@ -205,10 +207,10 @@ import Testing
             _ = try await before.mount("web", id: "new")
             let files = try files(fixture)
             var held = References()
-            held.take("dead", engine: 0, now: -1_000_000)
-            held.take("new", engine: 1, now: secondsSinceBoot())
+            held.retain("dead", activation: 0, now: -1_000_000)
+            held.retain("new", activation: 1, now: secondsSinceBoot())
             try files.write(held, of: VolumeName("web")!)
-            try files.writeEngines(["nfsd": 1])
+            try files.write(activations: ["nfsd": 1])
             let after = try fixture.start().nfsd
             #expect(try after.get("web").status?["references"] == 2)
             try await after.unmount("web", id: "new")
@@ -226,10 +228,10 @@ import Testing
             _ = try await before.mount("web", id: "new")
             let files = try files(fixture)
             var held = References()
-            held.take("living", engine: 0, now: -1_000_000)
-            held.take("new", engine: 1, now: secondsSinceBoot())
+            held.retain("living", activation: 0, now: -1_000_000)
+            held.retain("new", activation: 1, now: secondsSinceBoot())
             try files.write(held, of: VolumeName("web")!)
-            try files.writeEngines(["nfsd": 1])
+            try files.write(activations: ["nfsd": 1])
             let inside = fixture.folder.appending("inside")
             try makeFolder(inside, mode: 0o700)
             try await withUnshared("private", doing: "mount --bind \(fixture.place("web")) \(inside)") { _ in

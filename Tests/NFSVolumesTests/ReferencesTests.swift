@@ -10,9 +10,9 @@ struct ReferencesTests {
     /// `docker cp` on a running container mounts and unmounts with the container's own ID.
     @Test func oneIDMayHoldSeveralTimes() {
         var references = References()
-        references.take("a", engine: 0, now: 1)
-        references.take("a", engine: 0, now: 2)
-        references.take("b", engine: 0, now: 3)
+        references.retain("a", activation: 0, now: 1)
+        references.retain("a", activation: 0, now: 2)
+        references.retain("b", activation: 0, now: 3)
         #expect(references.total == 3)
         let first = references.release("a")
         #expect(first)
@@ -29,7 +29,7 @@ struct ReferencesTests {
 
     @Test func releasingWhatIsNotHeldChangesNothing() {
         var references = References()
-        references.take("a", engine: 0, now: 1)
+        references.retain("a", activation: 0, now: 1)
         let before = references
         let released = references.release("b")
         #expect(!released)
@@ -38,7 +38,7 @@ struct ReferencesTests {
 
     @Test func allThatAnIDHoldsCanBeForgotten() {
         var references = References()
-        for id in ["a", "a", "b"] { references.take(id, engine: 0, now: 1) }
+        for id in ["a", "a", "b"] { references.retain(id, activation: 0, now: 1) }
         #expect(references.isHeld(by: "a") && references.isHeld(by: "b") && !references.isHeld(by: "c"))
         references.releaseAll(of: "a")
         references.releaseAll(of: "c")
@@ -48,32 +48,32 @@ struct ReferencesTests {
 
     @Test func leftOverIsWhatAnEarlierEngineTookLongAgo() {
         var references = References()
-        #expect(!references.areLeftOver(engine: 9, takenBefore: 9))
-        references.take("a", engine: 1, now: 100)
-        #expect(references.areLeftOver(engine: 2, takenBefore: 101))
+        #expect(!references.areLeftOver(activation: 9, takenBefore: 9))
+        references.retain("a", activation: 1, now: 100)
+        #expect(references.areLeftOver(activation: 2, takenBefore: 101))
         // The same engine, or too young.
-        #expect(!references.areLeftOver(engine: 1, takenBefore: 101))
-        #expect(!references.areLeftOver(engine: 2, takenBefore: 100))
+        #expect(!references.areLeftOver(activation: 1, takenBefore: 101))
+        #expect(!references.areLeftOver(activation: 2, takenBefore: 100))
         // One that is in use speaks for all.
-        references.take("b", engine: 2, now: 200)
-        #expect(!references.areLeftOver(engine: 2, takenBefore: 1000))
+        references.retain("b", activation: 2, now: 200)
+        #expect(!references.areLeftOver(activation: 2, takenBefore: 1000))
     }
 
     /// The engine that came back mounts its containers' volumes anew, with the same IDs.
     @Test func takingAnIDAgainMakesItYoung() {
         var references = References()
-        references.take("a", engine: 1, now: 100)
-        references.take("a", engine: 2, now: 500)
-        #expect(!references.areLeftOver(engine: 2, takenBefore: 1000))
-        #expect(!references.areLeftOver(engine: 3, takenBefore: 500))
-        #expect(references.areLeftOver(engine: 3, takenBefore: 501))
+        references.retain("a", activation: 1, now: 100)
+        references.retain("a", activation: 2, now: 500)
+        #expect(!references.areLeftOver(activation: 2, takenBefore: 1000))
+        #expect(!references.areLeftOver(activation: 3, takenBefore: 500))
+        #expect(references.areLeftOver(activation: 3, takenBefore: 501))
     }
 
     @Test func areReadBackWithinTheSameBootOnly() throws {
         var references = References()
-        references.take("a\"b", engine: 3, now: 100)
-        references.take("a\"b", engine: 3, now: 101)
-        references.take("", engine: 0, now: -5)
+        references.retain("a\"b", activation: 3, now: 100)
+        references.retain("a\"b", activation: 3, now: 101)
+        references.retain("", activation: 0, now: -5)
         let bytes = references.json(boot: "this").encoded()
         #expect(try References(parsing: bytes, boot: "this") == references)
         #expect(try References(parsing: bytes, boot: "another") == nil)
@@ -81,7 +81,7 @@ struct ReferencesTests {
 
     @Test func aPartIsDamaged() throws {
         var references = References()
-        references.take("abc", engine: 3, now: 100)
+        references.retain("abc", activation: 3, now: 100)
         let whole = references.json(boot: "this").encoded()
         for count in 0..<whole.count {
             #expect(throws: StorageError.self) { try References(parsing: Array(whole.prefix(count)), boot: "this") }

@@ -53,7 +53,7 @@ import Testing
             _ = try await volumes.nfsd.mount("web", id: "a")
             let running = Task { await volumes.run() }
             volumes.nfsd.activated()
-            try await eventually("the engine is counted", within: .seconds(200)) { volumes.engine(of: "nfsd") == 1 }
+            try await eventually("the engine is counted", within: .seconds(200)) { volumes.engines.activation(of: "nfsd") == 1 }
             volumes.shutDown()
             await running.value
             try await volumes.nfsd.remove("web")
@@ -74,7 +74,7 @@ import Testing
             try makeFolder(inside, mode: 0o700)
             let running = Task { await volumes.run() }
             volumes.nfsd.activated()
-            try await eventually("the engine is counted", within: .seconds(200)) { volumes.engine(of: "nfsd") == 1 }
+            try await eventually("the engine is counted", within: .seconds(200)) { volumes.engines.activation(of: "nfsd") == 1 }
             try await withUnshared("private", doing: "mount --bind \(fixture.place("web")) \(inside)") { container in
                 let message = try await refusal { try await volumes.nfsd.remove("web") }
                 #expect(message == "volume web is in use by process \(container); stop it first")

@@ -20,7 +20,7 @@ struct VolumeFilesTests {
 
     private func held() -> References {
         var references = References()
-        references.take("id", engine: 1, now: 5)
+        references.retain("id", activation: 1, now: 5)
         return references
     }
 
@@ -134,21 +134,21 @@ struct VolumeFilesTests {
 
     @Test func enginesAreCountedWithinTheBoot() async throws {
         try await withFixture { fixture in
-            #expect(try files(fixture).readEngines() == [:])
-            try files(fixture).writeEngines(["nfsd": 3, "docker-nfsd": 1])
-            #expect(try files(fixture).readEngines() == ["nfsd": 3, "docker-nfsd": 1])
+            #expect(try files(fixture).readActivations() == [:])
+            try files(fixture).write(activations: ["nfsd": 3, "docker-nfsd": 1])
+            #expect(try files(fixture).readActivations() == ["nfsd": 3, "docker-nfsd": 1])
             try put(#"{"boot":"another","engines":{"nfsd":3}}"#, fixture, "run/engines.json")
-            #expect(try files(fixture).readEngines() == [:])
+            #expect(try files(fixture).readActivations() == [:])
             try put("{", fixture, "run/engines.json")
-            #expect(try files(fixture).readEngines() == [:])
+            #expect(try files(fixture).readActivations() == [:])
         }
     }
 
     /// The next engine would be one more than can be counted.
     @Test func countsThatCannotBeAreForgotten() async throws {
         try await withFixture { fixture in
-            try files(fixture).writeEngines(["huge": .max, "negative": -1, "good": 2])
-            #expect(try files(fixture).readEngines() == ["good": 2])
+            try files(fixture).write(activations: ["huge": .max, "negative": -1, "good": 2])
+            #expect(try files(fixture).readActivations() == ["good": 2])
         }
     }
 

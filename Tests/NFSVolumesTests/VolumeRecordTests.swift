@@ -21,9 +21,9 @@ struct VolumeRecordTests {
 
     @Test func aMountedVolume() throws {
         var record = try record()
-        record.references.take("b", engine: 0, now: 0)
-        record.references.take("a", engine: 0, now: 0)
-        record.references.take("b", engine: 0, now: 0)
+        record.references.retain("b", activation: 0, now: 0)
+        record.references.retain("a", activation: 0, now: 0)
+        record.references.retain("b", activation: 0, now: 0)
         record.render(at: "/place", holderNames: ["a": "shop", "other": "x"])
         #expect(record.shown.name == "web")
         #expect(record.shown.mountpoint == "/place")

@@ -8,13 +8,9 @@ import SystemPackage
 
 /// Mounting with the first reference, unmounting with the last.
 extension NFSVolumes {
-    /// How long a reference must have stood before it can be taken for a leak: between Docker's mount and the start of the
-    /// container's process nothing but the reference shows that somebody needs the volume. Seconds.
-    static let leakAge = 120
-
     func mount(_ text: String, id: String, driver: String) async throws(StorageError) -> String {
         let name = try volume(text, driver: driver)
-        defer { referencesChanged() }
+        defer { engines.referencesChanged() }
         // Docker's own limit runs while this waits in line, too.
         let deadline = Deadline(after: settings.limits.mount)
         return try await locks.exclusively(name) { [self] cancellation in
@@ -32,7 +28,7 @@ extension NFSVolumes {
                 return .failure(error)
             }
         }.value
-        referencesChanged()
+        engines.referencesChanged()
         if state.withLock({ state in state.catalogue.marks.contains { $0.name == name } }) { catalogueMayHaveChanged() }
         try result.get()
     }
@@ -60,13 +56,13 @@ extension NFSVolumes {
             try mountInKernel(record.definition, until: deadline, cancellation)
         }
         var references = record.references
-        if references.isHeld(by: id), DockerContainers(directory: settings.dockerDirectory).isStopped(mountID: id) {
+        if references.isHeld(by: id), engines.isStopped(id) {
             // An engine that was killed has not unmounted, and mounts with the same ID when its container starts again. For a
             // container that runs, the same is docker cp.
             logger.notice("volume \(name): what \(id) holds is dropped; its container did not run any more")
             references.releaseAll(of: id)
         }
-        references.take(id, engine: engine(of: driver), now: secondsSinceBoot())
+        references.retain(id, activation: engines.activation(of: driver), now: secondsSinceBoot())
         do throws(SystemError) { try table.store(references, of: name) } catch {
             let failure = StorageError(.local, "cannot mount volume \(name): its reference cannot be stored: \(error)", cause: error)
             guard record.references.isEmpty else { throw failure }
@@ -159,9 +155,8 @@ extension NFSVolumes {
             logger.info("volume \(name): nothing to release for \(id)")
             if !references.isEmpty || !record.isMounted { return }
         }
-        let engine = engine(of: record.definition.driver)
-        if references.areLeftOver(engine: engine, takenBefore: secondsSinceBoot() - Self.leakAge), let mount = record.mount,
-            MountHolders.process(holding: mount) == nil
+        if engines.areAbandoned(references, of: record.definition.driver), let mount = record.mount,
+            engines.process(holding: mount) == nil
         {
             logger.notice("volume \(name): \(references.total) references of an engine that has ended are dropped; no process uses them")
             references.releaseAll()

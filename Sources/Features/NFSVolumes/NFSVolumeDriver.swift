@@ -19,7 +19,7 @@ public struct NFSVolumeDriver: VolumeDriver {
 
     public func path(of name: String) throws(PluginError) -> String { try get(name).mountpoint }
 
-    public func activated() { volumes.engineIntroducedItself(to: name) }
+    public func activated() { volumes.engines.activated(name) }
 
     public func create(_ name: String, options: [String: String]) async throws(PluginError) {
         do throws(StorageError) { try await volumes.create(name, options: options, driver: self.name) } catch { throw PluginError(error) }

@@ -12,8 +12,6 @@ import SystemPackage
 /// Changes to one volume happen one at a time; volumes do not wait for one another.
 public final class NFSVolumes: Sendable {
     struct State: Sendable {
-        /// How often an engine has introduced itself to each driver name since the boot.
-        var engines: [String: Int] = [:]
         var catalogue = CatalogueMemory()
         /// What an earlier run left where exports are mounted for a moment.
         var staleStaging: [String] = []
@@ -26,12 +24,7 @@ public final class NFSVolumes: Sendable {
     let logger: Logger
     let state = Mutex(State())
     let locks = VolumeLocks()
-    /// The driver name to which an engine has introduced itself.
-    let activations: AsyncStream<String>
-    /// That references have changed; several changes in a row are one.
-    let changes: AsyncStream<Void>
-    private let activationSource: AsyncStream<String>.Continuation
-    private let changeSource: AsyncStream<Void>.Continuation
+    let engines: EngineWatch
     /// That the share's catalogue should be read; several wishes in a row are one.
     let readings: AsyncStream<Void>
     private let readingSource: AsyncStream<Void>.Continuation
@@ -54,8 +47,7 @@ public final class NFSVolumes: Sendable {
         mounter = NFSMounter(
             limits: settings.limits, method: settings.mountMethod, stagingFolder: settings.runtimeDirectory.appending("staging"),
             standIn: settings.standIn)
-        (activations, activationSource) = AsyncStream.makeStream()
-        (changes, changeSource) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
+        engines = EngineWatch(settings: settings, files: files, table: table, logger: logger)
         (readings, readingSource) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
         ending = try Cancellation()
         heldShares = HeldShares(logger: logger)
@@ -69,14 +61,11 @@ public final class NFSVolumes: Sendable {
 
     /// Ends ``run()``.
     public func shutDown() {
-        activationSource.finish()
-        changeSource.finish()
+        engines.shutDown()
         readingSource.finish()
         ending.cancel()
     }
 
-    func engineIntroducedItself(to driver: String) { activationSource.yield(driver) }
-    func referencesChanged() { changeSource.yield() }
     func catalogueMayHaveChanged() { readingSource.yield() }
 
     // MARK: From memory
@@ -92,8 +81,6 @@ public final class NFSVolumes: Sendable {
         catalogueMayHaveChanged()
         return table.views(driver: driver)
     }
-
-    func engine(of driver: String) -> Int { state.withLock { state in state.engines[driver] ?? 0 } }
 
     // MARK: Changes
 

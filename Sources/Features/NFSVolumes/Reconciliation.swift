@@ -12,7 +12,6 @@ extension NFSVolumes {
     func reconcile() throws(SystemError) {
         let definitions = try files.readDefinitions(logger: logger)
         var references = try files.readReferences(logger: logger)
-        let engines = files.readEngines()
         let identities = try files.readIdentities(logger: logger)
         let staging = (try? namesInFolder(settings.runtimeDirectory.appending("staging"))) ?? []
         // What is mounted in our folder, until a volume claims it.
@@ -22,7 +21,6 @@ extension NFSVolumes {
             unclaimed[entry.mountPoint] = entry
         }
         state.withLock { state in
-            state.engines = engines
             state.catalogue.identities = identities
             state.staleStaging = staging
         }
@@ -62,7 +60,7 @@ extension NFSVolumes {
             try? await locks.exclusively(name) { [self] in
                 guard let record = table.record(name), record.references.isEmpty, let mount = record.mount else { return }
                 // The daemon was killed between mounting and storing the reference, so no container was told of it.
-                if let process = MountHolders.process(holding: mount) {
+                if let process = engines.process(holding: mount) {
                     logger.warning("volume \(name): mounted without a reference, and process \(process) uses it; left as it is")
                 } else {
                     logger.notice("volume \(name): mounted without a reference; unmounting it")
@@ -87,7 +85,7 @@ extension NFSVolumes {
 
     /// Something is mounted in our folder that belongs to no volume.
     private func releaseUnknown(_ entry: MountTableEntry) {
-        guard isOurs(entry), MountHolders.process(holding: entry) == nil else {
+        guard isOurs(entry), engines.process(holding: entry) == nil else {
             logger.warning("\(entry.source) is mounted at \(entry.mountPoint), which belongs to no volume; left as it is")
             return
         }
@@ -122,51 +120,13 @@ extension NFSVolumes {
 
     // MARK: While the daemon runs
 
-    /// Follows what engines do until the daemon ends: looks up which containers hold the volumes, and drops the references
-    /// of an engine that was killed.
+    /// Tidies up, then follows engines and the share's catalogue until ``shutDown()``.
     public func run() async {
         await withDiscardingTaskGroup { group in
             group.addTask { [self] in await tidy() }
-            group.addTask { [self] in
-                for await driver in activations { await engineActivated(driver) }
-            }
-            group.addTask { [self] in
-                referencesChanged()
-                for await _ in changes { await lookUpContainers() }
-            }
+            group.addTask { [self] in await engines.run(until: ending) }
             let hasShare = settings.share != nil || table.contains { $0.definition.share != nil }
             if hasShare { group.addTask { [self] in await followCatalogue() } }
-            if let socket = settings.engineSocket {
-                let lookup = EngineLookup(socket: socket, drivers: DaemonSettings.driverNames, logger: logger)
-                group.addTask { [ending] in try? await BlockingThread.run(named: "nfsd-engine") { lookup.run(ending) } }
-            }
-        }
-    }
-
-    private func engineActivated(_ driver: String) async {
-        let counts = state.withLock { state in
-            state.engines[driver, default: 0] += 1
-            return state.engines
-        }
-        logger.info("an engine has introduced itself to \(driver)")
-        let warning: String? = try? await BlockingThread.run(named: "nfsd-engine") { [self] in
-            do throws(SystemError) { try files.writeEngines(counts) } catch { logger.warning("cannot store that an engine came: \(error)") }
-            return Propagation.problem(mountDirectory: settings.mountDirectory.string)
-        }
-        if let warning { logger.error("\(warning)") }
-        referencesChanged()
-    }
-
-    /// Docker writes its containers' files a moment after it has mounted, so a few looks are needed.
-    private func lookUpContainers() async {
-        let docker = DockerContainers(directory: settings.dockerDirectory)
-        for pause in [Duration.milliseconds(100), .milliseconds(500), .seconds(2)] {
-            let wanted = table.holders
-            if Set(table.holderNames.keys) == wanted { return }
-            if wanted.isEmpty { return table.nameHolders([:]) }
-            try? await Task.sleep(for: pause)
-            guard let found = try? await BlockingThread.run(named: "nfsd-names", { docker.namesByMountID() }) else { return }
-            table.nameHolders(found.filter { wanted.contains($0.key) })
         }
     }
 }

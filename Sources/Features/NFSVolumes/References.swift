@@ -9,8 +9,8 @@ import NFSMount
 struct References: Sendable, Equatable {
     struct Holder: Sendable, Equatable {
         var count: Int
-        /// Which life of the engine took it: engines count up by one with each activation.
-        var engine: Int
+        /// The activation of the engine that took it; each start of an engine is one more.
+        var activation: Int
         /// Seconds since the boot at which it was last taken.
         var since: Int
     }
@@ -23,10 +23,15 @@ struct References: Sendable, Equatable {
     var isEmpty: Bool { holders.isEmpty }
     var total: Int { holders.values.reduce(0) { $0 + $1.count } }
 
-    mutating func take(_ id: String, engine: Int, now: Int) {
-        var holder = holders[id] ?? Holder(count: 0, engine: engine, since: now)
+    /// Counts one more use.
+    ///
+    /// - Parameters:
+    ///   - activation: of the engine that asks.
+    ///   - now: seconds since the boot.
+    mutating func retain(_ id: String, activation: Int, now: Int) {
+        var holder = holders[id] ?? Holder(count: 0, activation: activation, since: now)
         holder.count += 1
-        holder.engine = engine
+        holder.activation = activation
         holder.since = now
         holders[id] = holder
     }
@@ -47,17 +52,17 @@ struct References: Sendable, Equatable {
     /// Forgets everything.
     mutating func releaseAll() { holders = [:] }
 
-    /// Whether every holder is from an earlier life of the engine, and none has been taken since `time`. Such a reference can
-    /// be a leak: an engine that is killed never sends its unmounts.
-    func areLeftOver(engine: Int, takenBefore time: Int) -> Bool {
-        !isEmpty && holders.values.allSatisfy { $0.engine < engine && $0.since < time }
+    /// Whether every reference is from an earlier activation, and none has been taken since `time` (seconds since the boot). Such a
+    /// reference can be a leak, because an engine that is killed never sends its unmounts.
+    func areLeftOver(activation: Int, takenBefore time: Int) -> Bool {
+        !isEmpty && holders.values.allSatisfy { $0.activation < activation && $0.since < time }
     }
 
     /// The file's form. The boot's id makes a file of an earlier boot recognisable wherever it is kept.
     func json(boot: String) -> JSONValue {
         var list = JSONObject()
         for (id, holder) in holders.sorted(by: { $0.key < $1.key }) {
-            list[id] = ["count": JSONValue(holder.count), "engine": JSONValue(holder.engine), "since": JSONValue(holder.since)]
+            list[id] = ["count": JSONValue(holder.count), "engine": JSONValue(holder.activation), "since": JSONValue(holder.since)]
         }
         return ["boot": .string(boot), "holders": .object(list)]
     }
@@ -74,10 +79,10 @@ struct References: Sendable, Equatable {
         if written != boot { return nil }
         for member in list.members {
             guard let count = member.value["count"]?.intValue, (1...Self.mostMounts).contains(count),
-                let engine = member.value["engine"]?.intValue,
+                let activation = member.value["engine"]?.intValue,
                 let since = member.value["since"]?.intValue
             else { throw StorageError(.damaged, "holder \(member.key) is not of the form {count, engine, since}") }
-            holders[member.key] = Holder(count: count, engine: engine, since: since)
+            holders[member.key] = Holder(count: count, activation: activation, since: since)
         }
     }
 }

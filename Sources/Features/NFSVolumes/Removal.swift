@@ -43,16 +43,11 @@ extension NFSVolumes {
     /// Docker asks for a removal only when no container of its refers to the volume; if the kernel agrees that nobody has it
     /// mounted, the references are leaks.
     private func dropReferencesOfTheDead(_ name: VolumeName, _ record: VolumeRecord) throws(StorageError) {
-        let engine = engine(of: record.definition.driver)
-        let ofEarlierEngine = record.references.areLeftOver(engine: engine, takenBefore: .max)
-        let old = record.references.areLeftOver(engine: .max, takenBefore: secondsSinceBoot() - Self.leakAge)
         let users = containerNames(record.references)
-        // An engine that could not reach us when a container ended removes the container all the same.
-        let isForgotten = !DockerContainers(directory: settings.dockerDirectory).knowsAny(of: record.references.holders.keys)
-        if !ofEarlierEngine && !old && !isForgotten {
+        guard engines.areAbandonedBeforeRemoval(record.references, of: record.definition.driver) else {
             throw StorageError(.inUse, "volume \(name) is in use\(users); stop what uses it first")
         }
-        if let mount = record.mount, let process = MountHolders.process(holding: mount), !isShared(mount, besides: name) {
+        if let mount = record.mount, let process = engines.process(holding: mount), !isShared(mount, besides: name) {
             throw StorageError(.inUse, "volume \(name) is in use\(users) by process \(process); stop it first")
         }
         logger.notice("volume \(name): \(record.references.total) references that nobody uses are dropped")

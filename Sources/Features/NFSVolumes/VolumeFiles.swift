@@ -17,7 +17,7 @@ public struct VolumeFiles: Sendable {
     private let definitions: FilePath
     private let damaged: FilePath
     private let references: FilePath
-    private let engines: FilePath
+    private let activations: FilePath
     private let shares: FilePath
     private let boot: String
     /// Whether this is the daemon, or one who only looks.
@@ -38,7 +38,7 @@ public struct VolumeFiles: Sendable {
         shares = state.appending("shares.json")
         damaged = state.appending("damaged")
         references = runtime.appending("references")
-        engines = runtime.appending("engines.json")
+        activations = runtime.appending("engines.json")
         boot = try Boot.current().text
         if isOwner { for folder in [definitions, damaged, references] { try makeFolders(folder, mode: 0o700) } }
     }
@@ -123,8 +123,9 @@ public struct VolumeFiles: Sendable {
         try replaceFile(file, with: held.json(boot: boot).encoded(.compact), durable: false)
     }
 
-    func readEngines() -> [String: Int] {
-        guard let bytes = try? readWholeFile(engines, limit: Self.longestFile), let document = try? JSONValue(parsing: bytes),
+    /// How many engines have introduced themselves to each driver name since the boot.
+    func readActivations() -> [String: Int] {
+        guard let bytes = try? readWholeFile(activations, limit: Self.longestFile), let document = try? JSONValue(parsing: bytes),
             document["boot"]?.stringValue == boot, let counts = document["engines"]?.objectValue
         else { return [:] }
         return Dictionary(
@@ -135,11 +136,11 @@ public struct VolumeFiles: Sendable {
         ) { $1 }
     }
 
-    func writeEngines(_ counts: [String: Int]) throws(SystemError) {
+    func write(activations counts: [String: Int]) throws(SystemError) {
         var list = JSONObject()
         for (driver, count) in counts.sorted(by: { $0.key < $1.key }) { list[driver] = JSONValue(count) }
         let document: JSONValue = ["boot": .string(boot), "engines": .object(list)]
-        try replaceFile(engines, with: document.encoded(.compact), durable: false)
+        try replaceFile(activations, with: document.encoded(.compact), durable: false)
     }
 
     private func file(_ name: VolumeName) -> FilePath { definitions.appending(name.fileName + Self.suffix) }
