@@ -14,11 +14,16 @@ struct Host {
     var driver: NFSVolumeDriver { volumes.nfsd }
     var names: [String] { driver.list().map(\.name).sorted() }
 
+    /// What this host recognises the share's catalogue by.
+    var identity: String? { get throws { volumes.shared.access.identity(of: try Share("nas:/export")) } }
+
     /// Looks at the catalogue as it does now and then.
-    func read() { #expect(volumes.readCatalogue(), "\(fixture.log.all)") }
+    func read() { #expect(volumes.shared.follower.readCatalogue(), "\(fixture.log.all)") }
 
     /// The share's catalogue as this host comes to it for a request.
-    func catalogue() throws -> ShareCatalogue { try volumes.catalogue(try Share("nas:/export"), until: Deadline(after: .seconds(60))) }
+    func catalogue() throws -> ShareCatalogue {
+        try volumes.shared.access.catalogue(of: try Share("nas:/export"), until: Deadline(after: .seconds(60)))
+    }
 
     /// The same host after its daemon was killed.
     func restarted() throws -> Host { Host(fixture: fixture, volumes: try fixture.start()) }

@@ -326,7 +326,7 @@ import Testing
             for _ in 1...3 { b.read() }
             #expect(try namesInFolder(export.appending(".docker-nfsd/uses")) == ["use.web.host-b"])
             #expect(b.fixture.log.all.filter { $0.contains("defined anew on another host while this one uses it") }.count == 1)
-            #expect(b.volumes.state.withLock { $0.catalogue.isConfirmed && !$0.catalogue.isSettled })
+            #expect(b.volumes.shared.follower.memory.withLock { $0.isConfirmed && !$0.isSettled })
             #expect(try await refusal { try await a.driver.remove("web") }.contains("host host-b has it mounted"))
             try await b.driver.unmount("web", id: "1")
             b.read()

@@ -60,7 +60,7 @@ import Testing
             try await volumes.nfsd.create("web", options: ["onremove": "delete"])
             b.read()
             #expect(b.names == ["web"])
-            #expect(volumes.readCatalogue())
+            #expect(volumes.shared.follower.readCatalogue())
             try await volumes.nfsd.remove("web")
             #expect(try MountTable().mounts(below: fixture.folder.string).isEmpty)
             #expect(fixture.names("run/staging").isEmpty)
@@ -124,7 +124,7 @@ import Testing
             fixture.settings.standIn = NFSMounter.StandIn("ext4:/dev/nothing")
             let restarted = try fixture.start()
             #expect(restarted.nfsd.list().map(\.name) == ["web"])
-            #expect(!restarted.readCatalogue() && !restarted.readCatalogue())
+            #expect(!restarted.shared.follower.readCatalogue() && !restarted.shared.follower.readCatalogue())
             #expect(restarted.nfsd.list().map(\.name) == ["web"])
             #expect(fixture.log.all.filter { $0.contains("the share's catalogue cannot be read") }.count == 1)
             let message = try await refusal { try await restarted.nfsd.create("new", options: [:]) }
@@ -141,7 +141,7 @@ import Testing
         try await withHosts { a, b, export in
             try await a.driver.create("web", options: [:])
             try renameFile(export.appending(".docker-nfsd"), to: export.appending("elsewhere"))
-            #expect(!a.volumes.readCatalogue())
+            #expect(!a.volumes.shared.follower.readCatalogue())
             #expect(a.names == ["web"])
             #expect(a.fixture.log.contains("warning", "is the right file system exported there?"))
             #expect(
@@ -186,7 +186,7 @@ import Testing
             var fixture = a.fixture
             fixture.settings.mountMethod = method
             for host in [Host(fixture: fixture, volumes: a.volumes), Host(fixture: fixture, volumes: try fixture.start())] {
-                #expect(!host.volumes.readCatalogue())
+                #expect(!host.volumes.shared.follower.readCatalogue())
                 #expect(host.names == ["web"] && fixture.log.contains("another catalogue than the one that this host knows"))
                 for message in [
                     try await refusal { _ = try await host.driver.mount("web", id: "1") },
@@ -201,7 +201,7 @@ import Testing
             // Unless somebody says that it is.
             let identity = try #require(try namesInFolder(export.appending("elsewhere")).first { $0.hasPrefix("id.") })
             try makeFolder(export.appending(".docker-nfsd").appending(identity), mode: 0o700)
-            #expect(plain.readCatalogue())
+            #expect(plain.shared.follower.readCatalogue())
             #expect(plain.nfsd.list().map(\.name) == ["other"])
         }
     }
@@ -232,8 +232,8 @@ import Testing
             b.read()
             try await b.driver.create("third", options: [:])
             #expect(try identities().count == 1)
-            let share = try Share("nas:/export")
-            #expect(b.volumes.identity(of: share) == again.volumes.identity(of: share) && b.volumes.identity(of: share) != nil)
+            #expect(try b.identity == again.identity)
+            #expect(try b.identity != nil)
         }
     }
 
@@ -241,8 +241,8 @@ import Testing
         try await withHosts { a, _, _ in
             let share = try Share("nas:/export")
             let waiting = DispatchSemaphore(value: 0)
-            a.volumes.heldShares.hold(share, because: "process 7, killed, is still held by the kernel in mount") { waiting.wait() }
-            #expect(!a.volumes.readCatalogue())
+            a.volumes.shared.blocked.block(share, because: "process 7, killed, is still held by the kernel in mount") { waiting.wait() }
+            #expect(!a.volumes.shared.follower.readCatalogue())
             let message = try await refusal { try await a.driver.create("web", options: [:]) }
             #expect(
                 message
@@ -252,7 +252,7 @@ import Testing
             a.volumes.shutDown()
             await running.value
             waiting.signal()
-            try await eventually("it is free") { a.volumes.heldShares.reason(share) == nil }
+            try await eventually("it is free") { a.volumes.shared.blocked.reason(share) == nil }
             try await a.driver.create("web", options: [:])
         }
     }
@@ -260,7 +260,7 @@ import Testing
     @Test func afterTheLimitOfARequestNothingIsTried() async throws {
         try await withHosts { a, _, _ in
             try await a.driver.create("web", options: [:])
-            let late = try a.volumes.catalogue(try Share("nas:/export"), until: Deadline(after: .zero))
+            let late = try a.volumes.shared.access.catalogue(of: try Share("nas:/export"), until: Deadline(after: .zero))
             let error = #expect(throws: StorageError.self) { try late.definition(of: try #require(VolumeName("web"))) }
             #expect(error?.description.contains("no time was left") == true)
         }
@@ -290,7 +290,7 @@ import Testing
             a.read()
             #expect(try namesInFolder(folder).sorted() == [".host-b.18.new", "web.json"])
             // One that is under way.
-            b.volumes.state.withLock { $0.catalogue.creations = (begun: 1, running: 1) }
+            b.volumes.shared.follower.memory.withLock { $0.creations = (begun: 1, running: 1) }
             b.read()
             #expect(try namesInFolder(folder).sorted() == [".host-b.18.new", "web.json"])
             try b.restarted().read()
@@ -319,7 +319,7 @@ import Testing
             // Each is in the log once, and none is a reason to read all others again.
             for _ in 1...3 { b.read() }
             #expect(b.fixture.log.all.filter { $0.contains("cannot be used") }.count == 6)
-            #expect(b.volumes.state.withLock { $0.catalogue.isConfirmed })
+            #expect(b.volumes.shared.follower.memory.withLock { $0.isConfirmed })
             // One that is corrected in place, which the folder does not show.
             let corrected = try await command(
                 [
@@ -354,7 +354,7 @@ import Testing
             _ = try await without.nfsd.mount("data", id: "1")
             #expect(try namesInFolder(export.appending(".docker-nfsd/uses")) == ["use.data.host-a"])
             try await without.nfsd.unmount("data", id: "1")
-            #expect(without.readCatalogue())
+            #expect(without.shared.follower.readCatalogue())
             #expect(try namesInFolder(export.appending(".docker-nfsd/uses")) == [])
             try await without.nfsd.remove("data")
             #expect(try namesInFolder(export) == [".docker-nfsd", "lost+found", "web"])
@@ -372,10 +372,10 @@ import Testing
                 fixture.settings.share = try Share("nas2:/export")
                 fixture.settings.standIn = other.settings.standIn
                 let moved = try fixture.start()
-                #expect(moved.readCatalogue())
+                #expect(moved.shared.follower.readCatalogue())
                 #expect(moved.nfsd.list().map(\.name) == ["web"], "there is no catalogue yet, so nothing is known of it")
                 try await moved.nfsd.create("new", options: [:])
-                #expect(moved.readCatalogue())
+                #expect(moved.shared.follower.readCatalogue())
                 #expect(moved.nfsd.list().map(\.name) == ["new"])
             }
         }
@@ -389,7 +389,7 @@ import Testing
             fixture.settings.shareRefresh = .seconds(3600)
             let following = try fixture.start()
             let running = Task { await following.run() }
-            try await eventually("a look is done") { following.state.withLock { !$0.catalogue.hasReadMarks.isEmpty } }
+            try await eventually("a look is done") { !following.shared.marks.memory.withLock { $0.hasReadMarks.isEmpty } }
             try await a.driver.create("web", options: [:])
             try await eventually("it is found") { (try? following.nfsd.get("web")) != nil }
             following.shutDown()

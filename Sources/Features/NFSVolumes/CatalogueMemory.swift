@@ -1,63 +1,30 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 
-import Synchronization
-
 /// What is remembered of the share's catalogue between two looks at it.
 struct CatalogueMemory: Sendable {
-    /// Counts this host's own changes of the catalogue, and says at which one each volume was changed: a look that began before
-    /// a change knows nothing of it.
-    var changes = 0
+    /// How many changes of the catalogue this host has made itself in this run.
+    private(set) var changes = 0
+    /// The number of the last such change of each volume. A look that began before a change does not show it.
     var changedAt: [VolumeName: Int] = [:]
-    /// The last reading; its definitions only as long as not all of it is taken in.
+    /// The last reading; its definitions only as long as not all of it has been adopted.
     var reading: ShareCatalogue.Reading?
     /// What ``changes`` was when that reading began.
     var readAt = 0
-    /// Whether its stamp was seen twice: in between, file systems can make two changes at one time stamp.
+    /// Whether its stamp was seen twice. A stamp that was seen once can hide a change, because file systems can make two changes within
+    /// one time stamp.
     var isConfirmed = false
+    /// Whether all of the last reading has been adopted.
     var isSettled = true
-    /// What each share's catalogue is known by, by the share's text.
-    var identities: [String: String] = [:]
-    /// What this host has marked as used.
-    var marks: [UseMark] = []
-    /// The texts of shares of which the marks that an earlier run left are among them.
-    var knowsOldMarks: Set<String> = []
-    /// The texts of shares of which the marks were read once in this run.
-    var hasReadMarks: Set<String> = []
-    /// Removals by this host whose marks must stand as long as the volume is defined: some of its data may be gone. All others of
-    /// this run have touched nothing.
-    var begunRemovals: Set<RemovalOnShare> = []
-    /// Definitions that are being written: how many were begun in this run, and how many are under way.
+    /// Definitions that this host writes: how many were begun in this run, and how many are under way.
     var creations = (begun: 0, running: 0)
     /// Why the last access failed, by the share's text.
     var trouble: [String: String] = [:]
-    /// Not before this are shares tried again that are not the setting's.
+    /// The earliest time at which shares other than the configured one are tried again.
     var nextTryOfOthers: ContinuousClock.Instant?
 
+    /// Notes that this host itself has changed a volume.
     mutating func changed(_ name: VolumeName) {
         changes += 1
         changedAt[name] = changes
     }
-
-    mutating func mark(_ name: VolumeName, of share: Share, stands: Bool) {
-        unmark(name, of: share)
-        marks.append(UseMark(name: name, share: share, stands: stands))
-    }
-
-    mutating func unmark(_ name: VolumeName, of share: Share) { marks.removeAll { $0.name == name && $0.share == share } }
-
-    func mark(_ name: VolumeName, of share: Share) -> UseMark? { marks.first { $0.name == name && $0.share == share } }
-}
-
-struct RemovalOnShare: Hashable {
-    let name: VolumeName
-    /// The share's text.
-    let share: String
-}
-
-/// That this host has told the others that it uses a volume.
-struct UseMark: Sendable {
-    let name: VolumeName
-    let share: Share
-    /// Whether it is known that the mark is there, and not only that it may be.
-    let stands: Bool
 }

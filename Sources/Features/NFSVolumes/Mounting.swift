@@ -29,7 +29,7 @@ extension NFSVolumes {
             }
         }.value
         engines.referencesChanged()
-        if state.withLock({ state in state.catalogue.marks.contains { $0.name == name } }) { catalogueMayHaveChanged() }
+        shared.released(name)
         try result.get()
     }
 
@@ -52,7 +52,7 @@ extension NFSVolumes {
             if record.isMounted, standing == nil {
                 logger.warning("volume \(name) was unmounted by somebody else at \(place); mounting it again")
             }
-            try markUse(of: record.definition, until: deadline, cancellation)
+            try shared.prepareMount(of: record.definition, until: deadline, cancellation)
             try mountInKernel(record.definition, until: deadline, cancellation)
         }
         var references = record.references
@@ -113,13 +113,15 @@ extension NFSVolumes {
             table.change(name) {
                 $0.mount = mounted.entry
                 $0.lastFailure = nil
+                $0.lastFailureCode = nil
             }
             logger.info(
                 "volume \(name) mounted: \(mounted.entry.source) at \(place), \(mounted.entry.superblockOptions.joined(separator: ","))")
         } catch let error as NFSMountError {
-            table.change(name) { $0.lastFailure = "\(timestamp()): \(error)" }
+            let failure = StorageError(error)
+            table.change(name) { $0.mountFailed(failure) }
             if let hold = error.stuck { keepBusy(name, until: hold, undo: true) } else { try? removeEmptyFolder(place) }
-            throw StorageError(.other, "\(error)", cause: error)
+            throw failure
         } catch {
             throw StorageError(.local, "cannot mount volume \(name): \(error)", cause: error)
         }
@@ -128,7 +130,7 @@ extension NFSVolumes {
     /// What the kernel is to mount for a volume; of a share only what this host knows it by.
     func request(for definition: VolumeDefinition) throws(MountOptionError) -> NFSMountRequest {
         var request = try settings.request(for: definition)
-        if let identity = definition.share.flatMap(identity) { request.requiredFolder = Share.folder(of: identity) }
+        request.requiredFolder = shared.requiredFolder(of: definition)
         return request
     }
 
@@ -189,7 +191,7 @@ extension NFSVolumes {
             }
         } catch let error as UnmountError {
             if let hold = error.stuck { keepBusy(name, until: hold) }
-            throw StorageError(error.stuck == nil ? .inUse : .stuck, error.description, cause: error, stuck: error.stuck)
+            throw StorageError(error)
         } catch {
             // The folder is not empty: somebody wrote below the mount point. Nothing is mounted, so the volume is free.
             logger.error("volume \(name) is unmounted, but its folder stays: \(error)")

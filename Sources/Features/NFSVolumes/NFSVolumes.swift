@@ -12,7 +12,6 @@ import SystemPackage
 /// Changes to one volume happen one at a time; volumes do not wait for one another.
 public final class NFSVolumes: Sendable {
     struct State: Sendable {
-        var catalogue = CatalogueMemory()
         /// What an earlier run left where exports are mounted for a moment.
         var staleStaging: [String] = []
     }
@@ -25,16 +24,11 @@ public final class NFSVolumes: Sendable {
     let state = Mutex(State())
     let locks = VolumeLocks()
     let engines: EngineWatch
-    /// That the share's catalogue should be read; several wishes in a row are one.
-    let readings: AsyncStream<Void>
-    private let readingSource: AsyncStream<Void>.Continuation
     /// Ends what waits outside of a request.
     let ending: Cancellation
-    let heldShares: HeldShares
-    /// What other hosts of a share know this one by; nil if they could not tell it from another.
-    let hostName: String?
-    /// Held while what shares' catalogues are known by is stored.
-    let keepingIdentities = Mutex(())
+    let shared: SharedDefinitions
+    /// For all that a creation does on the share.
+    private static let creationLimit = Duration.seconds(30)
 
     /// Makes the folders, reads what is on disk and compares it with the kernel's mount table. Blocks on local files.
     ///
@@ -48,10 +42,16 @@ public final class NFSVolumes: Sendable {
             limits: settings.limits, method: settings.mountMethod, stagingFolder: settings.runtimeDirectory.appending("staging"),
             standIn: settings.standIn)
         engines = EngineWatch(settings: settings, files: files, table: table, logger: logger)
-        (readings, readingSource) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
         ending = try Cancellation()
-        heldShares = HeldShares(logger: logger)
-        hostName = settings.node ?? Self.machineID()
+        let blocked = BlockedShares(logger: logger)
+        let marks = OwnMarks(table: table, locks: locks)
+        let access = CatalogueAccess(
+            settings: settings, mounter: mounter, files: files, table: table, blocked: blocked,
+            identities: try files.readIdentities(logger: logger))
+        let follower = CatalogueFollower(
+            settings: settings, table: table, locks: locks, access: access, marks: marks, ending: ending, logger: logger)
+        shared = SharedDefinitions(
+            settings: settings, table: table, access: access, follower: follower, marks: marks, blocked: blocked, logger: logger)
         try makeFolders(settings.mountDirectory, mode: 0o711)
         try reconcile()
     }
@@ -62,23 +62,21 @@ public final class NFSVolumes: Sendable {
     /// Ends ``run()``.
     public func shutDown() {
         engines.shutDown()
-        readingSource.finish()
+        shared.follower.shutDown()
         ending.cancel()
     }
-
-    func catalogueMayHaveChanged() { readingSource.yield() }
 
     // MARK: From memory
 
     func shown(_ name: String, driver: String) -> VolumeView? {
         let volume = VolumeName(name).flatMap { table.view(of: $0, driver: driver) }
         // Another host may have created it a moment ago.
-        if volume == nil { catalogueMayHaveChanged() }
+        if volume == nil { shared.mayHaveChanged() }
         return volume
     }
 
     func shownVolumes(driver: String) -> [VolumeView] {
-        catalogueMayHaveChanged()
+        shared.mayHaveChanged()
         return table.views(driver: driver)
     }
 
@@ -101,8 +99,8 @@ public final class NFSVolumes: Sendable {
         try await locks.exclusively(name) { [self] cancellation in
             let definition = VolumeDefinition(name: name, driver: driver, createdAt: timestamp(), options: wanted, share: share)
             let existing = table.definition(of: name)
-            if let share, existing == nil || existing?.share != nil {
-                return try createInShare(definition, share, takesAny: options.isEmpty, until: deadline, cancellation)
+            if share != nil, existing == nil || existing?.share != nil {
+                return try shared.define(definition, acceptsAny: options.isEmpty, until: deadline, cancellation)
             }
             if let existing {
                 guard let difference = try existing.difference(from: definition) else { return }

@@ -12,7 +12,6 @@ extension NFSVolumes {
     func reconcile() throws(SystemError) {
         let definitions = try files.readDefinitions(logger: logger)
         var references = try files.readReferences(logger: logger)
-        let identities = try files.readIdentities(logger: logger)
         let staging = (try? namesInFolder(settings.runtimeDirectory.appending("staging"))) ?? []
         // What is mounted in our folder, until a volume claims it.
         var unclaimed: [String: MountTableEntry] = [:]
@@ -21,7 +20,6 @@ extension NFSVolumes {
             unclaimed[entry.mountPoint] = entry
         }
         state.withLock { state in
-            state.catalogue.identities = identities
             state.staleStaging = staging
         }
         for definition in definitions {
@@ -125,8 +123,7 @@ extension NFSVolumes {
         await withDiscardingTaskGroup { group in
             group.addTask { [self] in await tidy() }
             group.addTask { [self] in await engines.run(until: ending) }
-            let hasShare = settings.share != nil || table.contains { $0.definition.share != nil }
-            if hasShare { group.addTask { [self] in await followCatalogue() } }
+            group.addTask { [self] in await shared.follower.run() }
         }
     }
 }

@@ -6,15 +6,11 @@ import NFSMount
 import Synchronization
 import SystemPackage
 
-/// Why a removed volume's directory could not be archived or deleted.
-struct DisposalError: Error, CustomStringConvertible {
-    var description: String
-    /// A part is done, or may be, and doing it again goes on from there.
-    var hasBegun = false
-}
-
 /// Removing a volume, and what `onremove` says about its data.
 extension NFSVolumes {
+    /// For all that a removal does on the share; Docker waits 60 s.
+    private static let removalLimit = Duration.seconds(55)
+
     func remove(_ text: String, driver: String) async throws(StorageError) {
         let name = try volume(text, driver: driver)
         let deadline = Deadline(after: Self.removalLimit)
@@ -27,11 +23,13 @@ extension NFSVolumes {
         if let busy = record.busy { throw StorageError(.stuck, "volume \(name) cannot be removed now: \(busy)") }
         if !record.references.isEmpty { try dropReferencesOfTheDead(name, record) }
         do throws(StorageError) { try unmountInKernel(name) } catch { throw error.prefixed(by: "cannot remove volume \(name)") }
-        if let share = record.definition.share {
-            try removeFromShare(record.definition, share, until: deadline)
+        if record.definition.share != nil {
+            try shared.remove(record.definition, until: deadline) { (limit) throws(DisposalError) in
+                try disposeOfData(record.definition, until: limit)
+            }
         } else {
             do throws(DisposalError) { try disposeOfData(record.definition) } catch {
-                throw StorageError(.disposal, error.description, cause: error)
+                throw StorageError(error.code, error.description, cause: error)
             }
         }
         do throws(SystemError) { try table.remove(name) } catch {
@@ -119,13 +117,12 @@ extension NFSVolumes {
                 }
             throw DisposalError(
                 description: "cannot remove volume \(name): onremove=\(policy.rawValue) of \(subdirectory.path): \(error); \(next)",
-                hasBegun: error.hasBegun)
+                hasBegun: error.hasBegun, cause: error)
         } catch {
-            if let hold = (error as? NFSMountError)?.stuck, let share = definition.share {
-                heldShares.hold(share, because: hold.reason, until: hold.waitUntilGone)
-            }
             try? removeEmptyFolder(place)
-            throw DisposalError(description: "cannot remove volume \(name): onremove=\(policy.rawValue) needs its export: \(error)")
+            throw DisposalError(
+                description: "cannot remove volume \(name): onremove=\(policy.rawValue) needs its export: \(error)", cause: error,
+                stuck: (error as? NFSMountError)?.stuck)
         }
     }
 

@@ -25,9 +25,12 @@ struct ShareCatalogue: Sendable {
     var deadline: Deadline
     /// Ends what is under way.
     let cancellation: Cancellation?
-    let held: HeldShares
+    let blocked: BlockedShares
     /// The catalogue that this host knows volumes of; nil: any.
     var identity: String?
+
+    /// Shorter limit while a volume lock is held, and for shares other than the configured one.
+    static let briefLimit = Duration.seconds(10)
 
     static let longestDefinition = 16 << 10
     private static let suffix = ".json"
@@ -37,6 +40,13 @@ struct ShareCatalogue: Sendable {
     private static let listingSize = 64 << 10
     /// Definitions read by one sequence of calls.
     private static let batch = 64
+
+    /// The same with a shorter limit, for work during which Docker may be waiting for a volume.
+    func briefly() -> ShareCatalogue {
+        var brief = self
+        brief.deadline = deadline.earlier(Deadline(after: Self.briefLimit))
+        return brief
+    }
 
     // MARK: Definitions
 
@@ -300,14 +310,14 @@ struct ShareCatalogue: Sendable {
     func run<Work>(
         _ prepare: (SystemCallSequence, SystemCallSequence.Call) -> Work
     ) throws(StorageError) -> (calls: SystemCallSequence, work: Work) {
-        if let reason = held.reason(share) { throw StorageError(.catalogue, "\(share.text) cannot be used now: \(reason)") }
+        if let reason = blocked.reason(share) { throw StorageError(.stuck, "\(share.text) cannot be used now: \(reason)") }
         do throws(NFSMountError) {
             return try mounter.inExport(
                 NFSMountRequest(server: share.server, path: share.path, versions: versions, options: options, target: ""),
                 until: deadline, cancellation: cancellation, prepare)
         } catch {
-            if let hold = error.stuck { held.hold(share, because: hold.reason, until: hold.waitUntilGone) }
-            throw StorageError(.catalogue, "\(error)")
+            if let stuck = error.stuck { blocked.block(share, because: stuck.reason, until: stuck.waitUntilGone) }
+            throw StorageError(error)
         }
     }
 

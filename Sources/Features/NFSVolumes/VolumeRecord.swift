@@ -21,7 +21,9 @@ struct VolumeRecord: Sendable {
     var references = References()
     /// The kernel's view of the mount when it was last looked at; nil while it is not mounted.
     var mount: MountTableEntry?
+    /// When and why it could not be mounted the last time; nil once it has been.
     var lastFailure: String?
+    var lastFailureCode: StorageError.Code?
     /// Why nothing may be done with the mount point now.
     var busy: String?
     /// Made after each change by ``render(at:holderNames:)``, because volumes are looked at far more often than they change.
@@ -33,6 +35,12 @@ struct VolumeRecord: Sendable {
     }
 
     var isMounted: Bool { mount != nil }
+
+    /// Notes why the volume could not be mounted just now.
+    mutating func mountFailed(_ error: StorageError) {
+        lastFailure = "\(timestamp()): \(error)"
+        lastFailureCode = error.code
+    }
 
     /// Whether nobody on this host needs it.
     var isFree: Bool { mount == nil && references.isEmpty && busy == nil }
@@ -58,6 +66,8 @@ struct VolumeStatus {
     var version: String?
     var references: [(id: String, count: Int, container: String?)]
     var lastFailure: String?
+    /// The text of a ``StorageError/Code``.
+    var lastFailureCode: String?
     var share: String?
 
     init(record: VolumeRecord, holderNames: [String: String]) {
@@ -72,6 +82,7 @@ struct VolumeStatus {
         version = record.mount?.value(of: "vers")
         references = record.references.holders.sorted { $0.key < $1.key }.map { ($0.key, $0.value.count, holderNames[$0.key]) }
         lastFailure = record.lastFailure
+        lastFailureCode = record.lastFailureCode?.description
         share = record.definition.share?.text
     }
 
@@ -92,6 +103,7 @@ struct VolumeStatus {
                 return .object(holder)
             })
         if let lastFailure { object["lastFailure"] = .string(lastFailure) }
+        if let lastFailureCode { object["lastFailureCode"] = .string(lastFailureCode) }
         return object
     }
 }

@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+import LinuxSystem
+import NFSMount
+
+/// Who decides about definitions that this host only has a copy of, as those of a share.
+///
+/// All methods but ``released(_:)`` and ``mayHaveChanged()`` may block on a server. Their caller holds the volume's lock. They do
+/// nothing for a volume of this host alone.
+protocol DefinitionAuthority: Sendable {
+    /// Defines a volume for all hosts, and then on this one.
+    ///
+    /// - Parameter acceptsAny: what is defined already will do, whatever its options.
+    func define(
+        _ wanted: VolumeDefinition, acceptsAny: Bool, until deadline: Deadline, _ cancellation: Cancellation
+    ) throws(StorageError)
+
+    /// Before a volume is mounted by its first reference.
+    func prepareMount(of definition: VolumeDefinition, until deadline: Deadline, _ cancellation: Cancellation) throws(StorageError)
+
+    /// After a reference has been released. Never blocks.
+    func released(_ name: VolumeName)
+
+    /// Removes a volume's definition for all hosts, but not this host's copy.
+    ///
+    /// - Parameter dispose: archives or deletes the volume's data by a deadline; called when all hosts agree.
+    func remove(
+        _ definition: VolumeDefinition, until deadline: Deadline, disposingBy dispose: (Deadline) throws(DisposalError) -> Void
+    ) throws(StorageError)
+
+    /// A folder by which the right export is known: nothing is mounted from one without it. A path in the export's root; nil if any
+    /// export will do.
+    func requiredFolder(of definition: VolumeDefinition) -> String?
+
+    /// A volume was asked for that is not known, or all were. Never blocks.
+    func mayHaveChanged()
+}

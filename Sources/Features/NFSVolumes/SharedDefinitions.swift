@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+import LinuxSystem
+import Logging
+import NFSMount
+
+/// Volumes of a share: the share's catalogue decides about their definitions, and this host keeps copies.
+final class SharedDefinitions: DefinitionAuthority {
+    /// How much of a removal's time is kept back, when the data are disposed of, for the definition and the marks.
+    private static let removalReserve = Duration.seconds(8)
+
+    let access: CatalogueAccess
+    let follower: CatalogueFollower
+    let marks: OwnMarks
+    private let settings: VolumeSettings
+    private let table: VolumeTable
+    let blocked: BlockedShares
+    private let logger: Logger
+
+    init(
+        settings: VolumeSettings, table: VolumeTable, access: CatalogueAccess, follower: CatalogueFollower, marks: OwnMarks,
+        blocked: BlockedShares, logger: Logger
+    ) {
+        self.settings = settings
+        self.table = table
+        self.access = access
+        self.follower = follower
+        self.marks = marks
+        self.blocked = blocked
+        self.logger = logger
+    }
+
+    func mayHaveChanged() { follower.requestLook() }
+
+    func released(_ name: VolumeName) {
+        if marks.mayUse(name) { follower.requestLook() }
+    }
+
+    func requiredFolder(of definition: VolumeDefinition) -> String? {
+        definition.share.map { share in access.identity(of: share).map(Share.folder) ?? Share.catalogueFolder }
+    }
+
+    func prepareMount(of definition: VolumeDefinition, until deadline: Deadline, _ cancellation: Cancellation) throws(StorageError) {
+        // Other hosts only have to know of uses that a removal would harm.
+        guard definition.options.removal != .retain, let share = definition.share else { return }
+        let catalogue = try access.catalogue(of: share, until: deadline, cancellation)
+        do throws(StorageError) { try marks.markUse(of: definition.name, in: catalogue) } catch {
+            table.change(definition.name) { $0.mountFailed(error) }
+            throw error.prefixed(by: "cannot mount volume \(definition.name)")
+        }
+    }
+
+    // MARK: Creating
+
+    func define(
+        _ wanted: VolumeDefinition, acceptsAny: Bool, until deadline: Deadline, _ cancellation: Cancellation
+    ) throws(StorageError) {
+        guard let share = wanted.share else { return }
+        let name = wanted.name
+        let catalogue = try access.catalogue(of: share, until: deadline, cancellation)
+        try follower.duringCreation { () throws(StorageError) in
+            let found: VolumeDefinition
+            do throws(StorageError) { found = try write(wanted, catalogue) } catch {
+                throw error.prefixed(by: "cannot create volume \(name)")
+            }
+            try copy(found, insteadOf: wanted, acceptsAny: acceptsAny)
+            follower.noteOwnChange(of: name)
+            logger.info("volume \(name) \(found == wanted ? "created" : "found") on the share \(share.text) under \(found.driver)")
+        }
+    }
+
+    /// - Returns: the definition that holds on the share.
+    private func write(_ wanted: VolumeDefinition, _ catalogue: ShareCatalogue) throws(StorageError) -> VolumeDefinition {
+        let share = catalogue.share
+        let begins = !access.knowsVolumes(of: share)
+        let known = if let identity = catalogue.identity { identity } else { try catalogue.identities().first }
+        let new = known == nil ? [UInt64.random(in: 0 ... .max), .random(in: 0 ... .max)].map { String($0, radix: 16) }.joined() : nil
+        try catalogue.checkForRemoval(of: wanted.name, begins: begins)
+        let found = try catalogue.create(wanted, begins: begins, identity: new)
+        if let identity = known ?? new { try access.keep(identity, of: share) }
+        return found
+    }
+
+    /// Takes over on this host what is defined on the share.
+    private func copy(_ found: VolumeDefinition, insteadOf wanted: VolumeDefinition, acceptsAny: Bool) throws(StorageError) {
+        let name = wanted.name
+        if let difference = try found.difference(from: wanted), !acceptsAny {
+            throw StorageError(
+                .conflict,
+                "volume \(name) exists on the share \(wanted.share?.text ?? "") with other options: \(difference); take it as it is (give no options), or remove it first (docker volume rm \(name))"
+            )
+        }
+        let record = table.record(name)
+        if record?.definition == found { return }
+        if let record, !record.isFree {
+            throw StorageError(
+                .inUse,
+                "volume \(name) was removed on another host and is still in use on this one; stop its containers here, then try again")
+        }
+        do throws(SystemError) { try table.define(found) } catch {
+            throw StorageError(.local, "cannot create volume \(name): its definition cannot be stored: \(error)", cause: error)
+        }
+    }
+
+    // MARK: Removing
+
+    func remove(
+        _ definition: VolumeDefinition, until deadline: Deadline, disposingBy dispose: (Deadline) throws(DisposalError) -> Void
+    ) throws(StorageError) {
+        guard let share = definition.share else { return }
+        let name = definition.name
+        let isTouched = definition.options.removal != .retain
+        // A share that is not configured any more may be gone for good; nothing of it is to be touched.
+        if share != settings.share, !isTouched { return }
+        let catalogue = try access.catalogue(of: share, until: deadline)
+        do {
+            let isDefined =
+                if isTouched {
+                    try disposeUnderMark(definition, catalogue, dispose)
+                } else {
+                    try isCurrent(definition, catalogue)
+                }
+            if isDefined {
+                if isTouched { marks.removalHasBegun(of: name, share) }
+                try catalogue.remove(name)
+                if isTouched { try catalogue.forgetMarks(of: name) }
+            }
+        } catch {
+            marks.readAgain(share)
+            if let error = error as? DisposalError {
+                throw StorageError(
+                    error.code, error.description + (error.hasBegun ? "; until then no host mounts the volume" : ""), cause: error)
+            }
+            throw (error as? StorageError ?? StorageError(.catalogue, "\(error)", cause: error))
+                .prefixed(by: "cannot remove volume \(name)")
+        }
+        follower.noteOwnChange(of: name)
+        marks.forget(name, of: share)
+    }
+
+    /// Disposes of a volume's data once the mark of this removal is on the share and no other host uses the volume.
+    ///
+    /// - Returns: false if the volume is not defined on the share any more; its marks are gone then, too.
+    /// - Throws: `StorageError` or `DisposalError`.
+    private func disposeUnderMark(
+        _ definition: VolumeDefinition, _ catalogue: ShareCatalogue, _ dispose: (Deadline) throws(DisposalError) -> Void
+    ) throws -> Bool {
+        let (name, share) = (definition.name, catalogue.share)
+        let isMarkNew = try catalogue.beginRemoval(name)
+        if !isMarkNew { marks.removalHasBegun(of: name, share) }
+        do {
+            guard try isCurrent(definition, catalogue) else {
+                // Another host has removed it: nothing on the share is this volume's any more.
+                try catalogue.forgetMarks(of: name)
+                return false
+            }
+            try dispose(Deadline(catalogue.deadline.instant - Self.removalReserve))
+            return true
+        } catch {
+            let failure = error as? DisposalError
+            if let stuck = failure?.stuck { blocked.block(share, because: stuck.reason, until: stuck.waitUntilGone) }
+            if failure?.hasBegun == true { marks.removalHasBegun(of: name, share) }
+            guard isMarkNew, failure?.hasBegun != true else { throw error }
+            do throws(StorageError) { try catalogue.giveUpRemoval(name) } catch let second {
+                if let failure { throw failure.followed(by: second) }
+                throw (error as? StorageError)?.followed(by: second) ?? StorageError(.catalogue, "\(error); and then: \(second)")
+            }
+            throw error
+        }
+    }
+
+    /// - Returns: false if the volume is not defined on the share any more.
+    /// - Throws: `StorageError` if it is another one by now; this host's copy is the new one then.
+    private func isCurrent(_ definition: VolumeDefinition, _ catalogue: ShareCatalogue) throws(StorageError) -> Bool {
+        let name = definition.name
+        guard let current = try catalogue.definition(of: name) else { return false }
+        if current == definition { return true }
+        do throws(SystemError) { try table.define(current) } catch {
+            throw StorageError(.local, "its definition cannot be stored: \(error)", cause: error)
+        }
+        follower.noteOwnChange(of: name)
+        throw StorageError(
+            .conflict,
+            "it was removed on another host and defined anew; look at it (docker volume inspect \(name)), then try again")
+    }
+}
