@@ -254,14 +254,14 @@ import Testing
             let name = try #require(VolumeName("web"))
             let definition = try #require(volumes.table.definition(of: name))
             try renameFile(export.appending(".docker-nfsd"), to: export.appending("elsewhere"))
-            let error = #expect(throws: DisposalError.self) { try volumes.disposeOfData(definition) }
+            let error = #expect(throws: DisposalError.self) { try volumes.remover.disposal.dispose(of: definition) }
             #expect(
                 error?.description.contains("is the right file system exported there") == true && error?.hasBegun == false,
                 "\(error as Any)")
             #expect(export.hasFile("web/file"))
             #expect(try MountTable().mounts(below: fixture.folder.string).isEmpty)
             try renameFile(export.appending("elsewhere"), to: export.appending(".docker-nfsd"))
-            try volumes.disposeOfData(definition)
+            try volumes.remover.disposal.dispose(of: definition)
             #expect(!export.hasFile("web/file"))
         }
     }

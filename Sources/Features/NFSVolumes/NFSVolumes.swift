@@ -3,32 +3,29 @@
 public import LinuxSystem
 public import Logging
 import NFSMount
-import Synchronization
 import SystemPackage
 
-/// The volumes of this host: which exist, who has them mounted, and the changes to both.
+/// The volumes of this host, put together: ``VolumeTable`` says which exist, ``VolumeMounter`` and ``VolumeRemover`` change them,
+/// ``SharedDefinitions`` and ``EngineWatch`` say what others want with them.
 ///
-/// What is asked for often (`get`, `list`, `path`) is answered from memory under a lock that nobody holds while waiting.
-/// Changes to one volume happen one at a time; volumes do not wait for one another.
+/// What is asked for often is answered from memory. Changes to one volume happen one at a time; volumes do not wait for one another.
 public final class NFSVolumes: Sendable {
-    struct State: Sendable {
-        /// What an earlier run left where exports are mounted for a moment.
-        var staleStaging: [String] = []
-    }
-
-    let settings: VolumeSettings
-    let mounter: NFSMounter
-    let files: VolumeFiles
-    let table: VolumeTable
-    let logger: Logger
-    let state = Mutex(State())
-    let locks = VolumeLocks()
-    let engines: EngineWatch
-    /// Ends what waits outside of a request.
-    let ending: Cancellation
-    let shared: SharedDefinitions
     /// For all that a creation does on the share.
     private static let creationLimit = Duration.seconds(30)
+    /// For all that a removal does on the share; Docker waits 60 s.
+    private static let removalLimit = Duration.seconds(55)
+
+    let settings: VolumeSettings
+    let table: VolumeTable
+    let locks = VolumeLocks()
+    let engines: EngineWatch
+    let shared: SharedDefinitions
+    let remover: VolumeRemover
+    private let mounter: VolumeMounter
+    private let reconciliation: Reconciliation
+    private let logger: Logger
+    /// Ends what waits outside of a request.
+    private let ending: Cancellation
 
     /// Makes the folders, reads what is on disk and compares it with the kernel's mount table. Blocks on local files.
     ///
@@ -36,28 +33,35 @@ public final class NFSVolumes: Sendable {
     public init(settings: VolumeSettings, logger: Logger) throws(SystemError) {
         self.settings = settings
         self.logger = logger
-        files = try VolumeFiles(state: settings.stateDirectory, runtime: settings.runtimeDirectory)
-        table = VolumeTable(files: files) { settings.place(of: $0) }
-        mounter = NFSMounter(
-            limits: settings.limits, method: settings.mountMethod, stagingFolder: settings.runtimeDirectory.appending("staging"),
-            standIn: settings.standIn)
-        engines = EngineWatch(settings: settings, files: files, table: table, logger: logger)
         ending = try Cancellation()
-        let blocked = BlockedShares(logger: logger)
-        let marks = OwnMarks(table: table, locks: locks)
-        let access = CatalogueAccess(
-            settings: settings, mounter: mounter, files: files, table: table, blocked: blocked,
-            identities: try files.readIdentities(logger: logger))
-        let follower = CatalogueFollower(
-            settings: settings, table: table, locks: locks, access: access, marks: marks, ending: ending, logger: logger)
-        shared = SharedDefinitions(
-            settings: settings, table: table, access: access, follower: follower, marks: marks, blocked: blocked, logger: logger)
+        let files = try VolumeFiles(state: settings.stateDirectory, runtime: settings.runtimeDirectory)
+        let exports = ExportMounts(settings: settings)
+        let stagingFolder = settings.runtimeDirectory.appending("staging")
+        table = VolumeTable(files: files) { settings.place(of: $0) }
+        engines = EngineWatch(settings: settings, files: files, table: table, logger: logger)
+        shared = try SharedDefinitions(
+            settings: settings, exports: exports, files: files, table: table, locks: locks, ending: ending, logger: logger)
+        mounter = VolumeMounter(table: table, exports: exports, watch: engines, authority: shared, logger: logger)
+        let disposal = DataDisposal(
+            table: table, exports: exports, authority: shared, stagingFolder: stagingFolder, limit: settings.removal, logger: logger)
+        remover = VolumeRemover(mounter: mounter, disposal: disposal, logger: logger)
         try makeFolders(settings.mountDirectory, mode: 0o711)
-        try reconcile()
+        reconciliation = Reconciliation(
+            mounter: mounter, locks: locks, mountDirectory: settings.mountDirectory, stagingFolder: stagingFolder, logger: logger)
+        try reconciliation.fillTable(from: files)
     }
 
     /// The driver that Docker knows by this name: it sees only the volumes that were created under it.
     public func driver(named name: String) -> NFSVolumeDriver { NFSVolumeDriver(name: name, volumes: self) }
+
+    /// Tidies up, then follows engines and the share's catalogue until ``shutDown()``.
+    public func run() async {
+        await withDiscardingTaskGroup { group in
+            group.addTask { [self] in await reconciliation.tidy() }
+            group.addTask { [self] in await engines.run(until: ending) }
+            group.addTask { [self] in await shared.follower.run() }
+        }
+    }
 
     /// Ends ``run()``.
     public func shutDown() {
@@ -78,6 +82,13 @@ public final class NFSVolumes: Sendable {
     func shownVolumes(driver: String) -> [VolumeView] {
         shared.mayHaveChanged()
         return table.views(driver: driver)
+    }
+
+    private func volume(_ text: String, driver: String) throws(StorageError) -> VolumeName {
+        guard let name = VolumeName(text), let definition = table.definition(of: name), definition.driver == driver else {
+            throw StorageError(.noSuchVolume, "no such volume: \(text)")
+        }
+        return name
     }
 
     // MARK: Changes
@@ -116,10 +127,40 @@ public final class NFSVolumes: Sendable {
         }
     }
 
-    func volume(_ text: String, driver: String) throws(StorageError) -> VolumeName {
-        guard let name = VolumeName(text), let definition = table.definition(of: name), definition.driver == driver else {
-            throw StorageError(.noSuchVolume, "no such volume: \(text)")
+    func mount(_ text: String, id: String, driver: String) async throws(StorageError) -> String {
+        let name = try volume(text, driver: driver)
+        defer { engines.referencesChanged() }
+        // Docker's own limit also runs while this waits in line.
+        let deadline = Deadline(after: settings.limits.mount)
+        do throws(StorageError) {
+            return try await locks.exclusively(name) { [mounter] cancellation in
+                try mounter.mount(name, id: id, until: deadline, cancellation)
+            }
+        } catch {
+            // The server logs the text; this is for those who count.
+            logger.notice("volume \(name) could not be mounted (\(error.code))")
+            throw error
         }
-        return name
+    }
+
+    func unmount(_ text: String, id: String, driver: String) async throws(StorageError) {
+        let name = try volume(text, driver: driver)
+        // A task of its own: a caller that leaves while this waits in line cancels the answer, not the release.
+        let result: Result<Void, StorageError> = await Task { [self] in
+            do throws(StorageError) {
+                return .success(try await locks.exclusively(name) { [mounter] in try mounter.unmount(name, id: id) })
+            } catch {
+                return .failure(error)
+            }
+        }.value
+        engines.referencesChanged()
+        shared.released(name)
+        try result.get()
+    }
+
+    func remove(_ text: String, driver: String) async throws(StorageError) {
+        let name = try volume(text, driver: driver)
+        let deadline = Deadline(after: Self.removalLimit)
+        try await locks.exclusively(name) { [remover] in try remover.remove(name, until: deadline) }
     }
 }

@@ -3,37 +3,57 @@
 import LinuxSystem
 import Logging
 import NFSMount
-import Synchronization
 import SystemPackage
 
-/// Bringing definitions, references and the kernel's mount table together, at the start and when an engine has come back.
-extension NFSVolumes {
-    /// Reads what is on disk, compares it with what is mounted, and says in the log what it found and did.
-    func reconcile() throws(SystemError) {
+/// Brings definitions, references and the kernel's mount table together when the daemon starts.
+struct Reconciliation: Sendable {
+    private let mounter: VolumeMounter
+    private let locks: VolumeLocks
+    /// The folder in which each volume has its mount point.
+    private let mountDirectory: FilePath
+    /// Where exports are mounted for a moment.
+    private let stagingFolder: FilePath
+    /// The names in it that an earlier run has left. All others are work of this run.
+    private let staleStaging: [String]
+    private let logger: Logger
+
+    private var table: VolumeTable { mounter.table }
+    private var exports: ExportMounts { mounter.exports }
+
+    /// Looks what an earlier run has left in the staging folder, so this comes before any other work. Blocks on local files.
+    init(mounter: VolumeMounter, locks: VolumeLocks, mountDirectory: FilePath, stagingFolder: FilePath, logger: Logger) {
+        self.mounter = mounter
+        self.locks = locks
+        self.mountDirectory = mountDirectory
+        self.stagingFolder = stagingFolder
+        self.logger = logger
+        staleStaging = (try? namesInFolder(stagingFolder)) ?? []
+    }
+
+    // MARK: At the start
+
+    /// Fills the table from the files and the mount table, and says in the log what it found. Blocks on local files.
+    ///
+    /// - Throws: `SystemError` if a folder or the mount table cannot be read.
+    func fillTable(from files: VolumeFiles) throws(SystemError) {
         let definitions = try files.readDefinitions(logger: logger)
         var references = try files.readReferences(logger: logger)
-        let staging = (try? namesInFolder(settings.runtimeDirectory.appending("staging"))) ?? []
-        // What is mounted in our folder, until a volume claims it.
+        // What is mounted in the daemon's folder, until a volume claims it.
         var unclaimed: [String: MountTableEntry] = [:]
-        for entry in try MountTable().mounts(below: settings.mountDirectory.string) where entry.mountPoint != settings.mountDirectory.string
-        {
+        for entry in try MountTable().mounts(below: mountDirectory.string) where entry.mountPoint != mountDirectory.string {
             unclaimed[entry.mountPoint] = entry
         }
-        state.withLock { state in
-            state.staleStaging = staging
-        }
         for definition in definitions {
-            let name = definition.name
-            let place = settings.place(of: name).string
             var record = VolumeRecord(definition)
-            record.references = references.removeValue(forKey: name.fileName) ?? References()
-            record.mount = unclaimed.removeValue(forKey: place).flatMap { isOurs($0) ? $0 : nil }
+            record.references = references.removeValue(forKey: definition.name.fileName) ?? References()
+            let entry = unclaimed.removeValue(forKey: table.place(of: definition.name).string)
+            record.mount = entry.flatMap { exports.isOurs($0) ? $0 : nil }
             report(record)
             table.insert(record)
         }
         for (fileName, lost) in references {
             logger.warning("\(lost.total) references to volume \(fileName), which does not exist, are dropped")
-            try removeFile(settings.runtimeDirectory.appending("references").appending(fileName + ".json"), durable: false)
+            try files.removeReferences(ofFileName: fileName)
         }
         let records = table.records
         logger.info(
@@ -51,20 +71,12 @@ extension NFSVolumes {
         }
     }
 
-    /// Undoes what an earlier run of the daemon began and did not finish. It may wait for servers, so it comes after the
-    /// start, while the daemon answers already.
-    private func tidy() async {
+    // MARK: After the start
+
+    /// Undoes what an earlier run of the daemon began and did not finish. It may wait for servers, so the daemon answers already.
+    func tidy() async {
         for name in table.records.filter({ $0.isMounted && $0.references.isEmpty }).map(\.definition.name) {
-            try? await locks.exclusively(name) { [self] in
-                guard let record = table.record(name), record.references.isEmpty, let mount = record.mount else { return }
-                // The daemon was killed between mounting and storing the reference, so no container was told of it.
-                if let process = engines.process(holding: mount) {
-                    logger.warning("volume \(name): mounted without a reference, and process \(process) uses it; left as it is")
-                } else {
-                    logger.notice("volume \(name): mounted without a reference; unmounting it")
-                    try unmountInKernel(name)
-                }
-            }
+            try? await locks.exclusively(name) { [self] in try releaseUnreferenced(name) }
         }
         try? await BlockingThread.run(named: "nfsd-tidy") { [self] in
             removeStaging()
@@ -73,57 +85,55 @@ extension NFSVolumes {
         }
     }
 
+    /// The daemon was killed between mounting and storing the reference, so no container was told of the mount.
+    private func releaseUnreferenced(_ name: VolumeName) throws(StorageError) {
+        guard let record = table.record(name), record.references.isEmpty, let mount = record.mount else { return }
+        if let process = mounter.watch.process(holding: mount) {
+            logger.warning("volume \(name): mounted without a reference, and process \(process) uses it; left as it is")
+        } else {
+            logger.notice("volume \(name): mounted without a reference; unmounting it")
+            try mounter.unmountInKernel(name)
+        }
+    }
+
     private func releaseUnknownMounts() {
-        let folder = settings.mountDirectory.string
-        let known = Set(table.records.map { settings.place(of: $0.definition.name).string })
-        for entry in (try? MountTable().mounts(below: folder)) ?? [] where entry.mountPoint != folder && !known.contains(entry.mountPoint) {
+        let known = Set(table.records.map { table.place(of: $0.definition.name).string })
+        for entry in (try? MountTable().mounts(below: mountDirectory.string)) ?? []
+        where entry.mountPoint != mountDirectory.string && !known.contains(entry.mountPoint) {
             releaseUnknown(entry)
         }
     }
 
-    /// Something is mounted in our folder that belongs to no volume.
+    /// Something is mounted in the daemon's folder that belongs to no volume.
     private func releaseUnknown(_ entry: MountTableEntry) {
-        guard isOurs(entry), engines.process(holding: entry) == nil else {
+        guard exports.isOurs(entry), mounter.watch.process(holding: entry) == nil else {
             logger.warning("\(entry.source) is mounted at \(entry.mountPoint), which belongs to no volume; left as it is")
             return
         }
-        do throws(UnmountError) {
-            _ = try mounter.unmount(entry.mountPoint)
+        do throws(StorageError) {
+            _ = try exports.unmount(FilePath(entry.mountPoint))
             logger.notice("\(entry.source) was mounted at \(entry.mountPoint), which belongs to no volume; unmounted")
         } catch {
             logger.error("\(error)")
         }
     }
 
-    /// Empty folders that belong to no volume. One with files in it is left, and named.
+    /// Removes empty folders that belong to no volume. One with files in it is left, and named in the log.
     private func removeStaleFolders() {
-        // Of volumes that exist, the folder is made and removed by their own work.
+        // The folder of a volume is made and removed by work under the volume's lock.
         let known = Set(table.records.map(\.definition.name.fileName))
-        for folder in (try? namesInFolder(settings.mountDirectory)) ?? [] where !known.contains(folder) {
-            do throws(SystemError) { try removeEmptyFolder(settings.mountDirectory.appending(folder)) } catch {
-                logger.warning("\(settings.mountDirectory.appending(folder)) is not the folder of a volume and cannot be removed: \(error)")
+        for folder in (try? namesInFolder(mountDirectory)) ?? [] where !known.contains(folder) {
+            do throws(SystemError) { try removeEmptyFolder(mountDirectory.appending(folder)) } catch {
+                logger.warning("\(mountDirectory.appending(folder)) is not the folder of a volume and cannot be removed: \(error)")
             }
         }
     }
 
-    /// Exports that were mounted for a moment when the daemon was killed.
+    /// Unmounts exports that were mounted for a moment when the daemon was killed.
     private func removeStaging() {
-        let folder = settings.runtimeDirectory.appending("staging")
-        // Not what lies there by now: that is work of this run.
-        for name in state.withLock({ state in state.staleStaging }) {
-            _ = try? mounter.unmount(folder.appending(name).string)
-            try? removeEmptyFolder(folder.appending(name))
-        }
-    }
-
-    // MARK: While the daemon runs
-
-    /// Tidies up, then follows engines and the share's catalogue until ``shutDown()``.
-    public func run() async {
-        await withDiscardingTaskGroup { group in
-            group.addTask { [self] in await tidy() }
-            group.addTask { [self] in await engines.run(until: ending) }
-            group.addTask { [self] in await shared.follower.run() }
+        for name in staleStaging {
+            _ = try? exports.unmount(stagingFolder.appending(name))
+            try? removeEmptyFolder(stagingFolder.appending(name))
         }
     }
 }

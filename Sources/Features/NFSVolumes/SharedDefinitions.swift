@@ -17,17 +17,24 @@ final class SharedDefinitions: DefinitionAuthority {
     let blocked: BlockedShares
     private let logger: Logger
 
+    /// Reads what an earlier run knew of the catalogues. Blocks on local files.
+    ///
+    /// - Parameter ending: ends what the follower does.
+    /// - Throws: `SystemError` if a file cannot be read.
     init(
-        settings: VolumeSettings, table: VolumeTable, access: CatalogueAccess, follower: CatalogueFollower, marks: OwnMarks,
-        blocked: BlockedShares, logger: Logger
-    ) {
+        settings: VolumeSettings, exports: ExportMounts, files: VolumeFiles, table: VolumeTable, locks: VolumeLocks, ending: Cancellation,
+        logger: Logger
+    ) throws(SystemError) {
         self.settings = settings
         self.table = table
-        self.access = access
-        self.follower = follower
-        self.marks = marks
-        self.blocked = blocked
         self.logger = logger
+        blocked = BlockedShares(logger: logger)
+        access = CatalogueAccess(
+            settings: settings, mounter: exports.mounter, files: files, table: table, blocked: blocked,
+            identities: try files.readIdentities(logger: logger))
+        marks = OwnMarks(table: table, locks: locks)
+        follower = CatalogueFollower(
+            settings: settings, table: table, locks: locks, access: access, marks: marks, ending: ending, logger: logger)
     }
 
     func mayHaveChanged() { follower.requestLook() }

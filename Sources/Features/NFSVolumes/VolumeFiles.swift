@@ -123,6 +123,13 @@ public struct VolumeFiles: Sendable {
         try replaceFile(file, with: held.json(boot: boot).encoded(.compact), durable: false)
     }
 
+    /// Removes the references of a volume that is not defined.
+    ///
+    /// - Parameter name: the volume's encoded name.
+    func removeReferences(ofFileName name: String) throws(SystemError) {
+        try removeFile(references.appending(name + Self.suffix), durable: false)
+    }
+
     /// How many engines have introduced themselves to each driver name since the boot.
     func readActivations() -> [String: Int] {
         guard let bytes = try? readWholeFile(activations, limit: Self.longestFile), let document = try? JSONValue(parsing: bytes),

@@ -36,6 +36,13 @@ struct VolumeRecord: Sendable {
 
     var isMounted: Bool { mount != nil }
 
+    /// Notes that the kernel has mounted the volume.
+    mutating func mounted(_ entry: MountTableEntry) {
+        mount = entry
+        lastFailure = nil
+        lastFailureCode = nil
+    }
+
     /// Notes why the volume could not be mounted just now.
     mutating func mountFailed(_ error: StorageError) {
         lastFailure = "\(timestamp()): \(error)"

@@ -17,14 +17,16 @@ final class VolumeTable: Sendable {
 
     private let state = Mutex(State())
     private let files: VolumeFiles
-    /// Where a volume is mounted.
-    private let place: @Sendable (VolumeName) -> FilePath
+    private let mountPoint: @Sendable (VolumeName) -> FilePath
 
-    /// - Parameter place: the mount point of a volume; always the same one.
-    init(files: VolumeFiles, place: @escaping @Sendable (VolumeName) -> FilePath) {
+    /// - Parameter mountPoint: where a volume is mounted; always the same place for a name.
+    init(files: VolumeFiles, mountPoint: @escaping @Sendable (VolumeName) -> FilePath) {
         self.files = files
-        self.place = place
+        self.mountPoint = mountPoint
     }
+
+    /// Where a volume is mounted, if it is.
+    func place(of name: VolumeName) -> FilePath { mountPoint(name) }
 
     // MARK: Reading
 
@@ -60,7 +62,7 @@ final class VolumeTable: Sendable {
 
     /// Puts in a volume that is on disk already.
     func insert(_ record: VolumeRecord) {
-        let place = place(record.definition.name).string
+        let place = mountPoint(record.definition.name).string
         state.withLock { state in
             var record = record
             record.render(at: place, holderNames: state.holderNames)
@@ -82,7 +84,7 @@ final class VolumeTable: Sendable {
 
     /// Changes a volume's record and what is shown of it. Does nothing if there is no such volume.
     func change(_ name: VolumeName, _ body: (inout VolumeRecord) -> Void) {
-        let place = place(name).string
+        let place = mountPoint(name).string
         state.withLock { state in
             guard var record = state.records[name] else { return }
             body(&record)
@@ -110,7 +112,7 @@ final class VolumeTable: Sendable {
             state.holderNames = names
             for name in state.records.keys {
                 guard var record = state.records[name], !record.references.isEmpty else { continue }
-                record.render(at: place(name).string, holderNames: names)
+                record.render(at: mountPoint(name).string, holderNames: names)
                 state.records[name] = record
             }
         }
