@@ -236,6 +236,8 @@ import Testing
             #expect(volume.mountpoint == "")
             #expect(volume.status?["references"] == 0)
             #expect(volume.status?["lastFailure"]?.stringValue?.hasSuffix(message) == true)
+            #expect(volume.status?["lastFailureCode"] == "no-kernel-support")
+            #expect(fixture.log.contains("notice volume web could not be mounted (no-kernel-support)"))
             #expect(fixture.names("mnt").isEmpty)
             #expect(fixture.names("run/references").isEmpty)
         }
@@ -247,10 +249,12 @@ import Testing
             try await driver.create("web", options: ["device": "nas:/a", "subdir": "missing"])
             _ = try await refusal { _ = try await driver.mount("web", id: "a") }
             #expect(try driver.get("web").status?["lastFailure"] != nil)
+            #expect(try driver.get("web").status?["lastFailureCode"] == "subdirectory")
             try await driver.remove("web")
             try await driver.create("web", options: ["device": "nas:/a", "subdir": "missing", "create": "true"])
             _ = try await driver.mount("web", id: "a")
             #expect(try driver.get("web").status?["lastFailure"] == nil)
+            #expect(try driver.get("web").status?["lastFailureCode"] == nil)
         }
     }
 

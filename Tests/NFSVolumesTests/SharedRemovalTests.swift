@@ -78,7 +78,7 @@ import Testing
             try await a.fill("web")
             a.read()
             b.read()
-            #expect(try a.catalogue().beginRemoval(try #require(VolumeName("web"))))
+            #expect(try a.catalogue().marks.beginRemoval(try #require(VolumeName("web"))))
             let a = try a.restarted()
             a.read()
             let message = try await refusal { _ = try await b.driver.mount("web", id: "1") }
@@ -100,7 +100,7 @@ import Testing
     @Test func anUnfinishedRemovalStaysOneAfterARestart() async throws {
         try await withHosts { a, b, export in
             try await a.driver.create("web", options: ["onremove": "delete"])
-            #expect(try a.catalogue().beginRemoval(try #require(VolumeName("web"))))
+            #expect(try a.catalogue().marks.beginRemoval(try #require(VolumeName("web"))))
             let again = try a.restarted()
             again.read()
             #expect(try namesInFolder(export.appending(".docker-nfsd/uses")) == ["removing.web.host-a"])
@@ -113,7 +113,7 @@ import Testing
         try await withHosts { a, b, export in
             try await a.driver.create("web", options: ["onremove": "delete"])
             b.read()
-            try b.catalogue().markUse(try #require(VolumeName("web")))
+            try b.catalogue().marks.markUse(try #require(VolumeName("web")))
             #expect(try namesInFolder(export.appending(".docker-nfsd/uses")) == ["use.web.host-b"])
             let again = Host(fixture: b.fixture, volumes: try b.fixture.start())
             again.read()
@@ -220,7 +220,7 @@ import Testing
             _ = try await b.driver.mount("web", id: "1")
             let name = try #require(VolumeName("web"))
             try replaceFile(export.appending(".docker-nfsd/uses/removing.web.host-a"), with: [])
-            let error = #expect(throws: StorageError.self) { try b.catalogue().markUse(name) }
+            let error = #expect(throws: StorageError.self) { try b.catalogue().marks.markUse(name) }
             #expect(error?.description.contains("being removed by host host-a") == true)
             #expect(try namesInFolder(export.appending(".docker-nfsd/uses")).contains("use.web.host-b"))
             try await b.driver.unmount("web", id: "1")
@@ -234,12 +234,12 @@ import Testing
             catalogue.host = nil
             let name = try #require(VolumeName("web"))
             let errors = [
-                #expect(throws: StorageError.self) { try catalogue.markUse(name) },
-                #expect(throws: StorageError.self) { _ = try catalogue.beginRemoval(name) },
+                #expect(throws: StorageError.self) { try catalogue.marks.markUse(name) },
+                #expect(throws: StorageError.self) { _ = try catalogue.marks.beginRemoval(name) },
             ]
             #expect(errors.allSatisfy { $0?.description.contains("no valid /etc/machine-id") == true }, "\(errors)")
             #expect(try namesInFolder(export.appending(".docker-nfsd/uses")) == [])
-            #expect(try catalogue.ownMarks().uses.isEmpty)
+            #expect(try catalogue.marks.ownMarks().uses.isEmpty)
         }
     }
 

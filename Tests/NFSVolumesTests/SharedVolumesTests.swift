@@ -261,7 +261,7 @@ import Testing
         try await withHosts { a, _, _ in
             try await a.driver.create("web", options: [:])
             let late = try a.volumes.shared.access.catalogue(of: try Share("nas:/export"), until: Deadline(after: .zero))
-            let error = #expect(throws: StorageError.self) { try late.definition(of: try #require(VolumeName("web"))) }
+            let error = #expect(throws: StorageError.self) { try late.definitions.definition(of: try #require(VolumeName("web"))) }
             #expect(error?.description.contains("no time was left") == true)
         }
     }

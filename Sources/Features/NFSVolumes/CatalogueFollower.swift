@@ -130,14 +130,14 @@ final class CatalogueFollower: Sendable {
     private func look(into catalogue: ShareCatalogue) throws(StorageError) {
         let before = memory.withLock { $0 }
         let stamp = before.isConfirmed ? before.reading?.stamp : nil
-        switch try catalogue.look(unless: stamp, expected: access.knowsVolumes(of: catalogue.share)) {
+        switch try catalogue.definitions.look(unless: stamp, expected: access.knowsVolumes(of: catalogue.share)) {
         case .nothing: memory.withLock { $0.reading = nil }
         case .read(let reading):
             if catalogue.identity == nil, let identity = try catalogue.identities().first {
                 try access.keep(identity, of: catalogue.share)
             }
             if before.creations.running == 0, before.creations.begun == memory.withLock({ $0.creations.begun }) {
-                try catalogue.remove(drafts: reading.drafts)
+                try catalogue.definitions.remove(drafts: reading.drafts)
             }
             let isConfirmed = !reading.stamp.isEmpty && reading.stamp == before.reading?.stamp
             adopt(reading, catalogue, since: before.changes, isFresh: true)
@@ -145,7 +145,7 @@ final class CatalogueFollower: Sendable {
         case .unchanged:
             guard var reading = before.reading, !before.isSettled || !reading.damaged.isEmpty else { return }
             // A file that is corrected in place does not change the folder.
-            if !reading.damaged.isEmpty { try catalogue.readDamagedAgain(&reading) }
+            if !reading.damaged.isEmpty { try catalogue.definitions.readDamagedAgain(&reading) }
             adopt(reading, catalogue, since: before.readAt, isFresh: false)
         }
     }
@@ -157,7 +157,7 @@ final class CatalogueFollower: Sendable {
     /// - Parameters:
     ///   - changes: how many changes this host had made itself when the reading began.
     ///   - isFresh: false if this reading has been adopted in part before, and its troubles are in the log already.
-    private func adopt(_ reading: ShareCatalogue.Reading, _ catalogue: ShareCatalogue, since changes: Int, isFresh: Bool) {
+    private func adopt(_ reading: CatalogueDefinitions.Reading, _ catalogue: ShareCatalogue, since changes: Int, isFresh: Bool) {
         report(reading, catalogue.share)
         var isSettled = true
         for definition in reading.definitions where table.definition(of: definition.name) != definition {
@@ -178,7 +178,7 @@ final class CatalogueFollower: Sendable {
     }
 
     /// Says what is wrong in a reading, unless that was so in the last one.
-    private func report(_ reading: ShareCatalogue.Reading, _ share: Share) {
+    private func report(_ reading: CatalogueDefinitions.Reading, _ share: Share) {
         let earlier = memory.withLock { $0.reading }
         for (file, reason) in reading.damaged.sorted(by: { $0.key < $1.key }) where earlier?.damaged[file] != reason {
             logger.error("\(share.text)/\(Share.catalogueFolder)/volumes/\(file) cannot be used: \(reason); correct or remove it there")

@@ -7,7 +7,7 @@ struct CatalogueMemory: Sendable {
     /// The number of the last such change of each volume. A look that began before a change does not show it.
     var changedAt: [VolumeName: Int] = [:]
     /// The last reading; its definitions only as long as not all of it has been adopted.
-    var reading: ShareCatalogue.Reading?
+    var reading: CatalogueDefinitions.Reading?
     /// What ``changes`` was when that reading began.
     var readAt = 0
     /// Whether its stamp was seen twice. A stamp that was seen once can hide a change, because file systems can make two changes within

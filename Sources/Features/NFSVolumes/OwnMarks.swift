@@ -7,7 +7,7 @@ import Synchronization
 /// The marks that this host has made in the catalogues of shares, and when they are taken back.
 final class OwnMarks: Sendable {
     struct Memory: Sendable {
-        var uses: [UseMark] = []
+        var uses: [Use] = []
         /// The texts of shares whose marks of an earlier run are all known.
         var knowsOldMarks: Set<String> = []
         /// The texts of shares whose marks were read at least once in this run.
@@ -18,12 +18,12 @@ final class OwnMarks: Sendable {
 
         mutating func note(_ name: VolumeName, of share: Share, isCertain: Bool) {
             forget(name, of: share)
-            uses.append(UseMark(name: name, share: share, isCertain: isCertain))
+            uses.append(Use(name: name, share: share, isCertain: isCertain))
         }
 
         mutating func forget(_ name: VolumeName, of share: Share) { uses.removeAll { $0.name == name && $0.share == share } }
 
-        func use(_ name: VolumeName, of share: Share) -> UseMark? { uses.first { $0.name == name && $0.share == share } }
+        func use(_ name: VolumeName, of share: Share) -> Use? { uses.first { $0.name == name && $0.share == share } }
     }
 
     struct RemovalOnShare: Hashable {
@@ -33,7 +33,7 @@ final class OwnMarks: Sendable {
     }
 
     /// That this host has told the others that it uses a volume.
-    struct UseMark: Sendable {
+    struct Use: Sendable {
         let name: VolumeName
         let share: Share
         /// False if the mark may be there or not.
@@ -68,7 +68,7 @@ final class OwnMarks: Sendable {
     func markUse(of name: VolumeName, in catalogue: ShareCatalogue) throws(StorageError) {
         // Noted first: a mark whose making failed may be there all the same, and the next look takes it back.
         memory.withLock { $0.note(name, of: catalogue.share, isCertain: false) }
-        try catalogue.markUse(name)
+        try catalogue.marks.markUse(name)
         memory.withLock { $0.note(name, of: catalogue.share, isCertain: true) }
     }
 
@@ -80,14 +80,14 @@ final class OwnMarks: Sendable {
             guard locks.acquireIfFree(name) else { continue }
             defer { locks.release(name) }
             guard table.record(name)?.isFree ?? true else { continue }
-            try catalogue.briefly().releaseUse(of: name)
+            try catalogue.briefly().marks.releaseUse(of: name)
             memory.withLock { $0.forget(name, of: share) }
         }
     }
 
     private func learnOldMarks(_ catalogue: ShareCatalogue) throws(StorageError) {
         let share = catalogue.share
-        let own = try catalogue.ownMarks()
+        let own = try catalogue.marks.ownMarks()
         memory.withLock { memory in
             for name in own.uses where memory.use(name, of: share) == nil { memory.note(name, of: share, isCertain: false) }
             if memory.hasReadMarks.insert(share.text).inserted {
@@ -126,8 +126,8 @@ final class OwnMarks: Sendable {
         defer { locks.release(name) }
         let removal = RemovalOnShare(name: name, share: catalogue.share.text)
         let catalogue = catalogue.briefly()
-        if memory.withLock({ $0.begunRemovals.contains(removal) }), try catalogue.definition(of: name) != nil { return false }
-        try catalogue.giveUpRemoval(name)
+        if memory.withLock({ $0.begunRemovals.contains(removal) }), try catalogue.definitions.definition(of: name) != nil { return false }
+        try catalogue.marks.giveUpRemoval(name)
         memory.withLock { memory in _ = memory.begunRemovals.remove(removal) }
         return true
     }

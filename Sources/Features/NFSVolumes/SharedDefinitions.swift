@@ -82,8 +82,8 @@ final class SharedDefinitions: DefinitionAuthority {
         let begins = !access.knowsVolumes(of: share)
         let known = if let identity = catalogue.identity { identity } else { try catalogue.identities().first }
         let new = known == nil ? [UInt64.random(in: 0 ... .max), .random(in: 0 ... .max)].map { String($0, radix: 16) }.joined() : nil
-        try catalogue.checkForRemoval(of: wanted.name, begins: begins)
-        let found = try catalogue.create(wanted, begins: begins, identity: new)
+        try catalogue.marks.checkForRemoval(of: wanted.name, begins: begins)
+        let found = try catalogue.definitions.create(wanted, begins: begins, identity: new)
         if let identity = known ?? new { try access.keep(identity, of: share) }
         return found
     }
@@ -129,8 +129,8 @@ final class SharedDefinitions: DefinitionAuthority {
                 }
             if isDefined {
                 if isTouched { marks.removalHasBegun(of: name, share) }
-                try catalogue.remove(name)
-                if isTouched { try catalogue.forgetMarks(of: name) }
+                try catalogue.definitions.remove(name)
+                if isTouched { try catalogue.marks.forgetMarks(of: name) }
             }
         } catch {
             marks.readAgain(share)
@@ -153,12 +153,12 @@ final class SharedDefinitions: DefinitionAuthority {
         _ definition: VolumeDefinition, _ catalogue: ShareCatalogue, _ dispose: (Deadline) throws(DisposalError) -> Void
     ) throws -> Bool {
         let (name, share) = (definition.name, catalogue.share)
-        let isMarkNew = try catalogue.beginRemoval(name)
+        let isMarkNew = try catalogue.marks.beginRemoval(name)
         if !isMarkNew { marks.removalHasBegun(of: name, share) }
         do {
             guard try isCurrent(definition, catalogue) else {
                 // Another host has removed it: nothing on the share is this volume's any more.
-                try catalogue.forgetMarks(of: name)
+                try catalogue.marks.forgetMarks(of: name)
                 return false
             }
             try dispose(Deadline(catalogue.deadline.instant - Self.removalReserve))
@@ -168,7 +168,7 @@ final class SharedDefinitions: DefinitionAuthority {
             if let stuck = failure?.stuck { blocked.block(share, because: stuck.reason, until: stuck.waitUntilGone) }
             if failure?.hasBegun == true { marks.removalHasBegun(of: name, share) }
             guard isMarkNew, failure?.hasBegun != true else { throw error }
-            do throws(StorageError) { try catalogue.giveUpRemoval(name) } catch let second {
+            do throws(StorageError) { try catalogue.marks.giveUpRemoval(name) } catch let second {
                 if let failure { throw failure.followed(by: second) }
                 throw (error as? StorageError)?.followed(by: second) ?? StorageError(.catalogue, "\(error); and then: \(second)")
             }
@@ -180,7 +180,7 @@ final class SharedDefinitions: DefinitionAuthority {
     /// - Throws: `StorageError` if it is another one by now; this host's copy is the new one then.
     private func isCurrent(_ definition: VolumeDefinition, _ catalogue: ShareCatalogue) throws(StorageError) -> Bool {
         let name = definition.name
-        guard let current = try catalogue.definition(of: name) else { return false }
+        guard let current = try catalogue.definitions.definition(of: name) else { return false }
         if current == definition { return true }
         do throws(SystemError) { try table.define(current) } catch {
             throw StorageError(.local, "its definition cannot be stored: \(error)", cause: error)

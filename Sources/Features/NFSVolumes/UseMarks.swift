@@ -5,11 +5,17 @@ import LinuxSystem
 import NFSMount
 import SystemPackage
 
+extension ShareCatalogue {
+    var marks: UseMarks { UseMarks(catalogue: self) }
+}
+
 /// Marks in a share's catalogue: who has a volume mounted whose removal would touch its data, and who removes one.
 ///
 /// A host that mounts writes its mark first and then looks for a removal; one that removes writes its mark first and then looks
 /// for users. Whatever the order, one of them sees the other.
-extension ShareCatalogue {
+struct UseMarks: Sendable {
+    let catalogue: ShareCatalogue
+
     private enum Kind: String {
         case use, removing
 
@@ -54,8 +60,8 @@ extension ShareCatalogue {
     /// The volumes that this host has marked as used, and those that it began to remove.
     func ownMarks() throws(StorageError) -> (uses: [VolumeName], removals: [VolumeName]) {
         var own: (uses: [VolumeName], removals: [VolumeName]) = ([], [])
-        guard let host else { return own }
-        for mark in try names(in: Self.folder, isExpected: false).names {
+        guard let host = catalogue.host else { return own }
+        for mark in try catalogue.names(in: Self.folder, isExpected: false).names {
             if let name = Kind.use.volume(of: mark, host) { own.uses.append(name) }
             if let name = Kind.removing.volume(of: mark, host) { own.removals.append(name) }
         }
@@ -69,7 +75,7 @@ extension ShareCatalogue {
     func beginRemoval(_ name: VolumeName) throws(StorageError) -> Bool {
         let isNew = try mark(.removing, name)
         do throws(StorageError) {
-            guard let other = try hosts(.use, name).filter({ $0 != host }).sorted().first else { return isNew }
+            guard let other = try hosts(.use, name).filter({ $0 != catalogue.host }).sorted().first else { return isNew }
             throw StorageError(
                 .catalogue,
                 "host \(other) has it mounted; stop its containers there, or if that host is gone for good, take its mark away: \(place(.use, name, other))"
@@ -95,8 +101,8 @@ extension ShareCatalogue {
     func checkForRemoval(of name: VolumeName, begins: Bool) throws(StorageError) {
         let hosts = try hosts(.removing, name, isExpected: !begins)
         if hosts.isEmpty { return }
-        if try definition(of: name) != nil { return }
-        guard let other = hosts.filter({ $0 != host }).sorted().first else { return try forgetMarks(of: name) }
+        if try catalogue.definitions.definition(of: name) != nil { return }
+        guard let other = hosts.filter({ $0 != catalogue.host }).sorted().first else { return try forgetMarks(of: name) }
         throw StorageError(
             .catalogue,
             "the data of an earlier volume of this name are being removed by host \(other); try again when it has finished, or if that host is gone for good, take its mark away: \(place(.removing, name, other))"
@@ -105,7 +111,7 @@ extension ShareCatalogue {
 
     /// - Returns: whether it was not there before.
     private func mark(_ kind: Kind, _ name: VolumeName) throws(StorageError) -> Bool {
-        guard let host else {
+        guard let host = catalogue.host else {
             throw StorageError(
                 .catalogue,
                 "this host has no valid /etc/machine-id, by which other hosts would know it; make one (systemd-machine-id-setup), then restart docker-nfsd"
@@ -113,7 +119,7 @@ extension ShareCatalogue {
         }
         let file = kind.file(name, host)
         let content: JSONValue = ["host": .string(host), "since": .string(timestamp())]
-        let (calls, made) = try run { sequence, root in
+        let (calls, made) = try catalogue.run { sequence, root in
             let folder = openMarks(root, sequence)
             // Kept open by nobody; that it is there already is as good.
             let made = sequence.createFile(file, in: folder, mode: 0o600)
@@ -123,7 +129,7 @@ extension ShareCatalogue {
         }
         guard let failed = calls.failedCall, let error = calls.error(of: failed) else { return true }
         if failed == made, error.errno == .fileExists { return false }
-        throw lost(error)
+        throw catalogue.lost(error)
     }
 
     /// Takes a mark back because of an error.
@@ -137,31 +143,31 @@ extension ShareCatalogue {
     }
 
     private func removeMarks(_ name: VolumeName, _ kinds: [Kind]) throws(StorageError) {
-        guard let host else { return }
+        guard let host = catalogue.host else { return }
         let files = kinds.map { $0.file(name, host) }
-        let (calls, removals) = try run { sequence, root in
+        let (calls, removals) = try catalogue.run { sequence, root in
             let folder = openMarks(root, sequence)
             return files.map { sequence.removeFile(Array($0.utf8), in: folder, operand: $0) }
         }
-        try check(calls)
+        try catalogue.check(calls)
         for call in removals {
-            if let error = calls.error(of: call), error.errno != .noSuchFileOrDirectory { throw explained(error) }
+            if let error = calls.error(of: call), error.errno != .noSuchFileOrDirectory { throw catalogue.explained(error) }
         }
     }
 
     private func hosts(_ kind: Kind, _ name: VolumeName, isExpected: Bool = true) throws(StorageError) -> [String] {
-        let (names, isComplete) = try names(in: Self.folder, isExpected: isExpected)
+        let (names, isComplete) = try catalogue.names(in: Self.folder, isExpected: isExpected)
         guard isComplete else {
-            throw StorageError(.catalogue, "\(share.text)/\(Share.catalogueFolder)/\(Self.folder) holds too many files to read")
+            throw StorageError(.catalogue, "\(catalogue.share.text)/\(Share.catalogueFolder)/\(Self.folder) holds too many files to read")
         }
         return names.compactMap { kind.host(of: $0, name) }
     }
 
     private func openMarks(_ root: SystemCallSequence.Call, _ sequence: SystemCallSequence) -> SystemCallSequence.Call {
-        sequence.openDirectory(Self.folder, in: open(root, sequence), operand: "\(Share.catalogueFolder)/\(Self.folder)")
+        sequence.openDirectory(Self.folder, in: catalogue.open(root, sequence), operand: "\(Share.catalogueFolder)/\(Self.folder)")
     }
 
     private func place(_ kind: Kind, _ name: VolumeName, _ host: String) -> String {
-        "\(share.text)/\(Share.catalogueFolder)/\(Self.folder)/\(kind.file(name, host))"
+        "\(catalogue.share.text)/\(Share.catalogueFolder)/\(Self.folder)/\(kind.file(name, host))"
     }
 }
