@@ -5,7 +5,7 @@ import Logging
 import Synchronization
 
 /// Shares that are not tried because the kernel still holds a killed process that worked there. Each further try could add a process
-/// that nobody can end.
+/// that cannot be ended.
 final class BlockedShares: Sendable {
     /// By the share's text, one reason for each process.
     private let reasons = Mutex<[String: [String]]>([:])

@@ -89,7 +89,7 @@ public struct DaemonSettings: Sendable {
     /// Reads all layers.
     ///
     /// - Parameters:
-    ///   - file: where the settings file is; that it is missing is no failure, unless `fileIsRequired`.
+    ///   - file: where the settings file is. It may be missing, unless `fileIsRequired`.
     ///   - environment: the process's variables.
     ///   - flags: texts from the command line, by key.
     /// - Throws: `StorageError` naming the file and line, the variable or the flag.
@@ -128,7 +128,7 @@ public struct DaemonSettings: Sendable {
         } catch {
             throw StorageError(.badSetting, "\(file):\(error.line): \(error.reason)")
         }
-        guard let object = document.objectValue else {
+        guard let object = try? JSONObjectReader(document).members else {
             throw StorageError(.badSetting, "\(file):1: the file must hold one JSON object, {\"key\": value, …}")
         }
         for member in object.members {
@@ -151,7 +151,7 @@ public struct DaemonSettings: Sendable {
         do throws(StorageError) { try setting.apply(&self, text) } catch { throw StorageError(.badSetting, "\(place)=\(text): \(error)") }
     }
 
-    /// The line on which a key of the outermost object first stands, counted from 1.
+    /// The line of the first occurrence of a key of the outermost object, counted from 1.
     private static func line(of key: String, in bytes: [UInt8]) -> Int {
         let wanted = JSONValue.string(key).encoded()
         var line = 1

@@ -4,7 +4,7 @@ import LinuxSystem
 import Logging
 import SystemPackage
 
-/// Makes a Docker Engine look the driver up, as it otherwise does only when somebody uses it.
+/// Makes a Docker Engine look the driver up, which it otherwise does only when the driver is used.
 ///
 /// Swarm's scheduler gives tasks that name a driver to nodes whose engine has it loaded, and says "missing plugin" of the others.
 /// Listing a driver's volumes loads it and has no other effect (moby, volume/service/store.go: `list` gets all drivers that have a
@@ -14,8 +14,8 @@ import SystemPackage
 /// asked in its turn, and nothing has to be looked at meanwhile.
 ///
 /// An engine that is stopped closes its connections long before its process ends, and where systemd listens in its place, it would
-/// be started again for a connection that comes in between. So no process is asked a second time once it may have taken a connection
-/// that has ended.
+/// be started again for a connection that comes in between. So an engine process is asked only once if it may have accepted a
+/// connection that has ended since.
 struct EngineLookup: Sendable {
     /// Where the engine's API is served.
     let socket: FilePath

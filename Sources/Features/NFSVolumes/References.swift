@@ -15,7 +15,7 @@ struct References: Sendable, Equatable {
         var since: Int
     }
 
-    /// No engine mounts as often with one ID; a count above it is damage, and could overflow a sum.
+    /// More than any engine mounts with one ID. A larger count is damage, and could make a sum overflow.
     private static let mostMounts = 1_000_000_000
 
     private(set) var holders: [String: Holder] = [:]
@@ -36,7 +36,7 @@ struct References: Sendable, Equatable {
         holders[id] = holder
     }
 
-    /// - Returns: false if this ID holds nothing: Docker may repeat an unmount, and that is no error.
+    /// - Returns: false if this ID holds nothing, which is not an error: Docker may repeat an unmount.
     mutating func release(_ id: String) -> Bool {
         guard var holder = holders[id] else { return false }
         holder.count -= 1
@@ -73,14 +73,16 @@ struct References: Sendable, Equatable {
     init?(parsing bytes: [UInt8], boot: String) throws(StorageError) {
         let document: JSONValue
         do throws(JSONError) { document = try JSONValue(parsing: bytes) } catch { throw StorageError(.damaged, "\(error)") }
-        guard let written = document["boot"]?.stringValue, let list = document["holders"]?.objectValue else {
+        guard let fields = try? JSONObjectReader(document), let written = try? fields.textIfSaid("boot"),
+            let list = try? fields.objectIfSaid("holders")
+        else {
             throw StorageError(.damaged, "boot or holders are missing")
         }
         if written != boot { return nil }
-        for member in list.members {
-            guard let count = member.value["count"]?.intValue, (1...Self.mostMounts).contains(count),
-                let activation = member.value["engine"]?.intValue,
-                let since = member.value["since"]?.intValue
+        for member in list.members.members {
+            guard let holder = try? JSONObjectReader(member.value),
+                let count: Int = try? holder.numberIfSaid("count"), (1...Self.mostMounts).contains(count),
+                let activation: Int = try? holder.numberIfSaid("engine"), let since: Int = try? holder.numberIfSaid("since")
             else { throw StorageError(.damaged, "holder \(member.key) is not of the form {count, engine, since}") }
             holders[member.key] = Holder(count: count, activation: activation, since: since)
         }

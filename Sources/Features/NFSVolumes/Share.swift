@@ -8,9 +8,9 @@ public struct Share: Sendable, Equatable {
     /// The export's path, absolute.
     public let path: String
 
-    /// Where the catalogue lies in the export.
+    /// The catalogue's folder, in the export's root.
     static let catalogueFolder = ".docker-nfsd"
-    /// What the name of the folder begins with that is the catalogue's identity.
+    /// Prefix of the name of the folder that is the catalogue's identity.
     static let identityPrefix = "id."
 
     static func folder(of identity: String) -> String { "\(catalogueFolder)/\(identityPrefix)\(identity)" }
@@ -29,8 +29,8 @@ public struct Share: Sendable, Equatable {
 
     public var text: String { "\(server.sourceLabel):\(path)" }
 
-    /// Whether a volume with these options lies in the share: they name no server, also none for the MOUNT protocol, which says where
-    /// the export is.
+    /// Whether a volume with these options is a volume of the share. It is if they name no server, neither for NFS nor for the MOUNT
+    /// protocol, which would say where the export is.
     static func holds(_ options: [String: String]) -> Bool {
         guard options["server"] == nil, options["path"] == nil, options["device"] == nil else { return false }
         // What cannot be read is refused where options are read.

@@ -17,7 +17,7 @@ public struct StatusReport: Sendable {
     }
 
     let lines: [Line]
-    /// Sockets by path, and whether somebody listens there.
+    /// Sockets by path, and whether a process listens there.
     let sockets: [(path: String, state: SocketState)]
 
     /// - Throws: `SystemError` if the state directory cannot be read, such as `EACCES` for others than root.

@@ -121,7 +121,7 @@ struct UseMarks: Sendable {
         let content: JSONValue = ["host": .string(host), "since": .string(timestamp())]
         let (calls, made) = try catalogue.run { sequence, root in
             let folder = openMarks(root, sequence)
-            // Kept open by nobody; that it is there already is as good.
+            // A mark that exists already serves as well.
             let made = sequence.createFile(file, in: folder, mode: 0o600)
             _ = sequence.write(content.encoded(.compact), to: made, operand: file)
             sequence.removeFile(file, in: folder, options: .onFailure, if: made)

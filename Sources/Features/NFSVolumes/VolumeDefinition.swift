@@ -10,7 +10,7 @@ public struct VolumeDefinition: Sendable, Equatable {
     public let driver: String
     /// RFC 3339, UTC.
     public let createdAt: String
-    /// With the share's server and path, if it lies in one.
+    /// With the share's server and path, for a volume of a share.
     public let options: VolumeOptions
     /// The share whose catalogue this was learned from; nil for a volume of this host.
     public let share: Share?
@@ -42,27 +42,30 @@ public struct VolumeDefinition: Sendable, Equatable {
 
     /// Reads a definition file.
     ///
-    /// - Parameter catalogue: the share in whose catalogue the file lies, where other hosts write too; nil for a file of this host.
+    /// - Parameter catalogue: the share in whose catalogue the file is, where other hosts write too; nil for a file of this host.
     /// - Throws: `StorageError` with what is wrong in it.
     init(parsing bytes: [UInt8], in catalogue: Share? = nil) throws(StorageError) {
         let document: JSONValue
         do throws(JSONError) { document = try JSONValue(parsing: bytes) } catch { throw StorageError(.damaged, "\(error)") }
-        guard let format = document["format"]?.intValue else { throw StorageError(.damaged, "it has no format number") }
+        // The reader's own words name a member; these say what it is for.
+        guard let fields = try? JSONObjectReader(document), let format: Int = try? fields.numberIfSaid("format") else {
+            throw StorageError(.damaged, "it has no format number")
+        }
         guard format == Self.format else { throw StorageError(.damaged, "its format is \(format), and this version reads \(Self.format)") }
-        guard let name = document["name"]?.stringValue.flatMap(VolumeName.init) else {
+        guard let name = (try? fields.textIfSaid("name")).flatMap(VolumeName.init) else {
             throw StorageError(.damaged, "it has no valid name")
         }
-        guard let driver = document["driver"]?.stringValue, let createdAt = document["createdAt"]?.stringValue,
-            let members = document["options"]?.objectValue
+        guard let driver = try? fields.textIfSaid("driver"), let createdAt = try? fields.textIfSaid("createdAt"),
+            let given = try? fields.objectIfSaid("options")
         else { throw StorageError(.damaged, "driver, createdAt or options are missing") }
         var options: [String: String] = [:]
-        for member in members.members {
+        for member in given.members.members {
             guard let value = member.value.stringValue else { throw StorageError(.damaged, "option \(member.key) is not a text") }
             options[member.key] = value
         }
         do throws(StorageError) {
             var share = catalogue
-            if share == nil, let text = document["share"] { share = try Share(text.stringValue ?? "") }
+            if share == nil, fields.members["share"] != nil { share = try Share((try? fields.textIfSaid("share")) ?? "") }
             if share != nil, !Share.holds(options) { throw StorageError(.badOption, "a volume of a share names no server") }
             let checked: VolumeOptions
             if let share { checked = try share.options(options, of: name) } else { checked = try VolumeOptions(options) }
@@ -73,7 +76,7 @@ public struct VolumeDefinition: Sendable, Equatable {
         if catalogue != nil { try checkForOthers() }
     }
 
-    /// One bad word in an answer would make Docker refuse all of it.
+    /// Checks what other hosts wrote. One bad word in an answer would make Docker refuse all of it.
     private func checkForOthers() throws(StorageError) {
         guard DaemonSettings.driverNames.contains(driver) else { throw StorageError(.damaged, "it has no driver's name in driver") }
         guard isTime(createdAt) else { throw StorageError(.damaged, "createdAt is not a time such as 2026-03-01T12:00:00Z") }
@@ -82,7 +85,7 @@ public struct VolumeDefinition: Sendable, Equatable {
         }
     }
 
-    /// Whether this is a time of the form that the daemon writes, and one that there is: Go's time package takes no other.
+    /// Whether this is a valid RFC 3339 UTC time, to the second; Go's time package refuses a date that does not exist.
     private func isTime(_ text: String) -> Bool {
         let form = "0000-00-00T00:00:00Z".utf8
         guard text.utf8.count == form.count,

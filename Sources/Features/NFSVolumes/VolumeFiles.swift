@@ -20,7 +20,7 @@ public struct VolumeFiles: Sendable {
     private let activations: FilePath
     private let shares: FilePath
     private let boot: String
-    /// Whether this is the daemon, or one who only looks.
+    /// Whether this is the daemon, which writes, or a command that only reads.
     private let isOwner: Bool
 
     private static let suffix = ".json"
@@ -31,7 +31,7 @@ public struct VolumeFiles: Sendable {
     ///
     /// - Throws: `SystemError` naming the folder that could not be made, or the file that could not be read.
     ///
-    /// - Parameter isOwner: false for one who only looks: nothing is made, moved or removed then.
+    /// - Parameter isOwner: false for a command that only reads: nothing is made, moved or removed then.
     public init(state: FilePath, runtime: FilePath, isOwner: Bool = true) throws(SystemError) {
         self.isOwner = isOwner
         definitions = state.appending("volumes")
@@ -72,7 +72,7 @@ public struct VolumeFiles: Sendable {
 
     public func removeDefinition(of name: VolumeName) throws(SystemError) { try removeFile(file(name)) }
 
-    /// By the share's text. Without it, each catalogue is known by what it has now.
+    /// The identity of each share's catalogue, by the share's text. Where none is stored, the catalogue's present one counts.
     func readIdentities(logger: Logger) throws(SystemError) -> [String: String] {
         let bytes: [UInt8]
         do throws(SystemError) { bytes = try readWholeFile(shares, limit: Self.longestFile) } catch {
@@ -80,8 +80,8 @@ public struct VolumeFiles: Sendable {
             throw error
         }
         var found: [String: String] = [:]
-        for member in (try? JSONValue(parsing: bytes))?.objectValue?.members ?? [] {
-            found[member.key] = member.value.stringValue
+        if let fields = try? JSONObjectReader(parsing: bytes) {
+            for key in fields.members.members.map(\.key) { found[key] = try? fields.textIfSaid(key) }
         }
         if found.isEmpty { logger.error("\(shares) is damaged; catalogues of shares are taken as they are now") }
         return found
@@ -132,15 +132,15 @@ public struct VolumeFiles: Sendable {
 
     /// How many engines have introduced themselves to each driver name since the boot.
     func readActivations() -> [String: Int] {
-        guard let bytes = try? readWholeFile(activations, limit: Self.longestFile), let document = try? JSONValue(parsing: bytes),
-            document["boot"]?.stringValue == boot, let counts = document["engines"]?.objectValue
+        guard let bytes = try? readWholeFile(activations, limit: Self.longestFile), let fields = try? JSONObjectReader(parsing: bytes),
+            (try? fields.textIfSaid("boot")) == boot, let counts = try? fields.objectIfSaid("engines")
         else { return [:] }
-        return Dictionary(
-            counts.members.compactMap { member in
-                guard let count = member.value.intValue, (0...Int(Int32.max)).contains(count) else { return nil }
-                return (member.key, count)
-            }
-        ) { $1 }
+        var found: [String: Int] = [:]
+        for driver in counts.members.members.map(\.key) {
+            guard let count: Int = try? counts.numberIfSaid(driver), (0...Int(Int32.max)).contains(count) else { continue }
+            found[driver] = count
+        }
+        return found
     }
 
     func write(activations counts: [String: Int]) throws(SystemError) {
@@ -163,7 +163,7 @@ public struct VolumeFiles: Sendable {
             if try namesInFolder(damaged).contains(place.lastComponent?.string ?? "") {
                 place = FilePath(place.string + "." + timestamp(compact: true))
             }
-            // Not a rename: references lie on another file system.
+            // Not a rename, because references are on another file system.
             let content = try readWholeFile(file, limit: Self.longestFile)
             try replaceFile(place, with: content)
             try removeFile(file)

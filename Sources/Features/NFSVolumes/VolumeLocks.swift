@@ -12,7 +12,7 @@ final class VolumeLocks: Sendable {
     }
 
     private struct State {
-        /// A volume that is locked has an entry, even if nobody waits.
+        /// A volume that is locked has an entry, which may be empty.
         var waiters: [VolumeName: [Waiter]] = [:]
         var tickets = 0
     }
@@ -47,7 +47,7 @@ final class VolumeLocks: Sendable {
         }
     }
 
-    /// Takes the lock only if nobody has it.
+    /// Acquires the lock only if it is free.
     func acquireIfFree(_ name: VolumeName) -> Bool {
         state.withLock { state in
             guard state.waiters[name] == nil else { return false }

@@ -49,7 +49,7 @@ struct VolumeRecord: Sendable {
         lastFailureCode = error.code
     }
 
-    /// Whether nobody on this host needs it.
+    /// Whether nothing on this host uses the volume or works on its mount point.
     var isFree: Bool { mount == nil && references.isEmpty && busy == nil }
 
     /// - Parameters:
