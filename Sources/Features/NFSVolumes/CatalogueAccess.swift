@@ -7,8 +7,7 @@ import SystemPackage
 
 /// The catalogues of the shares that this host knows volumes of, and what each is recognised by.
 final class CatalogueAccess: Sendable {
-    private let settings: VolumeSettings
-    private let mounter: NFSMounter
+    private let exports: ExportMounts
     private let files: VolumeFiles
     private let table: VolumeTable
     private let blocked: BlockedShares
@@ -21,11 +20,10 @@ final class CatalogueAccess: Sendable {
 
     /// - Parameter identities: what an earlier run has stored.
     init(
-        settings: VolumeSettings, mounter: NFSMounter, files: VolumeFiles, table: VolumeTable, blocked: BlockedShares,
+        settings: VolumeSettings, exports: ExportMounts, files: VolumeFiles, table: VolumeTable, blocked: BlockedShares,
         identities: [String: String]
     ) {
-        self.settings = settings
-        self.mounter = mounter
+        self.exports = exports
         self.files = files
         self.table = table
         self.blocked = blocked
@@ -37,13 +35,9 @@ final class CatalogueAccess: Sendable {
     func catalogue(
         of share: Share, until deadline: Deadline, _ cancellation: Cancellation? = nil
     ) throws(StorageError) -> ShareCatalogue {
-        do throws(MountOptionError) {
-            return ShareCatalogue(
-                share: share, mounter: mounter, options: try settings.catalogueOptions(), versions: settings.versions, host: hostName,
-                deadline: deadline, cancellation: cancellation, blocked: blocked, identity: identity(of: share))
-        } catch {
-            throw StorageError(.badOption, "the mount options of the share cannot be used: \(error)", cause: error)
-        }
+        ShareCatalogue(
+            share: share, export: try exports.export(of: share), host: hostName, deadline: deadline, cancellation: cancellation,
+            blocked: blocked, identity: identity(of: share))
     }
 
     func knowsVolumes(of share: Share) -> Bool { table.contains { $0.definition.share == share } }

@@ -5,9 +5,11 @@ import NFSMount
 
 /// Who decides about definitions that this host only has a copy of, as those of a share.
 ///
-/// All methods but ``released(_:)`` and ``mayHaveChanged()`` may block on a server. Their caller holds the volume's lock. They do
-/// nothing for a volume of this host alone.
+/// Methods that take a deadline block on a server, and their caller holds the volume's lock. All others answer from memory.
 protocol DefinitionAuthority: Sendable {
+    /// Whether a volume's definition is this authority's, and not this host's alone. If it is not, the methods below do nothing.
+    func decides(about definition: VolumeDefinition) -> Bool
+
     /// Defines a volume for all hosts, and then on this one.
     ///
     /// - Parameter acceptsAny: what is defined already will do, whatever its options.
@@ -18,7 +20,7 @@ protocol DefinitionAuthority: Sendable {
     /// Before a volume is mounted by its first reference.
     func prepareMount(of definition: VolumeDefinition, until deadline: Deadline, _ cancellation: Cancellation) throws(StorageError)
 
-    /// After a reference has been released. Never blocks.
+    /// After a reference has been released.
     func released(_ name: VolumeName)
 
     /// Removes a volume's definition for all hosts, but not this host's copy.
@@ -32,6 +34,6 @@ protocol DefinitionAuthority: Sendable {
     /// export will do.
     func requiredFolder(of definition: VolumeDefinition) -> String?
 
-    /// A volume was asked for that is not known, or all were. Never blocks.
+    /// A volume was asked for that is not known, or all volumes were.
     func mayHaveChanged()
 }

@@ -6,7 +6,7 @@ import SystemPackage
 
 /// Mounts volumes and exports by the mounter, with the settings of this host.
 struct ExportMounts: Sendable {
-    let mounter: NFSMounter
+    private let mounter: NFSMounter
     private let settings: VolumeSettings
 
     init(settings: VolumeSettings) {
@@ -63,8 +63,41 @@ struct ExportMounts: Sendable {
         do throws(UnmountError) { return try mounter.unmount(place.string) } catch { throw StorageError(error) }
     }
 
+    /// A share's export, for calls that are made at its root.
+    ///
+    /// - Throws: `StorageError` if the mount options of this host cannot be used with it.
+    func export(of share: Share) throws(StorageError) -> ExportCalls {
+        do throws(MountOptionError) {
+            let request = NFSMountRequest(
+                server: share.server, path: share.path, versions: settings.versions, options: try settings.catalogueOptions(), target: "")
+            return ExportCalls(mounter: mounter, request: request)
+        } catch {
+            throw StorageError(.badOption, "the mount options of the share cannot be used: \(error)", cause: error)
+        }
+    }
+
     /// Whether a mount can be of this program's making.
     func isOurs(_ entry: MountTableEntry) -> Bool {
         entry.isNFS || (settings.standIn.map { $0.fileSystem == entry.fileSystem } ?? false)
+    }
+}
+
+/// An export in which calls are made without mounting it in the sight of others.
+struct ExportCalls: Sendable {
+    fileprivate let mounter: NFSMounter
+    fileprivate let request: NFSMountRequest
+
+    /// Makes calls at the export's root. Blocks on the server.
+    ///
+    /// - Parameter prepare: adds the calls; it gets the sequence and the root.
+    /// - Throws: `StorageError` if the export cannot be mounted. What failed afterwards is in the sequence.
+    func run<Work>(
+        until deadline: Deadline, cancellation: Cancellation?, _ prepare: (SystemCallSequence, SystemCallSequence.Call) -> Work
+    ) throws(StorageError) -> (calls: SystemCallSequence, work: Work) {
+        do throws(NFSMountError) {
+            return try mounter.inExport(request, until: deadline, cancellation: cancellation, prepare)
+        } catch {
+            throw StorageError(error)
+        }
     }
 }

@@ -16,9 +16,7 @@ import SystemPackage
 /// become stale. All methods block; they end by the mounter's limits.
 struct ShareCatalogue: Sendable {
     let share: Share
-    let mounter: NFSMounter
-    let options: MountOptions
-    let versions: VersionPolicy
+    let export: ExportCalls
     /// This host, as others see it: letters, digits and `-`. nil: they could not tell it from another.
     var host: String?
     /// For all accesses together.
@@ -81,13 +79,9 @@ struct ShareCatalogue: Sendable {
         _ prepare: (SystemCallSequence, SystemCallSequence.Call) -> Work
     ) throws(StorageError) -> (calls: SystemCallSequence, work: Work) {
         if let reason = blocked.reason(share) { throw StorageError(.stuck, "\(share.text) cannot be used now: \(reason)") }
-        do throws(NFSMountError) {
-            return try mounter.inExport(
-                NFSMountRequest(server: share.server, path: share.path, versions: versions, options: options, target: ""),
-                until: deadline, cancellation: cancellation, prepare)
-        } catch {
+        do throws(StorageError) { return try export.run(until: deadline, cancellation: cancellation, prepare) } catch {
             if let stuck = error.stuck { blocked.block(share, because: stuck.reason, until: stuck.waitUntilGone) }
-            throw StorageError(error)
+            throw error
         }
     }
 

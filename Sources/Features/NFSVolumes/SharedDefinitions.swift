@@ -30,7 +30,7 @@ final class SharedDefinitions: DefinitionAuthority {
         self.logger = logger
         blocked = BlockedShares(logger: logger)
         access = CatalogueAccess(
-            settings: settings, mounter: exports.mounter, files: files, table: table, blocked: blocked,
+            settings: settings, exports: exports, files: files, table: table, blocked: blocked,
             identities: try files.readIdentities(logger: logger))
         marks = OwnMarks(table: table, locks: locks)
         follower = CatalogueFollower(
@@ -42,6 +42,8 @@ final class SharedDefinitions: DefinitionAuthority {
     func released(_ name: VolumeName) {
         if marks.mayUse(name) { follower.requestLook() }
     }
+
+    func decides(about definition: VolumeDefinition) -> Bool { definition.share != nil }
 
     func requiredFolder(of definition: VolumeDefinition) -> String? {
         definition.share.map { share in access.identity(of: share).map(Share.folder) ?? Share.catalogueFolder }
