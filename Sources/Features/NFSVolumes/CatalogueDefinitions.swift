@@ -31,7 +31,7 @@ struct CatalogueDefinitions: Sendable {
         let draft = "\(ownDrafts)\(UInt64.random(in: 0 ... .max))\(Self.draftSuffix)"
         let content = definition.catalogueJSON.encoded(.pretty)
         guard content.count < Self.longestDefinition else {
-            throw StorageError(.catalogue, "its options are longer than the catalogue takes")
+            throw StorageError(.badOption, "its options are longer than the catalogue takes")
         }
         let (calls, work) = try catalogue.run { sequence, root in
             if begins { _ = sequence.makeDirectory(Share.catalogueFolder, in: root, mode: 0o700, operand: Share.catalogueFolder) }
@@ -64,7 +64,7 @@ struct CatalogueDefinitions: Sendable {
         }
         guard let bytes = try self.content(of: work.found, calls) else {
             throw calls.error(of: work.linked).map(catalogue.explained)
-                ?? StorageError(.catalogue, "\(name) was removed meanwhile; try again")
+                ?? StorageError(.catalogue, "\(name) was removed meanwhile; try again", mayPass: true)
         }
         return try usable(bytes, as: name)
     }
@@ -228,8 +228,9 @@ struct CatalogueDefinitions: Sendable {
     private func usable(_ bytes: [UInt8], as file: String) throws(StorageError) -> VolumeDefinition {
         do throws(StorageError) { return try parse(bytes, as: file) } catch {
             throw StorageError(
-                .catalogue,
-                "\(catalogue.share.text)/\(Share.catalogueFolder)/volumes/\(file) is damaged: \(error); correct or remove it there")
+                .damaged,
+                "\(catalogue.share.text)/\(Share.catalogueFolder)/volumes/\(file) is damaged: \(error); correct or remove it there",
+                cause: error)
         }
     }
 

@@ -110,24 +110,27 @@ struct ShareCatalogue: Sendable {
         if error.operand == own {
             return StorageError(
                 .catalogue,
-                "\(share.text) has another catalogue than the one that this host knows volumes of: is the right file system exported there? (mkdir \(error.operand) in it makes this the right one)"
+                "\(share.text) has another catalogue than the one that this host knows volumes of: is the right file system exported there? (mkdir \(error.operand) in it makes this the right one)",
+                cause: error
             )
         }
         let folders = ["volumes", "uses"].map { "\(Share.catalogueFolder)/\($0)" } + [own].compactMap { $0 }
         return StorageError(
             .catalogue,
-            "\(share.text) has no \(folders[0]) any more: is the right file system exported there? (mkdir -p \(folders.joined(separator: " ")) in it begins a new catalogue)"
+            "\(share.text) has no \(folders[0]) any more: is the right file system exported there? (mkdir -p \(folders.joined(separator: " ")) in it begins a new catalogue)",
+            cause: error
         )
     }
 
     func explained(_ error: SystemError) -> StorageError {
-        let hint: String
-        switch error.errno {
-        case .permissionDenied, .notPermitted: hint = "; root of this host must be able to write there: the export needs no_root_squash"
-        case .readOnlyFileSystem: hint = "; export it rw"
-        case .noSpace, .diskQuotaExceeded: hint = "; make room there"
-        default: hint = ""
-        }
-        return StorageError(.catalogue, "the catalogue of \(share.text): \(error)\(hint)")
+        let (code, hint): (StorageError.Code, String) =
+            switch error.errno {
+            case .permissionDenied, .notPermitted:
+                (.accessDenied, "; root of this host must be able to write there: the export needs no_root_squash")
+            case .readOnlyFileSystem: (.accessDenied, "; export it rw")
+            case .noSpace, .diskQuotaExceeded: (.catalogue, "; make room there")
+            default: (.catalogue, "")
+            }
+        return StorageError(code, "the catalogue of \(share.text): \(error)\(hint)", cause: error)
     }
 }

@@ -47,7 +47,7 @@ struct UseMarks: Sendable {
         do throws(StorageError) { removing = try hosts(.removing, name) } catch { throw isNew ? givingUp(.use, name, error) : error }
         guard let other = removing.sorted().first else { return }
         let error = StorageError(
-            .catalogue,
+            .inUse,
             "its data are being removed by host \(other); finish that with docker volume rm, or take the mark away: \(place(.removing, name, other))"
         )
         // An older mark may be that of a container that runs.
@@ -77,7 +77,7 @@ struct UseMarks: Sendable {
         do throws(StorageError) {
             guard let other = try hosts(.use, name).filter({ $0 != catalogue.host }).sorted().first else { return isNew }
             throw StorageError(
-                .catalogue,
+                .inUse,
                 "host \(other) has it mounted; stop its containers there, or if that host is gone for good, take its mark away: \(place(.use, name, other))"
             )
         } catch {
@@ -104,7 +104,7 @@ struct UseMarks: Sendable {
         if try catalogue.definitions.definition(of: name) != nil { return }
         guard let other = hosts.filter({ $0 != catalogue.host }).sorted().first else { return try forgetMarks(of: name) }
         throw StorageError(
-            .catalogue,
+            .inUse,
             "the data of an earlier volume of this name are being removed by host \(other); try again when it has finished, or if that host is gone for good, take its mark away: \(place(.removing, name, other))"
         )
     }
@@ -113,7 +113,7 @@ struct UseMarks: Sendable {
     private func mark(_ kind: Kind, _ name: VolumeName) throws(StorageError) -> Bool {
         guard let host = catalogue.host else {
             throw StorageError(
-                .catalogue,
+                .local,
                 "this host has no valid /etc/machine-id, by which other hosts would know it; make one (systemd-machine-id-setup), then restart docker-nfsd"
             )
         }
@@ -137,7 +137,7 @@ struct UseMarks: Sendable {
     /// - Returns: the error, with why the mark stays if it does.
     private func givingUp(_ kind: Kind, _ name: VolumeName, _ error: StorageError) -> StorageError {
         do throws(StorageError) { try removeMarks(name, [kind]) } catch let second {
-            return StorageError(.catalogue, "\(error); and then: \(second)")
+            return error.followed(by: second)
         }
         return error
     }
