@@ -192,7 +192,9 @@ import Testing
                         volumes.engines.activation(of: "nfsd") == count
                     }
                 }
-                try await eventually("it is stored", within: .seconds(200)) { try files(fixture).readActivations() == ["nfsd": 3] }
+                try await eventually("it is stored", within: .seconds(200)) {
+                    try ActivationFile(runtime: fixture.settings.runtimeDirectory).read() == ["nfsd": 3]
+                }
             }
             #expect(volumes.engines.activation(of: "docker-nfsd") == 0)
             #expect(try fixture.start().engines.activation(of: "nfsd") == 3)
@@ -210,7 +212,7 @@ import Testing
             held.retain("dead", activation: 0, now: -1_000_000)
             held.retain("new", activation: 1, now: secondsSinceBoot())
             try files.write(held, of: VolumeName("web")!)
-            try files.write(activations: ["nfsd": 1])
+            try ActivationFile(runtime: fixture.settings.runtimeDirectory).write(["nfsd": 1])
             let after = try fixture.start().nfsd
             #expect(try after.get("web").status?["references"] == 2)
             try await after.unmount("web", id: "new")
@@ -231,7 +233,7 @@ import Testing
             held.retain("living", activation: 0, now: -1_000_000)
             held.retain("new", activation: 1, now: secondsSinceBoot())
             try files.write(held, of: VolumeName("web")!)
-            try files.write(activations: ["nfsd": 1])
+            try ActivationFile(runtime: fixture.settings.runtimeDirectory).write(["nfsd": 1])
             let inside = fixture.folder.appending("inside")
             try makeFolder(inside, mode: 0o700)
             try await withUnshared("private", doing: "mount --bind \(fixture.place("web")) \(inside)") { _ in

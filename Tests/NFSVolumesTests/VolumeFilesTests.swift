@@ -132,23 +132,28 @@ struct VolumeFilesTests {
 
     // MARK: Engines
 
+    private func activations(_ fixture: Fixture) throws -> ActivationFile {
+        _ = try files(fixture)
+        return try ActivationFile(runtime: fixture.settings.runtimeDirectory)
+    }
+
     @Test func enginesAreCountedWithinTheBoot() async throws {
         try await withFixture { fixture in
-            #expect(try files(fixture).readActivations() == [:])
-            try files(fixture).write(activations: ["nfsd": 3, "docker-nfsd": 1])
-            #expect(try files(fixture).readActivations() == ["nfsd": 3, "docker-nfsd": 1])
+            #expect(try activations(fixture).read() == [:])
+            try activations(fixture).write(["nfsd": 3, "docker-nfsd": 1])
+            #expect(try activations(fixture).read() == ["nfsd": 3, "docker-nfsd": 1])
             try put(#"{"boot":"another","engines":{"nfsd":3}}"#, fixture, "run/engines.json")
-            #expect(try files(fixture).readActivations() == [:])
+            #expect(try activations(fixture).read() == [:])
             try put("{", fixture, "run/engines.json")
-            #expect(try files(fixture).readActivations() == [:])
+            #expect(try activations(fixture).read() == [:])
         }
     }
 
     /// The next engine would be one more than can be counted.
     @Test func countsThatCannotBeAreForgotten() async throws {
         try await withFixture { fixture in
-            try files(fixture).write(activations: ["huge": .max, "negative": -1, "good": 2])
-            #expect(try files(fixture).readActivations() == ["good": 2])
+            try activations(fixture).write(["huge": .max, "negative": -1, "good": 2])
+            #expect(try activations(fixture).read() == ["good": 2])
         }
     }
 

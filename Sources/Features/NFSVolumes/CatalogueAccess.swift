@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 
 import LinuxSystem
+import Logging
 import NFSMount
 import Synchronization
 import SystemPackage
@@ -8,7 +9,7 @@ import SystemPackage
 /// The catalogues of the shares that this host knows volumes of, and what each is recognised by.
 final class CatalogueAccess: Sendable {
     private let exports: ExportMounts
-    private let files: VolumeFiles
+    private let file: IdentityFile
     private let table: VolumeTable
     private let blocked: BlockedShares
     /// What other hosts of a share know this one by; nil if they could not tell it from another.
@@ -18,17 +19,16 @@ final class CatalogueAccess: Sendable {
     /// Held while identities are stored: they are in one file, so that only one of them can be stored at a time.
     private let storing = Mutex(())
 
-    /// - Parameter identities: what an earlier run has stored.
-    init(
-        settings: VolumeSettings, exports: ExportMounts, files: VolumeFiles, table: VolumeTable, blocked: BlockedShares,
-        identities: [String: String]
-    ) {
+    /// Reads the identities that an earlier run has stored. Blocks on a local file.
+    ///
+    /// - Throws: `SystemError` if they cannot be read.
+    init(settings: VolumeSettings, exports: ExportMounts, table: VolumeTable, blocked: BlockedShares, logger: Logger) throws(SystemError) {
         self.exports = exports
-        self.files = files
         self.table = table
         self.blocked = blocked
         hostName = settings.node ?? Self.machineID()
-        self.identities = Mutex(identities)
+        file = IdentityFile(state: settings.stateDirectory)
+        identities = Mutex(try file.read(logger: logger))
     }
 
     /// - Parameter deadline: for all that is done with it.
@@ -53,7 +53,7 @@ final class CatalogueAccess: Sendable {
             if known[share.text] == identity { return nil }
             var kept = [share.text: identity]
             for other in others where other != share.text { kept[other] = known[other] }
-            do throws(SystemError) { try files.write(kept) } catch { return error }
+            do throws(SystemError) { try file.write(kept) } catch { return error }
             identities.withLock { [kept] in $0 = kept }
             return nil
         }

@@ -13,7 +13,7 @@ final class EngineWatch: HolderWatch {
     static let leakAge = 120
 
     private let settings: VolumeSettings
-    private let files: VolumeFiles
+    private let file: ActivationFile
     private let table: VolumeTable
     private let logger: Logger
     private let containers: DockerContainers
@@ -27,13 +27,15 @@ final class EngineWatch: HolderWatch {
     private let changeSource: AsyncStream<Void>.Continuation
 
     /// Reads what an earlier run has counted. Blocks on a local file.
-    init(settings: VolumeSettings, files: VolumeFiles, table: VolumeTable, logger: Logger) {
+    ///
+    /// - Throws: `SystemError` if it is not known which boot this is.
+    init(settings: VolumeSettings, table: VolumeTable, logger: Logger) throws(SystemError) {
         self.settings = settings
-        self.files = files
         self.table = table
         self.logger = logger
         containers = DockerContainers(directory: settings.dockerDirectory)
-        activations = Mutex(files.readActivations())
+        file = try ActivationFile(runtime: settings.runtimeDirectory)
+        activations = Mutex(file.read())
         (introductions, introductionSource) = AsyncStream.makeStream()
         (changes, changeSource) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
     }
@@ -78,7 +80,7 @@ final class EngineWatch: HolderWatch {
         }
         logger.info("an engine has introduced itself to \(driver)")
         let warning: String? = try? await BlockingThread.run(named: "nfsd-engine") { [self] in
-            do throws(SystemError) { try files.write(activations: counts) } catch {
+            do throws(SystemError) { try file.write(counts) } catch {
                 logger.warning("cannot store that an engine came: \(error)")
             }
             return Propagation.problem(mountDirectory: settings.mountDirectory.string)

@@ -38,9 +38,9 @@ public final class NFSVolumes: Sendable {
         let exports = ExportMounts(settings: settings)
         let stagingFolder = settings.runtimeDirectory.appending("staging")
         table = VolumeTable(files: files) { settings.place(of: $0) }
-        engines = EngineWatch(settings: settings, files: files, table: table, logger: logger)
+        engines = try EngineWatch(settings: settings, table: table, logger: logger)
         shared = try SharedDefinitions(
-            settings: settings, exports: exports, files: files, table: table, locks: locks, ending: ending, logger: logger)
+            settings: settings, exports: exports, table: table, locks: locks, ending: ending, logger: logger)
         mounter = VolumeMounter(table: table, exports: exports, watch: engines, authority: shared, logger: logger)
         let disposal = DataDisposal(
             table: table, exports: exports, authority: shared, stagingFolder: stagingFolder, limit: settings.removal, logger: logger)

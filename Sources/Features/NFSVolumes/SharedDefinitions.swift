@@ -22,16 +22,14 @@ final class SharedDefinitions: DefinitionAuthority {
     /// - Parameter ending: ends what the follower does.
     /// - Throws: `SystemError` if a file cannot be read.
     init(
-        settings: VolumeSettings, exports: ExportMounts, files: VolumeFiles, table: VolumeTable, locks: VolumeLocks, ending: Cancellation,
+        settings: VolumeSettings, exports: ExportMounts, table: VolumeTable, locks: VolumeLocks, ending: Cancellation,
         logger: Logger
     ) throws(SystemError) {
         self.settings = settings
         self.table = table
         self.logger = logger
         blocked = BlockedShares(logger: logger)
-        access = CatalogueAccess(
-            settings: settings, exports: exports, files: files, table: table, blocked: blocked,
-            identities: try files.readIdentities(logger: logger))
+        access = try CatalogueAccess(settings: settings, exports: exports, table: table, blocked: blocked, logger: logger)
         marks = OwnMarks(table: table, locks: locks)
         follower = CatalogueFollower(
             settings: settings, table: table, locks: locks, access: access, marks: marks, ending: ending, logger: logger)

@@ -9,16 +9,12 @@ public import SystemPackage
 /// The daemon's own files: definitions, which survive everything, and references, which end with the boot.
 ///
 ///     <state>/volumes/NAME.json         a definition; written atomically and synced
-///     <state>/shares.json               what the catalogues of shares are known by
 ///     <state>/damaged/NAME.json         what could not be read at a start
 ///     <run>/references/NAME.json        who has it mounted
-///     <run>/engines.json                how often engines have introduced themselves
 public struct VolumeFiles: Sendable {
     private let definitions: FilePath
     private let damaged: FilePath
     private let references: FilePath
-    private let activations: FilePath
-    private let shares: FilePath
     private let boot: String
     /// Whether this is the daemon, which writes, or a command that only reads.
     private let isOwner: Bool
@@ -35,10 +31,8 @@ public struct VolumeFiles: Sendable {
     public init(state: FilePath, runtime: FilePath, isOwner: Bool = true) throws(SystemError) {
         self.isOwner = isOwner
         definitions = state.appending("volumes")
-        shares = state.appending("shares.json")
         damaged = state.appending("damaged")
         references = runtime.appending("references")
-        activations = runtime.appending("engines.json")
         boot = try Boot.current().text
         if isOwner { for folder in [definitions, damaged, references] { try makeFolders(folder, mode: 0o700) } }
     }
@@ -71,25 +65,6 @@ public struct VolumeFiles: Sendable {
     }
 
     public func removeDefinition(of name: VolumeName) throws(SystemError) { try removeFile(file(name)) }
-
-    /// The identity of each share's catalogue, by the share's text. Where none is stored, the catalogue's present one counts.
-    func readIdentities(logger: Logger) throws(SystemError) -> [String: String] {
-        let bytes: [UInt8]
-        do throws(SystemError) { bytes = try readWholeFile(shares, limit: Self.longestFile) } catch {
-            if error.errno == .noSuchFileOrDirectory { return [:] }
-            throw error
-        }
-        var found: [String: String] = [:]
-        if let fields = try? JSONObjectReader(parsing: bytes) {
-            for key in fields.members.members.map(\.key) { found[key] = try? fields.textIfSaid(key) }
-        }
-        if found.isEmpty { logger.error("\(shares) is damaged; catalogues of shares are taken as they are now") }
-        return found
-    }
-
-    func write(_ identities: [String: String]) throws(SystemError) {
-        try replaceFile(shares, with: JSONValue.object(JSONObject(identities)).encoded(.pretty))
-    }
 
     func readReferences(logger: Logger) throws(SystemError) -> [String: References] {
         var found: [String: References] = [:]
@@ -128,26 +103,6 @@ public struct VolumeFiles: Sendable {
     /// - Parameter name: the volume's encoded name.
     func removeReferences(ofFileName name: String) throws(SystemError) {
         try removeFile(references.appending(name + Self.suffix), durable: false)
-    }
-
-    /// How many engines have introduced themselves to each driver name since the boot.
-    func readActivations() -> [String: Int] {
-        guard let bytes = try? readWholeFile(activations, limit: Self.longestFile), let fields = try? JSONObjectReader(parsing: bytes),
-            (try? fields.textIfSaid("boot")) == boot, let counts = try? fields.objectIfSaid("engines")
-        else { return [:] }
-        var found: [String: Int] = [:]
-        for driver in counts.members.members.map(\.key) {
-            guard let count: Int = try? counts.numberIfSaid(driver), (0...Int(Int32.max)).contains(count) else { continue }
-            found[driver] = count
-        }
-        return found
-    }
-
-    func write(activations counts: [String: Int]) throws(SystemError) {
-        var list = JSONObject()
-        for (driver, count) in counts.sorted(by: { $0.key < $1.key }) { list[driver] = JSONValue(count) }
-        let document: JSONValue = ["boot": .string(boot), "engines": .object(list)]
-        try replaceFile(activations, with: document.encoded(.compact), durable: false)
     }
 
     private func file(_ name: VolumeName) -> FilePath { definitions.appending(name.fileName + Self.suffix) }
