@@ -3,7 +3,8 @@
 import Glibc
 import LinuxSystem
 import Logging
-import NFSMount
+import KernelMount
+import NFS
 import SystemPackage
 import Testing
 
@@ -48,8 +49,8 @@ struct DaemonSettingsTests {
         let environment = ["DOCKER_NFSD_STATE_DIRECTORY": "/environment", "DOCKER_NFSD_NFSVERS": "4.2", "UNRELATED": "x"]
         try await settings(file, environment: environment, flags: ["state-directory": "/flag"]) { settings in
             #expect(settings.volumes.stateDirectory == "/flag")
-            #expect(settings.volumes.versions == VersionPolicy("4.2"))
-            #expect(settings.volumes.limits.probe == .seconds(7))
+            #expect(settings.nfs.versions == VersionPolicy("4.2"))
+            #expect(settings.nfs.limits.probe == .seconds(7))
             #expect(settings.logLevel == .error)
             #expect(settings.volumes.runtimeDirectory == "/run/docker-nfsd")
         }
@@ -72,10 +73,10 @@ struct DaemonSettingsTests {
             #expect(volumes.mountDirectory == "/a/mnt")
             #expect(settings.socketDirectory == "/a/sockets")
             #expect(volumes.dockerDirectory == "/a/docker")
-            #expect(volumes.mountOptions == "hard,timeo=50")
-            #expect(volumes.versions == .auto)
+            #expect(settings.nfs.mountOptions == "hard,timeo=50")
+            #expect(settings.nfs.versions == .auto)
             #expect(
-                [volumes.limits.mount, volumes.limits.probe, volumes.limits.resolution, volumes.limits.unmount, volumes.removal]
+                [volumes.limits.mount, settings.nfs.limits.probe, settings.nfs.limits.resolution, volumes.limits.unmount, volumes.removal]
                     == [11, 2, 3, 4, 5].map { .seconds($0) })
             #expect(volumes.mountMethod == .mount)
             #expect(volumes.engineSocket == "/a/docker.sock")
@@ -149,11 +150,11 @@ struct DaemonSettingsTests {
         }
     }
 
-    @Test func theStandInForTests() async throws {
-        try await settings(environment: ["DOCKER_NFSD_TEST_STAND_IN": "tmpfs:x"]) {
-            #expect($0.volumes.standIn == NFSMounter.StandIn("tmpfs:x"))
+    /// Whatever the order in which they are given.
+    @Test func theKindHasTheSettingsOfNFS() async throws {
+        try await settings(#"{"share": "nas:/export", "options": "hard", "nfsvers": "3"}"#) { settings in
+            #expect((settings.volumes.kind as? NFS)?.settings == settings.nfs)
+            #expect(settings.nfs.mountOptions == "hard" && settings.nfs.versions == VersionPolicy("3"))
         }
-        #expect(try await refusal(environment: ["DOCKER_NFSD_TEST_STAND_IN": "tmpfs"]).contains("not of the form TYPE:SOURCE"))
-        try await settings { #expect($0.volumes.standIn == nil) }
     }
 }

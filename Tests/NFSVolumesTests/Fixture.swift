@@ -5,7 +5,9 @@ import Foundation
 import Glibc
 import LinuxSystem
 import Logging
-import NFSMount
+import KernelMount
+import NFS
+import StandIn
 import Synchronization
 import SystemPackage
 import TestSupport
@@ -21,13 +23,12 @@ struct Fixture: Sendable {
 
     init(_ folder: FilePath, standIn: String) {
         self.folder = folder
-        settings = VolumeSettings()
+        settings = VolumeSettings(kind: StandIn(standIn)!)
         settings.stateDirectory = folder.appending("state")
         settings.runtimeDirectory = folder.appending("run")
         settings.mountDirectory = folder.appending("mnt")
         settings.dockerDirectory = folder.appending("docker")
         settings.engineSocket = nil
-        settings.standIn = NFSMounter.StandIn(standIn)
     }
 
     var logger: Logger { log.logger }
@@ -40,8 +41,8 @@ struct Fixture: Sendable {
     /// Another host, with folders of its own and the share `nas:/export`.
     func host(_ name: String) throws -> Fixture {
         var other = Fixture(folder.appending(name), standIn: "none:none")
-        other.settings.standIn = settings.standIn
-        other.settings.share = try Share("nas:/export")
+        other.settings.kind = settings.kind
+        other.settings.share = try Share("nas:/export", kind: settings.kind)
         other.settings.node = name
         return other
     }
@@ -96,6 +97,25 @@ func withExport(_ body: (_ fixture: Fixture, _ export: FilePath) async throws ->
         for mount in try MountTable().mounts(below: plain.folder.string).reversed() { umount2(mount.mountPoint, CInt(MNT_DETACH)) }
         let detached = try await command(["losetup", "--detach", device])
         #expect(detached.status == 0, "\(detached)")
+    }
+}
+
+/// Options as NFS reads them, with no settings of a host.
+extension VolumeOptions {
+    init(_ options: [String: String]) throws(StorageError) { try self.init(options, kind: NFS()) }
+}
+
+extension Share {
+    init(_ text: String) throws(StorageError) { try self.init(text, kind: NFS()) }
+
+    func options(_ given: [String: String], of name: VolumeName) throws(StorageError) -> VolumeOptions {
+        try options(given, of: name, kind: NFS())
+    }
+}
+
+extension VolumeDefinition {
+    init(parsing bytes: [UInt8], in catalogue: Share? = nil) throws(StorageError) {
+        try self.init(parsing: bytes, kind: NFS(), in: catalogue)
     }
 }
 

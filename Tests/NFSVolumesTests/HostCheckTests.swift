@@ -2,7 +2,8 @@
 
 import Glibc
 import LinuxSystem
-import NFSMount
+import KernelMount
+import NFS
 import SystemPackage
 import TestSupport
 import Testing
@@ -13,7 +14,7 @@ import Testing
     private func check(_ fixture: Fixture, standIn: Bool = true) -> HostCheck {
         var settings = DaemonSettings()
         settings.volumes = fixture.settings
-        if !standIn { settings.volumes.standIn = nil }
+        if !standIn { settings.volumes.kind = NFS() }
         settings.socketDirectory = fixture.folder.appending("sockets")
         return HostCheck(settings: settings)
     }

@@ -3,7 +3,7 @@
 import DockerPluginAPI
 import JSON
 import LinuxSystem
-import NFSMount
+import KernelMount
 import SystemPackage
 import TestSupport
 import Testing

@@ -2,8 +2,11 @@
 
 import DockerPluginAPI
 import JSON
+import KernelMount
 import LinuxSystem
 import Logging
+import NFS
+import StandIn
 import SystemPackage
 import Testing
 
@@ -119,7 +122,9 @@ import Testing
     @Test func theHostsOptionsAreCheckedWithTheVolumes() async throws {
         try await withFixture { plain in
             var fixture = plain
-            fixture.settings.mountOptions = "ro,rw"
+            var nfs = NFSSettings()
+            nfs.mountOptions = "ro,rw"
+            fixture.settings.kind = NFS(nfs)
             let driver = try fixture.start().nfsd
             #expect(
                 try await refusal { try await driver.create("web", options: basis) }.contains(

@@ -24,7 +24,7 @@ import Testing
     }
 
     private func files(_ fixture: Fixture) throws -> VolumeFiles {
-        try VolumeFiles(state: fixture.settings.stateDirectory, runtime: fixture.settings.runtimeDirectory)
+        try VolumeFiles(state: fixture.settings.stateDirectory, runtime: fixture.settings.runtimeDirectory, kind: fixture.settings.kind)
     }
 
     // MARK: The start

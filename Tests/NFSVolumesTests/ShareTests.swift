@@ -2,7 +2,8 @@
 
 import DockerPluginAPI
 import JSON
-import NFSMount
+import KernelMount
+import NFS
 import Testing
 
 @testable import NFSVolumes
@@ -19,7 +20,7 @@ import Testing
         (["path": "/x"], false), (["device": ":/x"], false), (["o": "addr=nas"], false),
         (["o": "nfsvers=3,mounthost=nas"], false), (["o": "nfsvers=3,mountaddr=192.0.2.1"], false),
     ])
-    func holdsWhatNamesNoServer(options: [String: String], held: Bool) { #expect(Share.holds(options) == held) }
+    func holdsWhatNamesNoServer(options: [String: String], held: Bool) { #expect(NFS().namesServer(options) != held) }
 
     @Test func aVolumeIsADirectoryOfItsEncodedName() throws {
         let share = try Share("nas:/export")
@@ -52,8 +53,8 @@ import Testing
         #expect(!String(decoding: bytes, as: UTF8.self).contains("nas"))
         // The same share by another name is another host's own affair.
         let elsewhere = try VolumeDefinition(parsing: bytes, in: try Share("192.0.2.1:/data"))
-        #expect(elsewhere.options.server.text == "192.0.2.1" && elsewhere.options.path == "/data")
-        #expect(elsewhere.options.removal == .delete && elsewhere.options.mountOptions == "hard")
+        #expect(elsewhere.options.source.text == "192.0.2.1:/data")
+        #expect(elsewhere.options.removal == .delete && elsewhere.options.canonical["o"] == "hard")
         #expect(try VolumeDefinition(parsing: bytes, in: try Share("nas:/export")) == original)
     }
 
@@ -87,7 +88,7 @@ import Testing
     // MARK: Settings
 
     @Test func theScopeIsGlobalWithAShare() throws {
-        var settings = VolumeSettings()
+        var settings = VolumeSettings(kind: NFS())
         #expect(settings.scope == .local)
         settings.share = try Share("nas:/export")
         #expect(settings.scope == .global)

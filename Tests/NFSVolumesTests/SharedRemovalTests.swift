@@ -4,7 +4,7 @@ import DockerPluginAPI
 import Glibc
 import JSON
 import LinuxSystem
-import NFSMount
+import KernelMount
 import Synchronization
 import SystemPackage
 import TestSupport

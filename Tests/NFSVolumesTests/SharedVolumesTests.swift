@@ -4,7 +4,8 @@ import Dispatch
 import DockerPluginAPI
 import JSON
 import LinuxSystem
-import NFSMount
+import KernelMount
+import StandIn
 import Synchronization
 import SystemPackage
 import TestSupport
@@ -121,7 +122,7 @@ import Testing
             try await a.driver.create("web", options: [:])
             b.read()
             var fixture = b.fixture
-            fixture.settings.standIn = NFSMounter.StandIn("ext4:/dev/nothing")
+            fixture.settings.kind = try #require(StandIn("ext4:/dev/nothing"))
             let restarted = try fixture.start()
             #expect(restarted.nfsd.list().map(\.name) == ["web"])
             #expect(!restarted.shared.follower.readCatalogue() && !restarted.shared.follower.readCatalogue())
@@ -370,7 +371,7 @@ import Testing
             try await withExport { other, _ in
                 var fixture = a.fixture
                 fixture.settings.share = try Share("nas2:/export")
-                fixture.settings.standIn = other.settings.standIn
+                fixture.settings.kind = other.settings.kind
                 let moved = try fixture.start()
                 #expect(moved.shared.follower.readCatalogue())
                 #expect(moved.nfsd.list().map(\.name) == ["web"], "there is no catalogue yet, so nothing is known of it")

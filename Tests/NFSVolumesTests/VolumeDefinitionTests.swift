@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 
 import JSON
-import NFSMount
+import KernelMount
 import Testing
 
 @testable import NFSVolumes

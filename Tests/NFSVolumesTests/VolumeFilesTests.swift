@@ -2,7 +2,7 @@
 
 import JSON
 import LinuxSystem
-import NFSMount
+import KernelMount
 import SystemPackage
 import Testing
 
@@ -15,7 +15,9 @@ struct VolumeFilesTests {
     }
 
     private func files(_ fixture: Fixture, isOwner: Bool = true) throws -> VolumeFiles {
-        try VolumeFiles(state: fixture.settings.stateDirectory, runtime: fixture.settings.runtimeDirectory, isOwner: isOwner)
+        try VolumeFiles(
+            state: fixture.settings.stateDirectory, runtime: fixture.settings.runtimeDirectory, kind: fixture.settings.kind,
+            isOwner: isOwner)
     }
 
     private func held() -> References {

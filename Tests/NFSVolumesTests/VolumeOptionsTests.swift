@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 
-import NFSMount
+import KernelMount
 import Testing
 
 @testable import NFSVolumes

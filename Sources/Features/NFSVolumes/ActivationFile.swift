@@ -20,11 +20,11 @@ struct ActivationFile: Sendable {
     /// The counts by driver name; none if the file cannot be read, or is of another boot. Blocks on a local file.
     func read() -> [String: Int] {
         guard let bytes = try? readWholeFile(file, limit: Self.longestFile), let fields = try? JSONObjectReader(parsing: bytes),
-            (try? fields.textIfSaid("boot")) == boot, let counts = try? fields.objectIfSaid("engines")
+            (try? fields.textIfPresent("boot")) == boot, let counts = try? fields.objectIfPresent("engines")
         else { return [:] }
         var found: [String: Int] = [:]
         for driver in counts.members.members.map(\.key) {
-            guard let count: Int = try? counts.numberIfSaid(driver), (0...Int(Int32.max)).contains(count) else { continue }
+            guard let count: Int = try? counts.numberIfPresent(driver), (0...Int(Int32.max)).contains(count) else { continue }
             found[driver] = count
         }
         return found

@@ -2,7 +2,7 @@
 
 import JSON
 import LinuxSystem
-import NFSMount
+import KernelMount
 import SystemPackage
 
 extension ShareCatalogue {
@@ -34,23 +34,23 @@ struct CatalogueDefinitions: Sendable {
             throw StorageError(.badOption, "its options are longer than the catalogue takes")
         }
         let (calls, work) = try catalogue.run { sequence, root in
-            if begins { _ = sequence.makeDirectory(Share.catalogueFolder, in: root, mode: 0o700, operand: Share.catalogueFolder) }
+            if begins { sequence.add(.makeDirectory(Share.catalogueFolder, in: root, mode: 0o700, operand: Share.catalogueFolder)) }
             let folder = catalogue.open(root, sequence)
             // Must be there before a definition is.
             let named = new.map { new in
-                let made = sequence.makeDirectory(Share.identityPrefix + new, in: folder, mode: 0o700, operand: "its identity")
-                let opened = sequence.openDirectory(Share.identityPrefix + new, in: folder, operand: "its identity")
+                let made = sequence.add(.makeDirectory(Share.identityPrefix + new, in: folder, mode: 0o700, operand: "its identity"))
+                let opened = sequence.add(.openDirectory(Share.identityPrefix + new, in: folder, operand: "its identity"))
                 return (made: made, opened: opened)
             }
-            if begins { for name in ["volumes", "uses"] { _ = sequence.makeDirectory(name, in: folder, mode: 0o700, operand: name) } }
+            if begins { for name in ["volumes", "uses"] { sequence.add(.makeDirectory(name, in: folder, mode: 0o700, operand: name)) } }
             let volumes = openVolumes(in: folder, sequence)
-            let file = sequence.createFile(draft, in: volumes, mode: 0o600)
+            let file = sequence.add(.createFile(draft, in: volumes, mode: 0o600))
             let (written, _) = sequence.write(content, to: file, operand: draft)
-            sequence.close(file)
+            sequence.add(.close(file))
             // Only the content decides who was first: over NFS, a repeated link(2) can find its own work and say EEXIST.
-            let linked = sequence.link(draft, in: volumes, to: name)
+            let linked = sequence.add(.link(draft, in: volumes, to: name))
             let found = read(name, in: volumes, sequence)
-            sequence.removeFile(draft, in: volumes, options: .final, if: file)
+            sequence.add(.removeFile(draft, in: volumes, options: .final, if: file))
             return (folder: folder, named: named, file: file, written: written, linked: linked, found: found)
         }
         if let error = calls.error(of: work.folder), error.errno == .noSuchFileOrDirectory { throw catalogue.lost(error) }
@@ -84,7 +84,7 @@ struct CatalogueDefinitions: Sendable {
     func remove(_ name: VolumeName) throws(StorageError) {
         let file = name.fileName + Self.suffix
         let (calls, removed) = try catalogue.run { sequence, root in
-            sequence.removeFile(Array(file.utf8), in: openVolumes(in: catalogue.open(root, sequence), sequence), operand: file)
+            sequence.add(.removeFile(Array(file.utf8), in: openVolumes(in: catalogue.open(root, sequence), sequence), operand: file))
         }
         try catalogue.check(calls)
         if let error = calls.error(of: removed), error.errno != .noSuchFileOrDirectory { throw catalogue.explained(error) }
@@ -119,7 +119,7 @@ struct CatalogueDefinitions: Sendable {
         let (calls, work) = try catalogue.run { sequence, root in
             let volumes = openVolumes(in: catalogue.open(root, sequence), sequence)
             let status = sequence.buffer(SystemCallSequence.statusSize)
-            sequence.status(of: volumes, into: status, operand: "\(Share.catalogueFolder)/volumes")
+            sequence.add(.status(of: volumes, into: status, operand: "\(Share.catalogueFolder)/volumes"))
             return status
         }
         if let failed = calls.failedCall, let error = calls.error(of: failed) {
@@ -145,7 +145,7 @@ struct CatalogueDefinitions: Sendable {
             let (calls, _) = try catalogue.run { sequence, root in
                 let volumes = openVolumes(in: catalogue.open(root, sequence), sequence)
                 for draft in drafts[start..<min(start + Self.batch, drafts.count)] {
-                    _ = sequence.removeFile(Array(draft.utf8), in: volumes, operand: draft)
+                    sequence.add(.removeFile(Array(draft.utf8), in: volumes, operand: draft))
                 }
             }
             try catalogue.check(calls)
@@ -199,9 +199,9 @@ struct CatalogueDefinitions: Sendable {
 
     private func read(_ name: String, in directory: SystemCallSequence.Call, _ sequence: SystemCallSequence) -> Found {
         let buffer = sequence.buffer(Self.longestDefinition + 1)
-        let file = sequence.openFile(name, in: directory)
-        let count = sequence.read(file, into: buffer, on: name)
-        sequence.close(file)
+        let file = sequence.add(.openFile(name, in: directory))
+        let count = sequence.add(.read(file, into: buffer, on: name))
+        sequence.add(.close(file))
         return (file, count, buffer)
     }
 
@@ -238,13 +238,13 @@ struct CatalogueDefinitions: Sendable {
         guard bytes.count <= Self.longestDefinition else {
             throw StorageError(.damaged, "it is longer than \(Self.longestDefinition) bytes")
         }
-        let definition = try VolumeDefinition(parsing: bytes, in: catalogue.share)
+        let definition = try VolumeDefinition(parsing: bytes, kind: catalogue.export.kind, in: catalogue.share)
         guard definition.name.fileName + Self.suffix == file else { throw StorageError(.damaged, "it speaks of volume \(definition.name)") }
         return definition
     }
 
     private func openVolumes(in folder: SystemCallSequence.Call, _ sequence: SystemCallSequence) -> SystemCallSequence.Call {
-        sequence.openDirectory("volumes", in: folder, operand: "\(Share.catalogueFolder)/volumes")
+        sequence.add(.openDirectory("volumes", in: folder, operand: "\(Share.catalogueFolder)/volumes"))
     }
 
     /// What the names of this host's drafts of definitions begin with.

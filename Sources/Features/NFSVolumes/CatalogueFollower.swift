@@ -2,7 +2,7 @@
 
 import LinuxSystem
 import Logging
-import NFSMount
+import KernelMount
 import Synchronization
 
 /// Learns from the share's catalogue what other hosts have created and removed, and brings this host's copies in line.

@@ -3,7 +3,8 @@
 import JSON
 import LinuxSystem
 public import Logging
-public import NFSMount
+public import KernelMount
+public import NFS
 public import SystemPackage
 
 /// All settings of docker-nfsd: built-in values, under the file's, under the environment's, under the command line's.
@@ -11,7 +12,8 @@ public import SystemPackage
 /// Read by hand and not by swift-configuration: that library makes the stripped program larger than 20 MB, and its JSON
 /// files need the whole of Foundation. Each setting has one key, which is its name in all three places.
 public struct DaemonSettings: Sendable {
-    public var volumes = VolumeSettings()
+    public var volumes = VolumeSettings(kind: NFS())
+    public var nfs = NFSSettings()
     /// Where the sockets are made if systemd does not hand them over.
     public var socketDirectory: FilePath = "/run/docker/plugins"
     public var logLevel = Logger.Level.info
@@ -47,27 +49,29 @@ public struct DaemonSettings: Sendable {
         },
         Setting(key: "share", help: "export for volumes that name no server, as HOST:/EXPORT; the same on every node") {
             settings, text throws(StorageError) in
-            do throws(StorageError) { settings.volumes.share = try Share(text) } catch { throw StorageError(.badSetting, "\(error)") }
+            do throws(StorageError) { settings.volumes.share = try Share(text, kind: NFS()) } catch {
+                throw StorageError(.badSetting, "\(error)")
+            }
         },
         seconds("share-refresh", "seconds between two looks into the share's catalogue", 2...3600, \.volumes.shareRefresh),
         Setting(key: "options", help: "mount options for every volume that does not say otherwise") {
             settings, text throws(StorageError) in
-            let options: MountOptions
-            do throws(MountOptionError) { options = try MountOptions(text) } catch { throw StorageError(.badSetting, "\(error)") }
+            let options: NFSOptions
+            do throws(StorageError) { options = try NFSOptions(text) } catch { throw StorageError(.badSetting, "\(error)") }
             if options.versions != nil { throw StorageError(.badSetting, "give the version as nfsvers") }
             if options.server != nil { throw StorageError(.badSetting, "a server cannot be a default") }
-            settings.volumes.mountOptions = text
+            settings.nfs.mountOptions = text
         },
         Setting(key: "nfsvers", help: "version of NFS for volumes that name none: 4.2, 4.1, 4.0, 3 or auto") {
             settings, text throws(StorageError) in
             guard let policy = VersionPolicy(text) else {
                 throw StorageError(.badSetting, "not a version of NFS: give 4.2, 4.1, 4.0, 3 or auto")
             }
-            settings.volumes.versions = policy
+            settings.nfs.versions = policy
         },
         seconds("mount-deadline", "seconds for a mount, all in all (Docker waits 120)", 1...110, \.volumes.limits.mount),
-        seconds("probe-deadline", "seconds for a server to answer at all", 1...60, \.volumes.limits.probe),
-        seconds("resolve-deadline", "seconds for resolving a server's name", 1...60, \.volumes.limits.resolution),
+        seconds("probe-deadline", "seconds for a server to answer at all", 1...60, \.nfs.limits.probe),
+        seconds("resolve-deadline", "seconds for resolving a server's name", 1...60, \.nfs.limits.resolution),
         seconds("unmount-deadline", "seconds for each step of unmounting (Docker waits 60 for all)", 1...20, \.volumes.limits.unmount),
         seconds(
             "remove-deadline", "seconds for archiving or deleting a removed volume's directory (Docker waits 60)", 1...55, \.volumes.removal
@@ -104,12 +108,7 @@ public struct DaemonSettings: Sendable {
         for setting in Self.all {
             if let text = flags[setting.key] { try set(setting, text, at: "--\(setting.key)") }
         }
-        if let text = environment["DOCKER_NFSD_TEST_STAND_IN"] {
-            guard let standIn = NFSMounter.StandIn(text) else {
-                throw StorageError(.badSetting, "DOCKER_NFSD_TEST_STAND_IN=\(text): not of the form TYPE:SOURCE")
-            }
-            volumes.standIn = standIn
-        }
+        volumes.kind = NFS(nfs)
         volumes.mountDirectory = resolvingSymbolicLinks(volumes.mountDirectory)
         volumes.runtimeDirectory = resolvingSymbolicLinks(volumes.runtimeDirectory)
     }

@@ -2,7 +2,7 @@
 
 import LinuxSystem
 import Logging
-import NFSMount
+import KernelMount
 import SystemPackage
 
 /// Does with a removed volume's directory what `onremove` says.
@@ -40,7 +40,7 @@ struct DataDisposal: Sendable {
                 try? removeEmptyFolder(place)
             }
             try dispose(of: subdirectory, definition, at: place, until: deadline)
-        } catch let error as ExportTreeError {
+        } catch let error as TreeError {
             try? removeEmptyFolder(place)
             throw DisposalError(
                 description:
@@ -57,9 +57,9 @@ struct DataDisposal: Sendable {
 
     private func dispose(
         of subdirectory: Subdirectory, _ definition: VolumeDefinition, at place: FilePath, until deadline: Deadline
-    ) throws(ExportTreeError) {
+    ) throws(TreeError) {
         let name = definition.name
-        let tree = ExportTree(mountedAt: place.string, until: deadline)
+        let tree = MountedTree(mountedAt: place.string, program: "nfsd", until: deadline)
         switch definition.options.removal {
         case .retain: break
         case .archive:
@@ -71,13 +71,13 @@ struct DataDisposal: Sendable {
             try tree.delete(subdirectory)
             // The export may have been unmounted meanwhile, and an empty folder looks like a finished deletion.
             guard let entry = try? MountTable.topmost(at: place.string), exports.isOurs(entry) else {
-                throw ExportTreeError(description: "the export was unmounted meanwhile", isUnfinished: true, hasBegun: true)
+                throw TreeError(description: "the export was unmounted meanwhile", isUnfinished: true, hasBegun: true)
             }
             logger.notice("volume \(name): its directory \(subdirectory.path) is deleted")
         }
     }
 
-    private func advice(_ error: ExportTreeError, began: ContinuousClock.Instant) -> String {
+    private func advice(_ error: TreeError, began: ContinuousClock.Instant) -> String {
         switch (error.isUnfinished, error.hasBegun) {
         case (true, _):
             "not finished within \((ContinuousClock.now - began).components.seconds) s; run docker volume rm again to go on"
@@ -89,11 +89,13 @@ struct DataDisposal: Sendable {
     /// A volume whose directory is this one's, or inside it, or around it. A volume of a whole export does not count.
     private func volumeOverlapping(_ definition: VolumeDefinition) -> VolumeName? {
         func parts(_ options: VolumeOptions) -> [String] {
-            options.path.split(separator: "/").map(String.init) + (options.subdirectory?.components ?? [])
+            options.source.location.components + (options.subdirectory?.components ?? [])
         }
         let own = parts(definition.options)
         return table.records.map(\.definition).first { other in
-            guard other.name != definition.name, other.options.server == definition.options.server else { return false }
+            guard other.name != definition.name, other.options.source.location.server == definition.options.source.location.server else {
+                return false
+            }
             let theirs = parts(other.options)
             return theirs.starts(with: own) || (other.options.subdirectory != nil && own.starts(with: theirs))
         }?.name

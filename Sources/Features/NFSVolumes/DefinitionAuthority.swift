@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 
 import LinuxSystem
-import NFSMount
+import KernelMount
 
 /// Who decides about definitions that this host only has a copy of, as those of a share.
 ///

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 
-import NFSMount
+import KernelMount
 
 /// Why a removed volume's directory could not be archived or deleted. As ``StorageError``, and whether some of it may be done.
 struct DisposalError: Error, CustomStringConvertible {
@@ -11,7 +11,7 @@ struct DisposalError: Error, CustomStringConvertible {
     /// The error below it, if there is one.
     var cause: (any Error)?
     /// Set while the kernel still holds the killed process that worked there.
-    var stuck: SystemCallHold?
+    var stuck: StuckProcess?
 
     /// The same failure, if undoing what came before it failed too.
     func followed(by second: some Error) -> DisposalError {

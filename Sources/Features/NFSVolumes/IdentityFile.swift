@@ -24,7 +24,7 @@ struct IdentityFile: Sendable {
         }
         var found: [String: String] = [:]
         if let fields = try? JSONObjectReader(parsing: bytes) {
-            for key in fields.members.members.map(\.key) { found[key] = try? fields.textIfSaid(key) }
+            for key in fields.members.members.map(\.key) { found[key] = try? fields.textIfPresent(key) }
         }
         if found.isEmpty { logger.error("\(file) is damaged; catalogues of shares are taken as they are now") }
         return found

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 
 public import DockerPluginAPI
-import NFSMount
+import KernelMount
 
 /// ``NFSVolumes`` under one of the driver's names, as the plugin server calls it.
 public struct NFSVolumeDriver: VolumeDriver {

@@ -2,7 +2,7 @@
 
 public import LinuxSystem
 public import Logging
-import NFSMount
+import KernelMount
 import SystemPackage
 
 /// The volumes of this host, put together: ``VolumeTable`` says which exist, ``VolumeMounter`` and ``VolumeRemover`` change them,
@@ -34,7 +34,7 @@ public final class NFSVolumes: Sendable {
         self.settings = settings
         self.logger = logger
         ending = try Cancellation()
-        let files = try VolumeFiles(state: settings.stateDirectory, runtime: settings.runtimeDirectory)
+        let files = try VolumeFiles(state: settings.stateDirectory, runtime: settings.runtimeDirectory, kind: settings.kind)
         let exports = ExportMounts(settings: settings)
         let stagingFolder = settings.runtimeDirectory.appending("staging")
         table = VolumeTable(files: files) { settings.place(of: $0) }
@@ -99,10 +99,10 @@ public final class NFSVolumes: Sendable {
             throw StorageError(.badOption, "volume name is empty or too long; give one of at most 200 letters, digits, ., _ or -")
         }
         let wanted: VolumeOptions
-        let share = Share.holds(options) ? settings.share : nil
+        let share = settings.kind.namesServer(options) ? nil : settings.share
         do {
-            wanted = try share?.options(options, of: name) ?? VolumeOptions(options)
-            _ = try settings.options(of: wanted)
+            wanted = try share?.options(options, of: name, kind: settings.kind) ?? VolumeOptions(options, kind: settings.kind)
+            try wanted.source.validate(for: .volume)
         } catch {
             throw StorageError(.badOption, "cannot create volume \(text): \(error)", cause: error)
         }
@@ -123,7 +123,7 @@ public final class NFSVolumes: Sendable {
             do throws(SystemError) { try table.define(definition) } catch {
                 throw StorageError(.local, "cannot create volume \(text): its definition cannot be stored: \(error)", cause: error)
             }
-            logger.info("volume \(text) created under \(driver): \(wanted.server.sourceLabel):\(wanted.path)")
+            logger.info("volume \(text) created under \(driver): \(wanted.source.text)")
         }
     }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 
 import LinuxSystem
-import NFSMount
+import KernelMount
 import Synchronization
 
 /// The marks that this host has made in the catalogues of shares, and when they are taken back.

@@ -2,7 +2,7 @@
 
 import LinuxSystem
 import Logging
-import NFSMount
+import KernelMount
 import SystemPackage
 
 /// Brings definitions, references and the kernel's mount table together when the daemon starts.

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 
 import JSON
-import NFSMount
+import KernelMount
 
 /// Who has a volume mounted, as Docker told it: a count for each ID.
 ///
@@ -73,16 +73,16 @@ struct References: Sendable, Equatable {
     init?(parsing bytes: [UInt8], boot: String) throws(StorageError) {
         let document: JSONValue
         do throws(JSONError) { document = try JSONValue(parsing: bytes) } catch { throw StorageError(.damaged, "\(error)") }
-        guard let fields = try? JSONObjectReader(document), let written = try? fields.textIfSaid("boot"),
-            let list = try? fields.objectIfSaid("holders")
+        guard let fields = try? JSONObjectReader(document), let written = try? fields.textIfPresent("boot"),
+            let list = try? fields.objectIfPresent("holders")
         else {
             throw StorageError(.damaged, "boot or holders are missing")
         }
         if written != boot { return nil }
         for member in list.members.members {
             guard let holder = try? JSONObjectReader(member.value),
-                let count: Int = try? holder.numberIfSaid("count"), (1...Self.mostMounts).contains(count),
-                let activation: Int = try? holder.numberIfSaid("engine"), let since: Int = try? holder.numberIfSaid("since")
+                let count: Int = try? holder.numberIfPresent("count"), (1...Self.mostMounts).contains(count),
+                let activation: Int = try? holder.numberIfPresent("engine"), let since: Int = try? holder.numberIfPresent("since")
             else { throw StorageError(.damaged, "holder \(member.key) is not of the form {count, engine, since}") }
             holders[member.key] = Holder(count: count, activation: activation, since: since)
         }

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 
-public import NFSMount
+public import KernelMount
 
 /// The default share: an export, the same on every node, in which each volume without a server of its own is a directory.
 public struct Share: Sendable, Equatable {
-    public let server: ServerName
-    /// The export's path, absolute.
-    public let path: String
+    /// As the mount table and messages show it, such as `host:/path`.
+    public let text: String
+    /// The volume options that name it, in one spelling.
+    let options: [String: String]
 
     /// The catalogue's folder, in the export's root.
     static let catalogueFolder = ".docker-nfsd"
@@ -17,35 +18,24 @@ public struct Share: Sendable, Equatable {
 
     /// Reads `server:/path`.
     ///
-    /// - Throws: `StorageError`.
-    public init(_ text: String) throws(StorageError) {
-        let options: VolumeOptions
-        do throws(StorageError) { options = try VolumeOptions(["device": text]) } catch {
+    /// - Throws: `StorageError` (`bad-option`).
+    public init(_ text: String, kind: any FileSystemKind) throws(StorageError) {
+        let source: any FileSystemSource
+        do throws(StorageError) { source = try kind.source(["device": text]) } catch {
             throw StorageError(.badOption, "not of the form HOST:/EXPORT")
         }
-        server = options.server
-        path = options.path
+        self.text = source.text
+        options = source.canonical
     }
 
-    public var text: String { "\(server.sourceLabel):\(path)" }
-
-    /// Whether a volume with these options is a volume of the share. It is if they name no server, neither for NFS nor for the MOUNT
-    /// protocol, which would say where the export is.
-    static func holds(_ options: [String: String]) -> Bool {
-        guard options["server"] == nil, options["path"] == nil, options["device"] == nil else { return false }
-        // What cannot be read is refused where options are read.
-        guard let words = try? MountOptions(options["o"] ?? "") else { return true }
-        return words.server == nil && words.mountHost == nil && !words.kernel.contains { $0.key == "mountaddr" }
-    }
+    public static func == (left: Self, right: Self) -> Bool { left.text == right.text }
 
     /// The options of a volume in the share: its directory has the volume's encoded name unless `subdir` says otherwise, and is
     /// made when it is first used unless `create` says otherwise.
-    func options(_ given: [String: String], of name: VolumeName) throws(StorageError) -> VolumeOptions {
-        var options = given
-        options["server"] = server.text
-        options["path"] = path
-        if options["subdir"] == nil { options["subdir"] = name.fileName }
-        if options["create"] == nil { options["create"] = "true" }
-        return try VolumeOptions(options)
+    func options(_ given: [String: String], of name: VolumeName, kind: any FileSystemKind) throws(StorageError) -> VolumeOptions {
+        var all = given.merging(options) { $1 }
+        if all["subdir"] == nil { all["subdir"] = name.fileName }
+        if all["create"] == nil { all["create"] = "true" }
+        return try VolumeOptions(all, kind: kind)
     }
 }

@@ -2,7 +2,7 @@
 
 import JSON
 import LinuxSystem
-import NFSMount
+import KernelMount
 import SystemPackage
 
 /// What all hosts of a share have in common, as files of the share itself: ``CatalogueDefinitions`` and ``UseMarks``.
@@ -47,11 +47,11 @@ struct ShareCatalogue: Sendable {
     func names(in folder: String, isExpected: Bool = true) throws(StorageError) -> (names: [String], isComplete: Bool) {
         let (calls, listings) = try run { sequence, root in
             let top = open(root, sequence)
-            let handle = sequence.openDirectory(folder, in: top, operand: folder)
-            let readable = sequence.openForReading(handle, operand: folder)
+            let handle = sequence.add(.openDirectory(folder, in: top, operand: folder))
+            let readable = sequence.add(.openForReading(handle, operand: folder))
             return (0..<Self.listings).map { _ in
                 let buffer = sequence.buffer(Self.listingSize)
-                return (sequence.directoryEntries(of: readable, into: buffer), buffer)
+                return (sequence.add(.directoryEntries(of: readable, into: buffer)), buffer)
             }
         }
         if let failed = calls.failedCall, let error = calls.error(of: failed) {
@@ -92,8 +92,8 @@ struct ShareCatalogue: Sendable {
 
     /// The catalogue's folder, if it is the catalogue that this host knows.
     func open(_ root: SystemCallSequence.Call, _ sequence: SystemCallSequence) -> SystemCallSequence.Call {
-        let folder = sequence.openDirectory(Share.catalogueFolder, in: root, operand: Share.catalogueFolder)
-        if let identity { _ = sequence.openDirectory(Share.identityPrefix + identity, in: folder, operand: Share.folder(of: identity)) }
+        let folder = sequence.add(.openDirectory(Share.catalogueFolder, in: root, operand: Share.catalogueFolder))
+        if let identity { sequence.add(.openDirectory(Share.identityPrefix + identity, in: folder, operand: Share.folder(of: identity))) }
         return folder
     }
 

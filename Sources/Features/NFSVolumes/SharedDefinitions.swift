@@ -2,7 +2,7 @@
 
 import LinuxSystem
 import Logging
-import NFSMount
+import KernelMount
 
 /// Volumes of a share: the share's catalogue decides about their definitions, and this host keeps copies.
 final class SharedDefinitions: DefinitionAuthority {

@@ -23,7 +23,7 @@ public struct StatusReport: Sendable {
     /// - Throws: `SystemError` if the state directory cannot be read, such as `EACCES` for others than root.
     public init(settings: DaemonSettings, logger: Logger) throws(SystemError) {
         let volumes = settings.volumes
-        let files = try VolumeFiles(state: volumes.stateDirectory, runtime: volumes.runtimeDirectory, isOwner: false)
+        let files = try VolumeFiles(state: volumes.stateDirectory, runtime: volumes.runtimeDirectory, kind: volumes.kind, isOwner: false)
         let references = try files.readReferences(logger: logger)
         let table = try MountTable()
         let containers = DockerContainers(directory: volumes.dockerDirectory).namesByMountID()
@@ -72,7 +72,7 @@ public struct StatusReport: Sendable {
             out += "  requested  \(status.requested.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }.joined(separator: " "))\n"
             if status.fileSystem != nil {
                 out += "  effective  \(status.effective.joined(separator: ","))\n"
-                if let address = status.address { out += "  server     \(address)\n" }
+                if let address = status.connection["address"] { out += "  server     \(address)\n" }
             }
             for holder in status.references {
                 out +=

@@ -2,7 +2,7 @@
 
 import JSON
 import LinuxSystem
-import NFSMount
+import KernelMount
 import SystemPackage
 
 extension ShareCatalogue {
@@ -122,9 +122,9 @@ struct UseMarks: Sendable {
         let (calls, made) = try catalogue.run { sequence, root in
             let folder = openMarks(root, sequence)
             // A mark that exists already serves as well.
-            let made = sequence.createFile(file, in: folder, mode: 0o600)
+            let made = sequence.add(.createFile(file, in: folder, mode: 0o600))
             _ = sequence.write(content.encoded(.compact), to: made, operand: file)
-            sequence.removeFile(file, in: folder, options: .onFailure, if: made)
+            sequence.add(.removeFile(file, in: folder, options: .onFailure, if: made))
             return made
         }
         guard let failed = calls.failedCall, let error = calls.error(of: failed) else { return true }
@@ -147,7 +147,7 @@ struct UseMarks: Sendable {
         let files = kinds.map { $0.file(name, host) }
         let (calls, removals) = try catalogue.run { sequence, root in
             let folder = openMarks(root, sequence)
-            return files.map { sequence.removeFile(Array($0.utf8), in: folder, operand: $0) }
+            return files.map { sequence.add(.removeFile(Array($0.utf8), in: folder, operand: $0)) }
         }
         try catalogue.check(calls)
         for call in removals {
@@ -164,7 +164,7 @@ struct UseMarks: Sendable {
     }
 
     private func openMarks(_ root: SystemCallSequence.Call, _ sequence: SystemCallSequence) -> SystemCallSequence.Call {
-        sequence.openDirectory(Self.folder, in: catalogue.open(root, sequence), operand: "\(Share.catalogueFolder)/\(Self.folder)")
+        sequence.add(.openDirectory(Self.folder, in: catalogue.open(root, sequence), operand: "\(Share.catalogueFolder)/\(Self.folder)"))
     }
 
     private func place(_ kind: Kind, _ name: VolumeName, _ host: String) -> String {

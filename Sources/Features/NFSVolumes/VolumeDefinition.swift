@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 
 public import JSON
-import NFSMount
+import KernelMount
 
 /// A volume as it was created; what the state directory keeps, one file a volume.
 public struct VolumeDefinition: Sendable, Equatable {
@@ -44,19 +44,19 @@ public struct VolumeDefinition: Sendable, Equatable {
     ///
     /// - Parameter catalogue: the share in whose catalogue the file is, where other hosts write too; nil for a file of this host.
     /// - Throws: `StorageError` with what is wrong in it.
-    init(parsing bytes: [UInt8], in catalogue: Share? = nil) throws(StorageError) {
+    init(parsing bytes: [UInt8], kind: any FileSystemKind, in catalogue: Share? = nil) throws(StorageError) {
         let document: JSONValue
         do throws(JSONError) { document = try JSONValue(parsing: bytes) } catch { throw StorageError(.damaged, "\(error)") }
         // The reader's own words name a member; these say what it is for.
-        guard let fields = try? JSONObjectReader(document), let format: Int = try? fields.numberIfSaid("format") else {
+        guard let fields = try? JSONObjectReader(document), let format: Int = try? fields.numberIfPresent("format") else {
             throw StorageError(.damaged, "it has no format number")
         }
         guard format == Self.format else { throw StorageError(.damaged, "its format is \(format), and this version reads \(Self.format)") }
-        guard let name = (try? fields.textIfSaid("name")).flatMap(VolumeName.init) else {
+        guard let name = (try? fields.textIfPresent("name")).flatMap(VolumeName.init) else {
             throw StorageError(.damaged, "it has no valid name")
         }
-        guard let driver = try? fields.textIfSaid("driver"), let createdAt = try? fields.textIfSaid("createdAt"),
-            let given = try? fields.objectIfSaid("options")
+        guard let driver = try? fields.textIfPresent("driver"), let createdAt = try? fields.textIfPresent("createdAt"),
+            let given = try? fields.objectIfPresent("options")
         else { throw StorageError(.damaged, "driver, createdAt or options are missing") }
         var options: [String: String] = [:]
         for member in given.members.members {
@@ -65,10 +65,14 @@ public struct VolumeDefinition: Sendable, Equatable {
         }
         do throws(StorageError) {
             var share = catalogue
-            if share == nil, fields.members["share"] != nil { share = try Share((try? fields.textIfSaid("share")) ?? "") }
-            if share != nil, !Share.holds(options) { throw StorageError(.badOption, "a volume of a share names no server") }
+            if share == nil, fields.members["share"] != nil { share = try Share((try? fields.textIfPresent("share")) ?? "", kind: kind) }
+            if share != nil, kind.namesServer(options) { throw StorageError(.badOption, "a volume of a share names no server") }
             let checked: VolumeOptions
-            if let share { checked = try share.options(options, of: name) } else { checked = try VolumeOptions(options) }
+            if let share {
+                checked = try share.options(options, of: name, kind: kind)
+            } else {
+                checked = try VolumeOptions(options, kind: kind)
+            }
             self.init(name: name, driver: driver, createdAt: createdAt, options: checked, share: share)
         } catch {
             throw StorageError(.damaged, "\(error)")
@@ -111,7 +115,7 @@ public struct VolumeDefinition: Sendable, Equatable {
     var catalogueJSON: JSONValue { .object(object) }
 
     private var object: JSONObject {
-        let given = share == nil ? options.canonical : options.canonical.filter { $0.key != "server" && $0.key != "path" }
+        let given = share.map { share in options.canonical.filter { share.options[$0.key] == nil } } ?? options.canonical
         return [
             "format": JSONValue(Self.format), "name": .string(name.text), "driver": .string(driver), "createdAt": .string(createdAt),
             "options": .object(JSONObject(given)),

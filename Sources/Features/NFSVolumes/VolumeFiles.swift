@@ -3,7 +3,7 @@
 import JSON
 public import Logging
 public import LinuxSystem
-import NFSMount
+public import KernelMount
 public import SystemPackage
 
 /// The daemon's own files: definitions, which survive everything, and references, which end with the boot.
@@ -16,6 +16,8 @@ public struct VolumeFiles: Sendable {
     private let damaged: FilePath
     private let references: FilePath
     private let boot: String
+    /// What reads the options in definitions.
+    private let kind: any FileSystemKind
     /// Whether this is the daemon, which writes, or a command that only reads.
     private let isOwner: Bool
 
@@ -28,8 +30,9 @@ public struct VolumeFiles: Sendable {
     /// - Throws: `SystemError` naming the folder that could not be made, or the file that could not be read.
     ///
     /// - Parameter isOwner: false for a command that only reads: nothing is made, moved or removed then.
-    public init(state: FilePath, runtime: FilePath, isOwner: Bool = true) throws(SystemError) {
+    public init(state: FilePath, runtime: FilePath, kind: any FileSystemKind, isOwner: Bool = true) throws(SystemError) {
         self.isOwner = isOwner
+        self.kind = kind
         definitions = state.appending("volumes")
         damaged = state.appending("damaged")
         references = runtime.appending("references")
@@ -48,7 +51,7 @@ public struct VolumeFiles: Sendable {
                 continue
             }
             do {
-                let definition = try VolumeDefinition(parsing: try readWholeFile(file, limit: Self.longestFile))
+                let definition = try VolumeDefinition(parsing: try readWholeFile(file, limit: Self.longestFile), kind: kind)
                 guard definition.name.fileName + Self.suffix == name else {
                     throw StorageError(.damaged, "it speaks of volume \(definition.name)")
                 }

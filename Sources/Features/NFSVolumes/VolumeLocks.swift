@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 
 import LinuxSystem
-import NFSMount
+import KernelMount
 import Synchronization
 
 /// One at a time for each volume, first come first served; volumes do not wait for one another.

@@ -2,7 +2,7 @@
 
 import LinuxSystem
 import Logging
-import NFSMount
+import KernelMount
 import SystemPackage
 
 /// Mounts volumes with their first reference and unmounts them with their last.
@@ -176,7 +176,7 @@ struct VolumeMounter: Sendable {
     /// Refuses all work on a volume until the kernel has let go of a killed process that works on its mount point. Returns at once.
     ///
     /// - Parameter isMounting: the process was mounting, and what it has mounted by its end is of no use.
-    private func keepBusy(_ name: VolumeName, until stuck: SystemCallHold, undoing isMounting: Bool) {
+    private func keepBusy(_ name: VolumeName, until stuck: StuckProcess, undoing isMounting: Bool) {
         table.change(name) { $0.busy = stuck.reason }
         logger.error("volume \(name): \(stuck.reason)")
         do throws(SystemError) {

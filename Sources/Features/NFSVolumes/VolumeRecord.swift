@@ -2,7 +2,7 @@
 
 import JSON
 import LinuxSystem
-import NFSMount
+import KernelMount
 
 /// A volume as those who ask for it see it.
 struct VolumeView: Sendable, Equatable {
@@ -69,8 +69,8 @@ struct VolumeStatus {
     var requested: [String: String]
     var effective: [String]
     var fileSystem: String?
-    var address: String?
-    var version: String?
+    /// What the mount table says about the connection, by name.
+    var connection: [String: String]
     var references: [(id: String, count: Int, container: String?)]
     var lastFailure: String?
     /// The text of a ``StorageError/Code``.
@@ -80,13 +80,12 @@ struct VolumeStatus {
     init(record: VolumeRecord, holderNames: [String: String]) {
         let options = record.definition.options
         state = record.busy ?? (record.isMounted ? "mounted" : "not mounted")
-        source = "\(options.server.sourceLabel):\(options.path)" + (options.subdirectory.map { "/\($0.path)" } ?? "")
+        source = options.source.text + (options.subdirectory.map { "/\($0.path)" } ?? "")
         requested = options.canonical
         // The superblock's word on ro is not this mount's.
         effective = (record.mount?.options ?? []) + (record.mount?.superblockOptions ?? []).filter { $0 != "rw" && $0 != "ro" }
         fileSystem = record.mount?.fileSystem
-        address = record.mount?.value(of: "addr")
-        version = record.mount?.value(of: "vers")
+        connection = record.mount.map(options.source.kind.connection) ?? [:]
         references = record.references.holders.sorted { $0.key < $1.key }.map { ($0.key, $0.value.count, holderNames[$0.key]) }
         lastFailure = record.lastFailure
         lastFailureCode = record.lastFailureCode?.description
@@ -100,8 +99,7 @@ struct VolumeStatus {
         ]
         if let share { object["share"] = .string(share) }
         if let fileSystem { object["fileSystem"] = .string(fileSystem) }
-        if let address { object["address"] = .string(address) }
-        if let version { object["nfsvers"] = .string(version) }
+        for (name, value) in connection.sorted(by: { $0.key < $1.key }) { object[name] = .string(value) }
         object["references"] = JSONValue(references.reduce(0) { $0 + $1.count })
         object["heldBy"] = .array(
             references.map { reference in

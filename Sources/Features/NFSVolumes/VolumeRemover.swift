@@ -2,7 +2,7 @@
 
 import LinuxSystem
 import Logging
-import NFSMount
+import KernelMount
 
 /// Removes volumes that nobody uses, with what their definitions say about their data.
 struct VolumeRemover: Sendable {

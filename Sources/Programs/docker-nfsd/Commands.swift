@@ -3,6 +3,7 @@
 import ArgumentParser
 import Glibc
 import JSON
+import KernelMount
 import LinuxSystem
 import Logging
 import NFSVolumes

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 
 import Glibc
+import KernelMount
 import LinuxSystem
 import Logging
-import NFSMount
+import NFS
 import NFSVolumes
 import PluginServer
+import StandIn
 import SystemPackage
 
 /// The service: builds its parts, answers until a signal comes, and leaves mounts as they are.
@@ -14,7 +16,7 @@ enum Daemon {
         let settings = try settings(flags: flags, file: file)
         let level = settings.logLevel
         let logger = Logger(label: "docker-nfsd") { _ in JournalLogHandler(level: level) }
-        if let standIn = settings.volumes.standIn { logger.warning("\(standIn.fileSystem) stands in for NFS: this is a test") }
+        if let standIn = settings.volumes.kind as? StandIn { logger.warning("\(standIn.fileSystem) stands in for NFS: this is a test") }
         if !EffectiveUser.isRoot { logger.error("not running as root: every mount will be refused by the kernel") }
 
         let activated = try SocketActivation.takeSockets()
@@ -47,13 +49,21 @@ enum Daemon {
     static func settings(flags: [String: String], file: String?) throws -> DaemonSettings {
         var environment: [String: String] = [:]
         for setting in DaemonSettings.all { environment[setting.variable] = getenv(setting.variable).map { String(cString: $0) } }
-        let standIn = "DOCKER_NFSD_TEST_STAND_IN"
-        environment[standIn] = getenv(standIn).map { String(cString: $0) }
         let chosen = file ?? getenv("DOCKER_NFSD_CONFIG").map { String(cString: $0) }
-        return try DaemonSettings(
+        var settings = try DaemonSettings(
             file: chosen.map { FilePath($0) } ?? DaemonSettings.defaultFile, fileIsRequired: chosen != nil, environment: environment,
             flags: flags)
+        if let text = getenv(standInVariable).map({ String(cString: $0) }) {
+            guard let standIn = StandIn(text, reading: NFS(settings.nfs)) else {
+                throw StorageError(.badSetting, "\(standInVariable)=\(text): not of the form TYPE:SOURCE")
+            }
+            settings.volumes.kind = standIn
+        }
+        return settings
     }
+
+    /// For tests on machines whose kernel has no NFS.
+    private static let standInVariable = "DOCKER_NFSD_TEST_STAND_IN"
 
     static func fail(_ error: any Error) -> Never {
         let line = "docker-nfsd: \(error)\n"

@@ -12,20 +12,20 @@ struct HostEmergencyActions: EmergencyActions {
     let timeout: Duration
 
     func remove(_ path: String) throws(EmergencyActionError) {
-        guard let error = try error(of: "unlinkat", on: path, { $0.removeFile(at: path) }) else { return }
+        guard let error = try error(of: "unlinkat", on: path, .removeFile(at: path)) else { return }
         guard error.errno == .isDirectory || error.errno == .notPermitted else { throw EmergencyActionError("\(error)") }
-        if let error = try self.error(of: "unlinkat", on: path, { $0.removeDirectory(at: path) }) { throw EmergencyActionError("\(error)") }
+        if let error = try self.error(of: "unlinkat", on: path, .removeDirectory(at: path)) { throw EmergencyActionError("\(error)") }
     }
 
     func unmount(_ path: String) throws(EmergencyActionError) {
-        if let error = try error(of: "umount2", on: path, { $0.unmount(path, .noFollow) }) { throw EmergencyActionError("\(error)") }
+        if let error = try error(of: "umount2", on: path, .unmount(path, .noFollow)) { throw EmergencyActionError("\(error)") }
     }
 
     private func error(
-        of name: String, on path: String, _ add: (SystemCallSequence) -> SystemCallSequence.Call
+        of name: String, on path: String, _ made: SystemCall
     ) throws(EmergencyActionError) -> SystemError? {
         let sequence = SystemCallSequence()
-        let call = add(sequence)
+        let call = sequence.add(made)
         let end: SequenceEnd
         do throws(SystemError) {
             end = try sequence.run(until: Deadline(after: timeout))
