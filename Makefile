@@ -79,6 +79,9 @@ check: lint ## Check all that, and what the release links and weighs
 TEST := DOCKER_NFSD_TEST_REQUIRE=root,docker,runtime,machine DOCKER_NFSD_TEST_BINARY=$(CURDIR)/$(BINARY) \
 	DOCKER_NFSD_TEST_RUNTIME=$(CURDIR)/$(RUNTIME) Scripts/run-tests --skip-build
 
+# Tests at a time. Without this all of them begin at once, and no time limit means anything.
+WIDTH := SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH=$(shell expr 2 \* $$(nproc))
+
 # What works with engines and machines of its own, and so has a run of its own.
 MACHINES := DockerTests|MachineTests|SwarmTests|^RuntimeTests\.
 
@@ -88,8 +91,7 @@ test: build ## Run all tests: plain, with real engines and runtimes, in a virtua
 	Scripts/machine build
 	$(MAKE) check
 	$(MAKE) debug
-	@# One after another, for among hundreds of tests that run at once on two cores no time limit is a measure. It takes no longer.
-	$(TEST) --no-parallel --skip '$(MACHINES)'
+	$(WIDTH) $(TEST) --parallel --skip '$(MACHINES)'
 	$(TEST) --filter 'DockerTests|MachineTests'
 	$(TEST) --filter '^RuntimeTests\.'
 	DOCKER_NFSD_TEST_SWARM=1 $(TEST) --filter SwarmTests
@@ -109,7 +111,7 @@ test-swarm: build ## Run the tests of a Swarm of two virtual machines
 
 .PHONY: test-plain
 test-plain: ## Run the tests whose needs this machine has, and skip the rest
-	swift test --no-parallel
+	$(WIDTH) swift test --parallel
 
 .PHONY: demo
 demo: build ## Show it at work: the README's example in a virtual machine

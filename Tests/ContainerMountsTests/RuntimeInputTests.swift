@@ -29,8 +29,8 @@ import Testing
         }
 
         /// - Parameter body: gets what the runtime finds as the sources in the bundle's config.json.
-        func enter<Value: Sendable>(_ body: @escaping @Sendable ([String]) throws -> Value) async throws -> Value {
-            try await prepared.enter { try body($0.mounts.compactMap(\.source)) }
+        func enter<Value: Sendable>(mask: mode_t? = nil, _ body: @escaping @Sendable ([String]) throws -> Value) async throws -> Value {
+            try await prepared.enter(mask: mask) { try body($0.mounts.compactMap(\.source)) }
         }
     }
 
@@ -127,9 +127,7 @@ import Testing
             chmod(folder.string, 0o711)
             try who(folder.appending("a"), "a")
             chmod("\(folder)/a/who", 0o644)
-            let mask = umask(0o077)
-            defer { umask(mask) }
-            let found = try await Prepared(in: folder, ["\(folder)/a", "\(folder)/a/who"]).enter { sources in
+            let found = try await Prepared(in: folder, ["\(folder)/a", "\(folder)/a/who"]).enter(mask: 0o077) { sources in
                 var modes: [mode_t] = []
                 for source in sources {
                     var path = FilePath(source)

@@ -84,9 +84,11 @@ enum CallNumbers {
         static let listen = 50
         static let accept = 43
         static let sendto = 44
+        static let recvfrom = 45
     #else
         static let listen = 201
         static let accept = 202
         static let sendto = 206
+        static let recvfrom = 207
     #endif
 }

@@ -237,6 +237,11 @@ import Testing
             let sequence = SystemCallSequence()
             sequence.keptDescriptor = listener
             let connection = sequence.add("accept", CallNumbers.accept, on: "listener", [.value(Int(listener)), .value(0), .value(0)])
+            // It answers what it has read: the client would otherwise still be sending when this process ends.
+            let request = sequence.buffer(4096)
+            sequence.add(
+                "recvfrom", CallNumbers.recvfrom, on: "connection",
+                [.result(connection), .buffer(request), .value(request.count), .value(0), .value(0), .value(0)])
             sequence.add(
                 "sendto", CallNumbers.sendto, on: "connection",
                 [.result(connection), .string(text), .value(text.utf8.count), .value(Int(MSG_NOSIGNAL)), .value(0), .value(0)])

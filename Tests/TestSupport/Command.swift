@@ -17,7 +17,7 @@ public struct CommandResult: Sendable, CustomStringConvertible {
 ///
 /// - Parameters:
 ///   - input: given to its standard input.
-///   - limit: seconds; then it is ended, and the status is 124.
+///   - limit: seconds, times the machine's `testTimeFactor`; then it is ended, and the status is 124.
 /// - Throws: if it cannot be started.
 @discardableResult
 public func command(
@@ -25,7 +25,7 @@ public func command(
 ) async throws -> CommandResult {
     let process = Process()
     process.executableURL = URL(fileURLWithPath: "/usr/bin/timeout")
-    process.arguments = ["--kill-after=5", String(limit)] + words
+    process.arguments = ["--kill-after=5", String(limit * testTimeFactor)] + words
     process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
     let output = Pipe()
     process.standardOutput = output

@@ -31,13 +31,19 @@ struct PreparedBundle {
     ///
     /// - Parameters:
     ///   - changed: the configuration as plugins have changed it.
+    ///   - mask: the thread's umask, which no other thread has.
     ///   - body: gets the bundle's configuration as the runtime finds it.
     func enter<Value: Sendable>(
-        changed: OCIConfiguration? = nil, _ body: @escaping @Sendable (OCIConfiguration) throws -> Value
+        changed: OCIConfiguration? = nil, mask: mode_t? = nil, _ body: @escaping @Sendable (OCIConfiguration) throws -> Value
     ) async throws -> Value {
         let input = RuntimeInput(bundle, changed: changed, place: place.string)
         let file = file
         let work = Work {
+            if let mask {
+                // Whoever has had a mount namespace of its own has a umask of its own, too: unshare(2), CLONE_NEWNS.
+                try MountNamespaceCopy().leave()
+                umask(mask)
+            }
             guard let copy = try input.enter() else { throw Trouble("it is refused") }
             let value = try body(OCIConfiguration(parsing: readWholeFile(file, limit: 1 << 20)))
             withExtendedLifetime(copy) {}

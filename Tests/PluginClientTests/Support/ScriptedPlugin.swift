@@ -113,8 +113,8 @@ final class ScriptedPlugin: Sendable {
                     if recv(descriptor, &byte, 1, CInt(MSG_PEEK)) > 0 {
                         self?.count.withLock { $0 += 1 }
                         let connection = PluginConnection(descriptor: descriptor)
+                        connection.requestWasRead = { path in self?.paths.withLock { $0.append(path) } }
                         script(connection)
-                        if let path = connection.path { self?.paths.withLock { $0.append(path) } }
                     }
                     close(descriptor)
                 }
@@ -129,8 +129,9 @@ final class PluginConnection: @unchecked Sendable {
     // @unchecked: used by the one thread that serves it.
     let descriptor: CInt
     /// Of the request that was read last.
-    private(set) var path: String?
     private(set) var body: String?
+    /// Gets the path of each request before it can be answered, so that the order is that of the client.
+    var requestWasRead: (String) -> Void = { _ in }
 
     init(descriptor: CInt) { self.descriptor = descriptor }
 
@@ -149,7 +150,7 @@ final class PluginConnection: @unchecked Sendable {
                 let head = text[..<end.lowerBound].components(separatedBy: "\r\n")
                 let length = head.first { $0.hasPrefix("Content-Length: ") }.flatMap { Int($0.dropFirst(16)) } ?? 0
                 if text[end.upperBound...].utf8.count >= length {
-                    path = head[0].split(separator: " ").dropFirst().first.map(String.init)
+                    if let path = head[0].split(separator: " ").dropFirst().first { requestWasRead(String(path)) }
                     let body = String(text[end.upperBound...])
                     self.body = body
                     return Request(head: head, body: body)
