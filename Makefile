@@ -21,7 +21,7 @@ RELEASE := -c release --static-swift-stdlib -Xswiftc -use-ld=lld -Xlinker --gc-s
 	-Xlinker -z -Xlinker pack-relative-relocs -Xlinker --version-script=$(CURDIR)/Packaging/no-exports.map $(START)
 
 # A static executable: it starts several times for each container, and the dynamic loader alone takes longer than all it does. It
-# resolves no host names. Built apart, since the flags would have everything else built anew. At addresses that nobody can tell
+# resolves no host names. Built apart, since the flags would have everything else built again. At addresses that cannot be known
 # beforehand (static-pie), since it runs as root: glibc starts no such program that has a path for libraries in it, and the build would
 # add one of its own.
 STATIC := .build/static
