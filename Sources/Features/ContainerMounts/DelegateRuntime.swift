@@ -5,13 +5,13 @@ import LinuxSystem
 import OCIRuntime
 import SystemPackage
 
-/// The OCI runtime that does the work: runc, crun, or another with their command line.
+/// The delegate runtime, which does the work: runc, crun, or another one with their command line.
 struct DelegateRuntime: Sendable {
     /// Absolute.
     let path: String
 
     /// - Parameter wanted: a path, or a name to look for in PATH; nil for `runc`.
-    /// - Throws: `RuntimeError` if it is not there, or is this program itself.
+    /// - Throws: `RuntimeError` if the program is missing, cannot be run, or is this program itself.
     init(_ wanted: String?) throws(RuntimeError) {
         let name = wanted ?? "runc"
         guard let path = name.utf8.contains(UInt8(ascii: "/")) ? name : Self.find(name) else {
@@ -30,7 +30,7 @@ struct DelegateRuntime: Sendable {
         self.path = path
     }
 
-    /// For a container that was made with it.
+    /// The runtime that a container was created with.
     init(recorded path: String) { self.path = path }
 
     /// The shells' default, for callers that give no PATH.
@@ -42,14 +42,14 @@ struct DelegateRuntime: Sendable {
         for folder in folders.utf8.split(separator: UInt8(ascii: ":")) where folder.first == UInt8(ascii: "/") {
             let path = "\(Substring(folder))/\(name)"
             guard access(path, X_OK) == 0, let found = try? FileIdentity(at: path), !found.isFolder else { continue }
-            // Who has installed this program as `runc` before the real one in PATH means the other.
+            // If this program is installed as `runc` in a folder before the real runc, the real one is meant.
             if let itself, found.isSame(as: itself) { continue }
             return path
         }
         return nil
     }
 
-    /// Becomes the runtime.
+    /// Replaces this process with the runtime. execve(2).
     ///
     /// - Returns: only if that fails.
     func become(_ arguments: OriginalArguments) -> RuntimeError {
@@ -76,13 +76,13 @@ struct DelegateRuntime: Sendable {
     }
 }
 
-/// Arguments for the runtime below, of which those that this program has been given keep their bytes, UTF-8 or not.
+/// Arguments for the delegate runtime. Those that this program was given keep their bytes, UTF-8 or not.
 struct OriginalArguments {
     var list: [RuntimeArgument]
     /// This program's own, with its name as the first.
     let given: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>
 
-    /// Adds a flag to the command, which stands before the first of its own.
+    /// Adds a flag directly after the command's name.
     mutating func addFlag(_ name: String, _ value: String, toCommand command: String) {
         let isCommand = { (argument: RuntimeArgument) -> Bool in
             switch argument {
@@ -95,7 +95,7 @@ struct OriginalArguments {
         list.insert(contentsOf: [.text(name), .text(value)], at: place + 1)
     }
 
-    /// For execve(2). What is allocated here lives as long as the process, which is about to become another or to end.
+    /// The words for execve(2). They are never freed: the process is about to be replaced or to end.
     func words(after name: String) -> [UnsafeMutablePointer<CChar>?] {
         var words: [UnsafeMutablePointer<CChar>?] = [strdup(name)]
         for argument in list {

@@ -4,7 +4,7 @@ import Glibc
 
 /// crun's `--regex`.
 enum RegularExpression {
-    /// The texts that a POSIX extended regular expression matches anywhere; none if it is not one, which crun says best. regex(3).
+    /// The texts in which a POSIX extended regular expression matches. An invalid expression gives none; crun reports it. regex(3).
     static func filter(_ texts: [String], by expression: String) -> [String] {
         var compiled = regex_t()
         guard regcomp(&compiled, expression, REG_EXTENDED | REG_NOSUB) == 0 else { return [] }

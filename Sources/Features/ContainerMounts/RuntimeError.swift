@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 
-/// Why the runtime could not do what it was asked for: one line for the person at `docker run`.
+/// Why a command of the runtime failed: one line for the person at `docker run`.
 struct RuntimeError: Error, Sendable, Equatable, CustomStringConvertible {
     var message: String
 

@@ -5,13 +5,13 @@ import Glibc
 import JSON
 import LinuxSystem
 
-/// Says what went wrong where the caller looks for it.
+/// Writes messages to the log that the engine reads, to standard error and to the system's log.
 struct RuntimeLog: Sendable {
     /// Of `--log`; containerd and conmon read the last error of it and show it to the person.
     var path: String?
     var isJSON = false
 
-    /// As runc does: in the log, and on standard error as well.
+    /// Writes an error to the log and to standard error, as runc does.
     func error(_ foreign: String) {
         let message = Self.line(foreign)
         write("error", message)
@@ -19,9 +19,10 @@ struct RuntimeLog: Sendable {
         _ = Glibc.write(2, line, line.count)
     }
 
-    /// What only those want to see who have asked for it: in the log, or in the system's if there is none.
+    /// Writes a debug message to the log, or to the system's log if there is no log.
     ///
-    /// - Parameter isForSystem: in the system's in any case. An engine that has not asked for it itself may take its log for one error.
+    /// - Parameter isForSystem: write to the system's log in any case. An engine that did not ask for debug output may show its whole log
+    ///   as one error.
     func debug(_ foreign: String, isForSystem: Bool) {
         let message = Self.line(foreign)
         if let path, !path.isEmpty, !isForSystem {
@@ -31,14 +32,14 @@ struct RuntimeLog: Sendable {
         }
     }
 
-    /// What nobody waits for any more: in the log, and in the system's.
+    /// Writes a warning to the log and to the system's log. The engine may no longer read the log then.
     func warning(_ foreign: String) {
         let message = Self.line(foreign)
         write("warning", message)
         SystemLog.write(message, priority: .warning, from: "mountpoint-runc")
     }
 
-    /// Paths and names that others have chosen stand in messages, which engines print on terminals.
+    /// Messages contain paths and names that users chose, and engines print them on terminals. So control characters are removed.
     private static func line(_ message: String) -> String { SanitizedText(message, limit: lineLimit).text }
 
     private static let lineLimit = 64 << 10

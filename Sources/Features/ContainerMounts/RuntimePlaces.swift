@@ -4,17 +4,17 @@ import Glibc
 import LinuxSystem
 import PluginClient
 
-/// Where the runtime finds and keeps things on this host.
+/// The files and folders that the runtime uses on this host.
 struct RuntimePlaces: Sendable {
     var settings = "/etc/docker/mountpoint-runc.json"
     var dockerSettings = "/etc/docker/daemon.json"
     var plugins = PluginDiscovery()
-    /// Only what ends with the boot; mode 0700.
+    /// State that is lost at a reboot; mode 0700.
     var state = "/run/mountpoint-runc"
-    /// What outlives the boot; mode 0700. Nil if there is no place for it.
+    /// State that survives a reboot; mode 0700. Nil if no folder is known for it.
     var durableState: String? = "/var/lib/mountpoint-runc"
 
-    /// Of this host; for an engine without root, which may call itself root in a user namespace, in the user's runtime folder.
+    /// The places of this host. For a rootless engine, which may be root in a user namespace, they are in the user's runtime folder.
     init() {
         guard let folder = getenv("XDG_RUNTIME_DIR"), !EffectiveUser.isRootOfHost else { return }
         state = String(cString: folder) + "/mountpoint-runc"

@@ -5,15 +5,15 @@ import LinuxSystem
 import OCIRuntime
 import PluginClient
 
-/// The runtime, as it is called: reads the command line and does what it says, or becomes the runtime below.
+/// The runtime as a program: reads the command line and runs the command, or hands over to the delegate runtime.
 public enum RuntimeProgram {
-    /// Does it, and ends the process with the exit status. Without exit(3): nobody has anything left to do there.
+    /// Runs the command and ends the process with its exit status. Uses _exit(2), since there are no exit handlers to run.
     public static func exit() -> Never {
         let inherited = InheritedState()
         _exit(run(RuntimePlaces(), inherited))
     }
 
-    /// The same, with all that it finds and keeps on a host in one folder: for tests.
+    /// The same with all files and folders inside of one folder, for tests.
     package static func exit(in folder: String) -> Never {
         let inherited = InheritedState()
         _exit(run(RuntimePlaces(in: folder), inherited))
@@ -74,7 +74,7 @@ struct Invocation {
         }
     }
 
-    /// The settings with what the command line says instead. For commands that make a container.
+    /// The settings, overridden by the command line. For commands that create a container.
     func settings() throws(RuntimeError) -> RuntimeSettings {
         var settings = try RuntimeSettings.read(from: places.settings)
         if !line.plugins.isEmpty { settings.plugins = line.plugins }
@@ -82,11 +82,11 @@ struct Invocation {
         return settings
     }
 
-    /// What finds and calls plugins.
+    /// The loader that finds and calls plugins.
     ///
     /// - Parameters:
     ///   - timeout: seconds, for each call.
-    ///   - settings: those that hold; nil to look into the file for what must not fail where it is damaged.
+    ///   - settings: the settings in effect; nil to read the file, and to ignore it if it is damaged.
     func loader(timeout: Double, settings: RuntimeSettings? = nil, patience: Patience = .docker) -> PluginLoader {
         var loader = PluginLoader(places: places, timeout: timeout, patience: patience)
         let isWanted = line.isDebugging
@@ -96,14 +96,14 @@ struct Invocation {
         return loader
     }
 
-    /// The runtime below, for containers that exist: what is wrong with the settings must not keep anybody from stopping one.
+    /// The delegate runtime for containers that exist. Damaged settings are ignored, so that containers can still be stopped.
     func runtime() throws(RuntimeError) -> DelegateRuntime {
         try DelegateRuntime(line.runtimePath ?? (try? RuntimeSettings.read(from: places.settings))?.runtimePath)
     }
 
     func arguments(_ list: [RuntimeArgument]) -> OriginalArguments { OriginalArguments(list: list, given: given) }
 
-    /// Becomes the runtime below, with the arguments as they came. If that fails, says why and ends with status 1.
+    /// Becomes the delegate runtime with the original arguments. If that fails, logs why and ends with status 1.
     func handOver(to known: DelegateRuntime? = nil) -> Never {
         do throws(RuntimeError) {
             let runtime = if let known { known } else { try self.runtime() }
@@ -115,7 +115,7 @@ struct Invocation {
         }
     }
 
-    /// Runs the runtime below with the arguments as they came, to its end.
+    /// Runs the delegate runtime with the original arguments and waits for it.
     func passOn(to runtime: DelegateRuntime) throws(RuntimeError) -> Int32 {
         try runtime.run(arguments(line.handedOn)).exitStatus
     }

@@ -10,15 +10,15 @@ import SystemPackage
 struct RuntimeSettings: Sendable, Equatable {
     /// `mount-point-plugins`: the chain, in order, each plugin once.
     var plugins: [String] = []
-    /// `runtime-path`: the runtime below; nil for `runc` as found in PATH.
+    /// `runtime-path`: the delegate runtime; nil for `runc` as found in PATH.
     var runtimePath: String?
     /// `plugin-timeout`: seconds that a plugin has for one call.
     var timeout = 30.0
-    /// `attach-timeout-limit`, `detach-timeout-limit`: what plugins get that say they need more.
+    /// `attach-timeout-limit`, `detach-timeout-limit`: the most time that plugins which ask for more get.
     var limits = CallLimits()
-    /// `persistent`: whether every plugin gets its detach after a reboot, also one that has not said that it wants it.
+    /// `persistent`: whether every plugin is asked to detach after a reboot, even one that did not ask for it.
     var persistsAll = false
-    /// `docker-data-root`: where Docker keeps its state, if it cannot be told from the bundle.
+    /// `docker-data-root`: where Docker keeps its state, if the bundle does not show it.
     var dataRoot: String?
     /// `debug`: whether each call of a plugin is a line in the system's log.
     var isDebugging = false
@@ -26,8 +26,8 @@ struct RuntimeSettings: Sendable, Equatable {
     /// Bytes.
     private static let sizeLimit = 1 << 20
 
-    /// - Throws: `RuntimeError` for a file that cannot be read or understood. One that is not there says nothing, but a symbolic link
-    ///   that leads nowhere, a named pipe or a folder in its place is an error: without plugins, nobody would be asked.
+    /// - Throws: `RuntimeError` for a file that cannot be read or parsed. A missing file means default settings. A dangling symbolic link, a
+    ///   named pipe or a folder is an error, since with default settings no plugin would be asked.
     static func read(from path: String) throws(RuntimeError) -> RuntimeSettings {
         let bytes: [UInt8]
         do throws(SystemError) {
@@ -64,7 +64,7 @@ struct RuntimeSettings: Sendable, Equatable {
                 let names = Self.names.dropLast().joined(separator: ", ") + " and " + (Self.names.last ?? "")
                 throw JSONShapeError("there is no setting \(JSONValue.string(member.key)); there are \(names)")
             }
-            // Somebody who means no plugins writes an empty list.
+            // To have no plugins, write an empty list.
             if member.value.isNull { throw object.error("must not be null", at: member.key) }
         }
         for name in try object.texts("mount-point-plugins") where !plugins.contains(where: { LexicalPath.areSame($0, name) }) {

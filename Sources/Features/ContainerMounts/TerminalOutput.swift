@@ -6,7 +6,7 @@ import JSON
 
 /// Standard output of the commands that a person reads.
 enum TerminalOutput {
-    /// Writes it all; what cannot be written is lost, as with any program whose reader has gone. write(2).
+    /// Writes all bytes. If the reader has closed its end, the rest is dropped. write(2).
     static func write(_ bytes: [UInt8]) {
         var rest = bytes[...]
         while !rest.isEmpty {
@@ -21,11 +21,11 @@ enum TerminalOutput {
 
     static func write(_ text: String) { write(Array(text.utf8)) }
 
-    /// A document for programs, which a person may look at, too: what ``printable(_:)`` would replace is escaped.
+    /// A JSON document as text. Characters that ``printable(_:)`` would replace are escaped, since people look at it on terminals too.
     static func text(of json: JSONValue) -> String {
         var text = ""
         for scalar in String(decoding: json.encoded(.pretty), as: UTF8.self).unicodeScalars {
-            // Those of ASCII are escaped already, or break the document's own lines.
+            // Control characters of ASCII are escaped already, or are the document's own line breaks.
             if scalar.value >= 0x7f && SanitizedText.isControl(scalar) {
                 text += "\\u" + String(repeating: "0", count: 4 - String(scalar.value, radix: 16).count) + String(scalar.value, radix: 16)
             } else {
@@ -35,7 +35,7 @@ enum TerminalOutput {
         return text + "\n"
     }
 
-    /// Foreign text for a terminal: without what would move its cursor, change its colours or turn the text around.
+    /// Text for a terminal, without characters that move the cursor, change colours or reverse the writing direction.
     static func printable(_ text: String) -> String {
         var scalars = String.UnicodeScalarView()
         for scalar in text.unicodeScalars { scalars.append(SanitizedText.isControl(scalar) ? "?" : scalar) }

@@ -5,7 +5,7 @@ import LexicalPaths
 import OCIRuntime
 
 extension LexicalPath {
-    /// The path as seen from the root; a relative one is one below the working directory. getcwd(3)
+    /// The absolute path; a relative one is resolved against the working directory. getcwd(3)
     static func fromWorkingDirectory(_ path: String) -> String {
         if path.hasPrefix("/") { return absolute(path) }
         var buffer = [CChar](repeating: 0, count: Int(PATH_MAX))

@@ -4,12 +4,12 @@ import Glibc
 import LinuxSystem
 import SystemPackage
 
-/// Changing a bundle's config.json.
+/// Replaces a bundle's config.json.
 enum ConfigurationFile {
-    /// Where its next content lies until it takes its place.
+    /// The file that the next content is written to before it is renamed.
     static func draft(_ path: FilePath) -> FilePath { target(path).extended(by: ".mountpoint-runc") }
 
-    /// A link stays what it is.
+    /// The file that is replaced: a symbolic link stays, and its target is replaced.
     private static func target(_ path: FilePath) -> FilePath { resolvingSymbolicLinks(path) }
 
     /// The permissions that it has.
@@ -18,9 +18,9 @@ enum ConfigurationFile {
         return path.withPlatformString { stat($0, &status) } == 0 ? status.st_mode & 0o777 : 0o600
     }
 
-    /// Replaces it by rename, with the mode it has.
+    /// Replaces the file by rename and keeps its mode.
     ///
-    /// - Parameter noting: told which file the new one is, before it takes its place.
+    /// - Parameter noting: called with the identity of the new file before the rename.
     static func replace(
         _ path: FilePath, with content: [UInt8], noting: (FileIdentity) throws(RuntimeError) -> Void = { (_) throws(RuntimeError) in }
     ) throws(RuntimeError) {

@@ -5,7 +5,7 @@ import LinuxSystem
 import OCIRuntime
 import SystemPackage
 
-/// A bundle's config.json, as the runtime below will find and read it.
+/// A bundle's config.json, as the delegate runtime will find and read it.
 struct OpenedBundle {
     /// The bundle's folder, absolute and without symbolic links.
     let folder: FilePath
@@ -13,11 +13,11 @@ struct OpenedBundle {
     let file: FilePath
     let bytes: [UInt8]
 
-    /// Opens the bundle as the runtimes do, which change into it: symbolic links are followed before `..` is looked at, and an empty path
-    /// is the working directory to runc and an error to crun.
+    /// Opens the bundle as the runtimes do, which change into its folder. So symbolic links are followed before `..` is applied. An empty
+    /// path means the working directory to runc and is an error to crun.
     ///
     /// - Parameter config: as `--config` has it.
-    /// - Throws: `RuntimeError` if it is not there or cannot be read, or if runtimes take it for different files.
+    /// - Throws: `RuntimeError` if the file is missing or cannot be read, or if runc and crun would read different files.
     init(bundle: PathArgument?, config: PathArgument?) throws(RuntimeError) {
         if let config, config == "config.json", bundle != nil {
             throw RuntimeError("--config config.json with --bundle is one file to runc and another to crun; give its absolute path")

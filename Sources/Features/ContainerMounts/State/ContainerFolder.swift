@@ -8,10 +8,10 @@ import MountPointChain
 import OCIRuntime
 import SystemPackage
 
-/// The folder of one container below `/run/mountpoint-runc/containers`: what is to be undone, whoever is left to do it.
+/// The folder of one container below `/run/mountpoint-runc/containers`: what any later process needs to undo the container's mounts.
 ///
-/// - `lock` is held by whoever is responsible for the container: the program that creates it, then its supervisor, and who tears
-///   it down. If nobody holds it and the phase is not `ended`, they have been killed, and who takes it is responsible.
+/// - `lock` is held by the process responsible for the container: the program that creates it, then its supervisor, then the process that
+///   tears it down. If the lock is free and the phase is not `ended`, that process was killed; the next one to lock it is responsible.
 /// - `container.json` is a ``ContainerRecord``, `stack.json` the plugins that are still to be asked to detach.
 /// - `config.json` is the bundle's as it was, if a plugin has changed a source.
 /// - `control` is the supervisor's socket.
@@ -37,10 +37,10 @@ struct ContainerFolder: Sendable {
         above = path.removingLastComponent()
     }
 
-    /// The runtime's folder of states as one file's name.
+    /// The runtime's folder of states, as a single file name.
     static func name(ofRoot root: String?) -> String { escape(root.map(LexicalPath.fromWorkingDirectory) ?? "default") }
 
-    /// Only what is known not to be there is not.
+    /// Whether the folder exists. In doubt, it does.
     var isThere: Bool { access(path.string, F_OK) == 0 || (errno != ENOENT && errno != ENOTDIR) }
     var control: String { path.appending("control").string }
 
@@ -57,7 +57,7 @@ struct ContainerFolder: Sendable {
         return names.compactMap { try? ContainerID($0) }
     }
 
-    /// The folders of the containers of all roots. None if there are none, or if they cannot be read.
+    /// The folders of the containers of all roots; empty if they cannot be read.
     static func all(in state: String) -> [ContainerFolder] {
         let containers = FilePath(state).appending("containers")
         return ((try? namesInFolder(containers)) ?? []).flatMap { root in
@@ -81,12 +81,14 @@ struct ContainerFolder: Sendable {
         }
     }
 
-    /// Takes responsibility, if nobody has it.
+    /// Locks the folder, and so becomes responsible.
+    ///
+    /// - Returns: nil if another process holds the lock.
     func attemptLock() throws(RuntimeError) -> FileLock? {
         try wrapping("lock the state of a container") { () throws(SystemError) in try FileLock.attempt(path.appending("lock")) }
     }
 
-    /// - Returns: nil if somebody else has it at the deadline still, or if the folder is gone: then all is done.
+    /// - Returns: nil if another process still holds the lock at the deadline, or if the folder is gone, since then all is done.
     func waitForLock(until deadline: Deadline) throws(RuntimeError) -> FileLock? {
         do throws(SystemError) {
             return try FileLock.wait(for: path.appending("lock"), until: deadline)
@@ -97,21 +99,21 @@ struct ContainerFolder: Sendable {
         }
     }
 
-    /// Removes the folder. By whoever holds the lock, as the last thing.
+    /// Removes the folder. The caller must hold the lock, and do nothing with the folder afterwards.
     func remove() throws(RuntimeError) {
         try wrapping("remove the state of a container") { () throws(SystemError) in
-            // The lock goes last: while it has its name, nobody else takes the folder for one that nobody is responsible for.
+            // The lock is removed last: until then, no other process can become responsible for the folder.
             for name in try namesInFolder(path) where name != "lock" { try removeFile(path.appending(name), durable: false) }
             try removeFile(path.appending("lock"), durable: false)
             do throws(SystemError) {
                 try removeEmptyFolder(path)
             } catch  where error.errno == .directoryNotEmpty {
-                // Somebody who waited for the lock has come first.
+                // A process that was waiting for the lock has written to the folder first.
             }
         }
     }
 
-    /// Says that whoever is responsible is to remove the folder as the last thing, since nobody waits for that.
+    /// Tells the responsible process to remove the folder when it is done. The caller does not wait for that.
     func markDeleted() { _ = try? replaceFile(deletedMark, with: [], durable: false) }
 
     var isMarkedDeleted: Bool { access(deletedMark.string, F_OK) == 0 }
@@ -129,13 +131,13 @@ struct ContainerFolder: Sendable {
     /// What `container.json` is.
     enum RecordReading {
         case record(ContainerRecord)
-        /// There is none yet: the one who was to write it has been killed before.
+        /// The file does not exist yet: the process that would have written it was killed.
         case none
-        /// It makes no sense.
+        /// The file cannot be parsed.
         case damaged(RuntimeError)
     }
 
-    /// - Throws: `RuntimeError` if it cannot be read now, for want of a descriptor, say: then it may be as it should.
+    /// - Throws: `RuntimeError` if the file cannot be read now, for example because no descriptor is free. It may be intact.
     func readRecord() throws(RuntimeError) -> RecordReading {
         guard let bytes = try read(recordFile) else { return .none }
         do throws(JSONShapeError) {
@@ -157,7 +159,7 @@ struct ContainerFolder: Sendable {
     /// What `stack.json` is.
     enum StackReading {
         case stack(AppliedStack)
-        /// It makes no sense.
+        /// The file cannot be parsed.
         case damaged(RuntimeError)
     }
 
@@ -168,7 +170,7 @@ struct ContainerFolder: Sendable {
         }
     }
 
-    /// - Throws: `RuntimeError` if it cannot be read now, for want of a descriptor, say: then it may be as it should.
+    /// - Throws: `RuntimeError` if the file cannot be read now, for example because no descriptor is free. It may be intact.
     func readStack() throws(RuntimeError) -> StackReading {
         guard let bytes = try read(stackFile) else { return .stack(AppliedStack()) }
         var stack: AppliedStack
@@ -177,7 +179,7 @@ struct ContainerFolder: Sendable {
         } catch {
             return .damaged(RuntimeError("the state in \(stackFile) cannot be used: \(error.message)"))
         }
-        // Those above have been asked as well, or could not be, which nobody can tell any more.
+        // The plugins above were asked too, or could not be asked. Which of the two is no longer known.
         if let place = try askedPlace() {
             for index in stack.plugins.indices where index >= place { stack.plugins[index].state = .detaching }
         }
@@ -186,8 +188,8 @@ struct ContainerFolder: Sendable {
 
     // MARK: Without room for a record
 
-    /// An empty file, whose name says the place of the lowest plugin in `stack.json` that has been asked to detach where that could not be
-    /// recorded there: a file can be renamed where none can be written.
+    /// An empty file whose name has the index of the lowest plugin in `stack.json` that was asked to detach. It is used where `stack.json`
+    /// cannot be written: a full file system still allows a rename.
     private func askedFile(_ place: Int?) -> FilePath { path.appending("\(Self.askedPrefix)\(place.map(String.init) ?? Self.nobody)") }
 
     private static let askedPrefix = "asked."
@@ -199,7 +201,7 @@ struct ContainerFolder: Sendable {
         return names.compactMap { $0.hasPrefix(Self.askedPrefix) ? Int($0.dropFirst(Self.askedPrefix.count)) : nil }.min()
     }
 
-    /// Prepares to say by the file's name that a plugin is asked; nil if that cannot be.
+    /// Prepares to record by the file's name that a plugin is asked; nil if that is not possible.
     private func prepareByName(_ stack: AppliedStack) -> PreparedRename? {
         guard let place = stack.plugins.lastIndex(where: { $0.state == .detaching }) else { return nil }
         let asked: Int?
@@ -208,7 +210,7 @@ struct ContainerFolder: Sendable {
         return access(before.string, F_OK) == 0 ? PreparedRename(draft: before.string, path: askedFile(place).string) : nil
     }
 
-    /// The stack that has been written says all.
+    /// Resets the file's name after `stack.json` has been written, which then has everything.
     private func forgetAskedPlace() {
         guard let asked = try? askedPlace() else { return }
         try? renameFile(askedFile(asked), to: askedFile(nil))
@@ -222,7 +224,7 @@ struct ContainerFolder: Sendable {
 
     private static let draftPrefix = "stack.json.next-"
 
-    /// Takes away the records that killed processes had prepared, so that none of them comes to count any more.
+    /// Removes the drafts of killed processes, so that none of them is renamed later.
     func removeDrafts() {
         for name in (try? namesInFolder(path)) ?? [] where name.hasPrefix(Self.draftPrefix) {
             try? removeFile(path.appending(name), durable: false)
@@ -251,7 +253,7 @@ struct ContainerFolder: Sendable {
 
     // MARK: Names
 
-    /// A path as one file's name: `/run/runc` becomes `-run-runc`, and what is neither a letter, a digit, `.` nor `_`, `%2D`.
+    /// A path as a single file name: `/run/runc` becomes `-run-runc`. Bytes other than letters, digits, `.` and `_` become `%2D` and so on.
     static func escape(_ path: String) -> String {
         let digits = Array("0123456789ABCDEF".utf8)
         var name: [UInt8] = []
@@ -283,7 +285,7 @@ extension ContainerFolder: AppliedStackStore {
     }
 
     func prepare(_ stack: AppliedStack) throws(StackStoreError) -> PreparedRename {
-        // A process that sends the last byte of an earlier request, and goes on late, must not find this draft for its own.
+        // The process id is in the name, so that a delayed process with an earlier request cannot rename this draft.
         let draft = path.appending("\(Self.draftPrefix)\(getpid())")
         do throws(SystemError) {
             try replaceFile(draft, with: stack.encoded(), durable: false)

@@ -4,29 +4,29 @@ import JSON
 import LinuxSystem
 import OCIRuntime
 
-/// What whoever comes next has to know about a container that plugins take part in.
+/// What `container.json` says of a container that plugins take part in, for the processes that come later.
 struct ContainerRecord: Sendable, Equatable {
     /// How far the container's life has come.
     enum Phase: String, Sendable {
-        /// Plugins are being asked; the runtime below knows nothing of the container yet.
+        /// Plugins are being asked; the delegate runtime does not know the container yet.
         case attaching
-        /// The runtime below has been asked to create it.
+        /// The delegate runtime has been asked to create it.
         case creating
-        /// It is there; its process may have been started.
+        /// The container exists; its process may have been started.
         case created
-        /// The plugins have been asked to detach, all or as far as that went. Nobody asks them again.
+        /// The plugins have been asked to detach, as far as possible. They are not asked again.
         case ended
     }
 
     private static let version = 1
 
-    /// A record of another boot describes nothing that is still there.
+    /// The boot that the container was created in. After a reboot, nothing that the record describes exists any more.
     var boot: String
     var id: ContainerID
     var phase = Phase.attaching
-    /// The path of the runtime below.
+    /// The path of the delegate runtime.
     var runtime: String
-    /// Its global arguments, for further commands about this container.
+    /// The delegate runtime's global arguments, for further commands about this container.
     var arguments: [String]
     /// The bundle's config.json.
     var configuration: String
@@ -34,13 +34,13 @@ struct ContainerRecord: Sendable, Equatable {
     var timeout: Double
     /// Whether the container's processes end with its first one: it has a process id namespace of its own.
     var ownsProcesses: Bool
-    /// The process that the engine takes for the container's.
+    /// The process that the engine regards as the container's.
     var supervisor: ProcessIdentity?
     /// The container's first process.
     var process: ProcessIdentity?
-    /// config.json as this program has written it, to be put back only if nobody has changed it since: device, inode.
+    /// Device and inode of config.json as this program has written it. It is restored only if it is still that file.
     var writtenConfiguration: [UInt64]?
-    /// When its creation began, for people; as RFC 3339 has it. Records of earlier versions have no time.
+    /// When its creation began, in RFC 3339 form, for people. Records of earlier versions have no time.
     var since: String?
     /// What the engine calls the container and its image, for people, where that is known.
     var name: String?
@@ -89,9 +89,11 @@ extension ContainerRecord {
     }
 }
 
-/// What the records of this program have in common.
+/// Members that all state files of this program have.
 extension JSONObjectReader {
-    /// - Throws: `JSONShapeError` for one of another version of this program, too.
+    /// Parses a state file.
+    ///
+    /// - Throws: `JSONShapeError` if it is damaged, or was written by another version of this program.
     static func stateFile(_ bytes: [UInt8], version: Int) throws(JSONShapeError) -> JSONObjectReader {
         let object = try JSONObjectReader(parsing: bytes)
         let written: Int = try object.need("version", object.numberIfPresent)

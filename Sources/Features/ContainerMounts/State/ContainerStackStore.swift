@@ -4,14 +4,14 @@ import LinuxSystem
 import MountPointChain
 import OCIRuntime
 
-/// Keeps the applied stack of a container in its folder, and what is to outlive the boot where that outlives it.
+/// Keeps the applied stack of a container in its folder, and keeps persistent plugins where a reboot does not lose them.
 final class ContainerStackStore: AppliedStackStore {
     private let folder: ContainerFolder
     private let owed: OwedDetaches
     private let record: ContainerRecord
-    /// Every plugin gets its detach after a reboot, also those that have not said that they want it.
+    /// Whether every plugin is asked to detach after a reboot, even one that did not ask for it.
     private let persistsAll: Bool
-    /// What this object has made durable of a plugin that is being asked to attach.
+    /// What has been made durable for the plugin that is being asked to attach.
     private var attaching: OwedDetach?
 
     init(_ folder: ContainerFolder, _ owed: OwedDetaches, _ record: ContainerRecord, persistsAll: Bool = false) {
@@ -21,7 +21,7 @@ final class ContainerStackStore: AppliedStackStore {
         self.persistsAll = persistsAll
     }
 
-    /// Durable before the request goes out: after a power cut the plugin may have acted.
+    /// Makes the plugin durable before the request is sent, since the plugin may have acted when the power fails.
     func prepare(_ stack: AppliedStack) throws(StackStoreError) -> PreparedRename {
         if let last = stack.plugins.last, last.state == .attaching, last.persistent || persistsAll { attaching = try persist(stack) }
         return try folder.prepare(stack)
@@ -31,9 +31,9 @@ final class ContainerStackStore: AppliedStackStore {
         var failure: StackStoreError?
         do throws(StackStoreError) {
             if let last = stack.plugins.last, last.state == .attached || last.state == .attaching {
-                // Its next detach tells it of the end of an earlier container with this id, too.
+                // Its next detach also covers an earlier container with this id.
                 owed.remove(last.name, isDurableToo: false)
-                // With the mounts, which are known only now.
+                // Written again with the mounts, which are known only now.
                 if let attaching, attaching.name.utf8.elementsEqual(last.name.utf8) { _ = try persist(stack) }
             }
             attaching = nil

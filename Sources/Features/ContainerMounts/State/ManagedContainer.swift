@@ -7,28 +7,28 @@ import OCIRuntime
 import PluginClient
 import SystemPackage
 
-/// A container that plugins take part in, as its folder says, for a command that is not responsible for it, or not yet.
+/// A container that plugins take part in, as its folder describes it, for a command that is not responsible for it yet.
 struct ManagedContainer {
     let folder: ContainerFolder
     let record: ContainerRecord
     let owed: OwedDetaches
     private let invocation: Invocation
 
-    /// Added to what the plugins may take.
+    /// Added to the time that the plugins may take.
     private static let patience = Duration.seconds(30)
-    /// How long to wait until the record is read again.
+    /// How often the record is read while waiting for the lock.
     private static let glance = Duration.milliseconds(500)
-    /// For a supervisor to do what it is asked for.
+    /// How long a supervisor may take to answer its doorbell.
     private static let doorbellLimit = Duration.seconds(10)
 
-    /// - Returns: nil if no plugin takes part in that container. What an earlier boot has left is removed.
+    /// - Returns: nil if no plugin takes part in that container. The folder of an earlier boot is removed.
     init?(_ id: ContainerID, invocation: Invocation) throws(RuntimeError) {
         self.invocation = invocation
         let places = invocation.places
         folder = try ContainerFolder(in: places.state, root: invocation.line.root, id: id)
         owed = OwedDetaches(in: places, root: invocation.line.root, id: id)
         guard folder.isThere else { return nil }
-        // Of which boot a record is that was made in an unknown one, or is looked at in one, cannot be told: then it counts.
+        // If this boot or the record's boot is unknown, the record counts as one of this boot.
         let boot = try? Boot.current()
         switch try folder.readRecord() {
         case .record(let record):
@@ -38,14 +38,14 @@ struct ManagedContainer {
             }
             self.record = record
         case .none:
-            // Killed before anything was asked: nothing in it matters.
+            // Its process was killed before any plugin was asked, so nothing has to be undone.
             if let lock = try folder.attemptLock() {
                 try folder.remove()
                 withExtendedLifetime(lock) {}
             }
             return nil
         case .damaged(let error):
-            // What it says is lost, but the container must be stoppable, and whoever is responsible for it has it in memory.
+            // The record is lost, but the container must be stoppable. The responsible process still has the record in memory.
             invocation.log.warning("container \(id): \(error.message)")
             record = ContainerRecord(
                 boot: boot?.text ?? "", id: id, phase: .created, runtime: try invocation.runtime().path,
@@ -54,34 +54,36 @@ struct ManagedContainer {
         }
     }
 
-    /// Whether its process may be started: it has ended, or its mounts have been looked at, and its supervisor listens.
+    /// Whether its process may be started: it has ended, or its mounts have been checked and its supervisor listens.
     var isSettled: Bool { record.process?.isAlive == false || access(folder.control, F_OK) == 0 }
 
-    /// Has its supervisor, if there is one, leave the container's control groups.
+    /// Asks the supervisor, if there is one, to leave the container's control groups, and waits for that.
     func releaseGroups(until deadline: Deadline? = nil) {
         do throws(SystemError) {
             if try !DoorbellSocket.ring(FilePath(folder.control), until: deadline ?? Deadline(after: Self.doorbellLimit)) {
                 invocation.log.warning("the supervisor of container \(record.id) did not leave its control groups in time")
             }
         } catch {
-            // Nobody listens: there is no supervisor, so nothing of it is in the groups.
+            // No process listens, so there is no supervisor in the groups.
         }
     }
 
     // MARK: Its aftermath
 
-    /// Becomes responsible for it, if nobody is.
+    /// Becomes responsible for the container.
+    ///
+    /// - Returns: nil if another process is responsible.
     func claim() throws(RuntimeError) -> Aftermath? { try folder.attemptLock().map(aftermath) }
 
-    /// The same, once nobody is, at the latest by the deadline.
+    /// The same, and waits until the deadline for another responsible process to finish.
     ///
-    /// - Returns: nil if somebody still is, or if they have removed the folder, too.
+    /// - Returns: nil if another process is still responsible, or has removed the folder.
     func claim(until deadline: Deadline) throws(RuntimeError) -> Aftermath? { try folder.waitForLock(until: deadline).map(aftermath) }
 
-    /// Waits for whoever is responsible to have undone everything, or to be gone with something left, and becomes responsible.
+    /// Waits until the responsible process has undone everything or has ended, and becomes responsible.
     ///
-    /// - Parameter isNew: for a container that is to be created: another one of that id, which has been created meanwhile, is an error.
-    /// - Returns: nil if they have removed the folder, too.
+    /// - Parameter isNew: whether a container of that id is to be created. Another one that was created meanwhile is an error then.
+    /// - Returns: nil if the responsible process has removed the folder.
     func waitForAftermath(isNew: Bool = false) throws(RuntimeError) -> Aftermath? {
         let stack = (try? folder.stack()) ?? AppliedStack([AppliedPlugin(name: "", state: .attached)])
         let limit = Duration.seconds(stack.longestUnwinding(callTimeout: record.timeout)) + Self.patience
@@ -90,7 +92,7 @@ struct ManagedContainer {
             if let lock = try folder.waitForLock(until: deadline.earlier(Deadline(after: Self.glance))) { return aftermath(lock) }
             if !folder.isThere { return nil }
             if deadline.hasPassed { break }
-            // Another one of that id may have been created while this one waited.
+            // Another container of that id may have been created meanwhile.
             if isNew, let now = try? folder.record(), now.phase == .created, now.process?.isAlive == true, now.supervisor?.isAlive == true {
                 throw RuntimeError("container \(record.id) is there already, and runs")
             }
@@ -99,11 +101,11 @@ struct ManagedContainer {
             "container \(record.id) is still being undone after \(limit); mountpoint-runc doctor says which plugin does not answer")
     }
 
-    /// Has everything undone, by whoever is responsible or else by this process, and forgets it.
+    /// Waits until everything is undone, undoes what is left, and forgets the container.
     ///
     /// - Parameters:
-    ///   - removingFromRuntime: for a container whose creation has not been reported, so that no `delete` will come.
-    ///   - isNew: for another container of that id.
+    ///   - removingFromRuntime: for a container whose creation was not reported, so that the engine sends no `delete`.
+    ///   - isNew: whether another container of that id is to be created.
     func clear(removingFromRuntime: Bool = false, isNew: Bool = false) throws(RuntimeError) {
         guard let aftermath = try waitForAftermath(isNew: isNew) else { return }
         try aftermath.finish()
@@ -111,7 +113,7 @@ struct ManagedContainer {
         try aftermath.forget()
     }
 
-    /// Whoever held the lock before may have come further.
+    /// Reads the record again: the process that held the lock before may have changed it.
     private func aftermath(_ lock: FileLock) -> Aftermath {
         var record = record
         if folder.isThere {

@@ -5,14 +5,14 @@ import LinuxSystem
 import MountPointChain
 import OCIRuntime
 
-/// A plugin that has attached for a container and does not know, or may not know, that the container has ended.
+/// A plugin that has attached for a container and has not, or may not have, been told that the container has ended.
 struct OwedDetach: Sendable, Equatable {
     private static let version = 1
 
-    /// In which it attached.
+    /// The boot in which it attached.
     var boot: Boot
     var id: ContainerID
-    /// Among the plugins of that container: the last to attach is the first to be asked.
+    /// Its index among the plugins of that container. The last to attach is the first to be asked.
     var place: Int
     /// Seconds that a plugin has for a call, if it has not said more.
     var timeout: Double
@@ -30,12 +30,12 @@ struct OwedDetach: Sendable, Equatable {
     /// Without `plugin:`.
     var name: String { stack.plugins.first?.name ?? "" }
 
-    /// Whether it could not be asked. Otherwise one above it in the chain has stopped the unwinding.
+    /// Whether it could not be asked. Otherwise a plugin above it in the chain stopped the unwinding.
     var couldNotBeAsked: Bool { stack.plugins.first?.state == .owed }
 
     /// Why, in words that end a sentence.
     ///
-    /// - Parameter current: the boot that the host is in; nil if it is not known.
+    /// - Parameter current: the current boot; nil if it is not known.
     func reason(_ current: Boot?) -> String {
         if let current, current != boot { return "it has not been told that a reboot has ended the container" }
         if couldNotBeAsked { return "it could not be reached when the container ended" }

@@ -7,14 +7,14 @@ import MountPointChain
 import OCIRuntime
 import SystemPackage
 
-/// Which plugins are owed their detach for the containers that have had one id, a file each, in two places:
+/// The plugins that are owed a detach for containers of one id. Each has a file, in one of two places:
 ///
-/// - `/run/mountpoint-runc/owed/ROOT/ID/PLUGIN.json`: those that could not be asked when the container ended, and those below one that
-///   has stopped the unwinding.
-/// - `/var/lib/mountpoint-runc/containers/ROOT/ID/PLUGIN.json`: those that want their detach after a reboot, too, from before their attach
-///   until after their detach. Owed are those of an earlier boot.
+/// - `/run/mountpoint-runc/owed/ROOT/ID/PLUGIN.json`: plugins that could not be asked when the container ended, and plugins below one that
+///   stopped the unwinding.
+/// - `/var/lib/mountpoint-runc/containers/ROOT/ID/PLUGIN.json`: persistent plugins, from before their attach until after their detach.
+///   They are owed a detach if the file is of an earlier boot.
 ///
-/// `PLUGIN.asked` is in the place of either once the request has gone out: a rename needs no room in the file system.
+/// Either file is renamed to `PLUGIN.asked` when the request is sent: a rename needs no room in the file system.
 struct OwedDetaches: Sendable {
     let id: ContainerID
     private let passing: FilePath
@@ -64,14 +64,14 @@ struct OwedDetaches: Sendable {
         folder.appending(ContainerFolder.escape(plugin) + ending)
     }
 
-    /// Whether there may be any; for all others this is the only look.
+    /// Whether any plugin may be owed a detach. Two access(2) calls, since this is asked for every container.
     var isThere: Bool { folders.contains { access($0.string, F_OK) == 0 } }
 
     private var folders: [FilePath] { [passing, durable].compactMap { $0 } }
 
     /// Those that are owed now, last attached first.
     ///
-    /// - Parameter boot: nil if it is not known: then what is durable counts as of this boot.
+    /// - Parameter boot: the current boot; nil if it is not known, and then durable files count as files of this boot.
     /// - Throws: `RuntimeError` for a file that cannot be read.
     func list(_ boot: Boot?) throws(RuntimeError) -> [OwedDetach] {
         var found: [OwedDetach] = []
@@ -104,7 +104,7 @@ struct OwedDetaches: Sendable {
         }
     }
 
-    /// Notes one that could not be asked.
+    /// Records a plugin that could not be asked.
     func add(_ owed: OwedDetach) throws(RuntimeError) {
         try wrapping("keep which plugins are owed their detach") { () throws(SystemError) in
             try makeFolders(passing, mode: 0o700)
@@ -112,14 +112,14 @@ struct OwedDetaches: Sendable {
         }
     }
 
-    /// Notes one that is to be asked after a power cut, too. Durable when it returns.
+    /// Records a plugin that is to be asked even after a power cut. The file is durable when this returns.
     func persist(_ owed: OwedDetach) throws(RuntimeError) {
         guard let durable else { return }
         try wrapping("keep for after a reboot that a plugin is asked to attach") { () throws(SystemError) in
             if access(durable.string, F_OK) != 0 {
                 try makeFolders(durable, mode: 0o700)
                 var folder = durable
-                // A folder is there after a power cut only if the one above it says so.
+                // A folder survives a power cut only if the folder above it has been synced.
                 for _ in 0..<3 {
                     folder.removeLastComponent()
                     try syncFolder(folder)
@@ -138,7 +138,7 @@ struct OwedDetaches: Sendable {
         }
     }
 
-    /// Forgets a plugin: it has been asked, or it has attached again and is told of the end of that.
+    /// Forgets a plugin that has been asked, or that has attached again and will be asked for that.
     func remove(_ plugin: String, isDurableToo: Bool) {
         for folder in folders where folder == passing || isDurableToo {
             for ending in [Self.pending, Self.asked] { try? removeFile(file(plugin, in: folder, ending), durable: folder != passing) }
@@ -146,11 +146,11 @@ struct OwedDetaches: Sendable {
         tidy()
     }
 
-    /// Takes away folders in which nothing is.
+    /// Removes folders that are empty but for the lock.
     private func tidy() {
         for folder in folders where access(folder.string, F_OK) == 0 {
             if ((try? namesInFolder(folder)) ?? ["?"]) == ["lock"] { try? removeFile(folder.appending("lock"), durable: false) }
-            // Fails where anything is left, which is right.
+            // rmdir(2) refuses a folder that is not empty, so nothing else has to be checked.
             try? removeEmptyFolder(folder)
         }
     }
@@ -165,7 +165,7 @@ struct OwedDetaches: Sendable {
 
     // MARK: Asking
 
-    /// Only one process at a time asks again.
+    /// Locks the folder: only one process at a time asks again.
     ///
     /// - Returns: nil if another one still does at the deadline.
     func lock(until deadline: Deadline) throws(RuntimeError) -> FileLock? {
@@ -175,7 +175,7 @@ struct OwedDetaches: Sendable {
         }
     }
 
-    /// Takes away what says that a request has gone out, of a process that was killed before the answer: none is sent twice.
+    /// Removes the files of requests whose process was killed before the answer. Such a request is not sent again.
     func forgetAsked(_ log: RuntimeLog) {
         for folder in folders {
             for name in (try? namesInFolder(folder)) ?? [] where name.hasSuffix(Self.asked) {
@@ -188,10 +188,10 @@ struct OwedDetaches: Sendable {
         }
     }
 
-    /// What keeps the record while one plugin is asked again.
+    /// The store for asking one plugin again.
     func store(of plugin: String) -> some AppliedStackStore { OwedStackStore(owed: self, plugin: plugin) }
 
-    /// Called after the lock has been taken and all has been asked.
+    /// Gives the lock back after all plugins have been asked.
     func release(_ lock: FileLock) {
         try? removeFile(passing.appending("lock"), durable: false)
         tidy()
@@ -203,7 +203,7 @@ struct OwedDetaches: Sendable {
         let plugin: String
 
         func write(_ stack: AppliedStack) throws(StackStoreError) {
-            // What has not been asked stays as it is.
+            // The file of a plugin that was not asked stays.
             if stack.isEmpty { owed.remove(plugin, isDurableToo: true) }
         }
 
