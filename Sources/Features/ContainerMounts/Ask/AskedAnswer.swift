@@ -4,18 +4,18 @@ import DockerPluginAPI
 import JSON
 import MountPointChain
 
-/// What came of asking: for people, and as JSON.
+/// The result of `ask`, as text and as JSON.
 struct AskedAnswer {
     let id: String
     let isDryRun: Bool
     let plugins: [AskedPlugin]
-    /// As they would be in the container; nil if it would not start, or nobody was asked.
+    /// As they would be in the container; nil if it would not start, or no plugin was asked.
     var mounts: [MountPoint]?
     /// Why the container would not start.
     var denial: String?
     /// What could not be undone.
     var failures: [String] = []
-    /// What could not be found out before anybody was asked.
+    /// What could not be found out before the plugins were asked.
     var notes: [String] = []
 
     var status: Int32 { denial == nil && failures.isEmpty ? 0 : 1 }

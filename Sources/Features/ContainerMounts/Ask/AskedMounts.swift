@@ -5,7 +5,7 @@ import JSON
 import LexicalPaths
 import OCIRuntime
 
-/// What the command line of `ask` says, with the words that `docker run` has for it.
+/// The mounts on the command line of `ask`, in the words of `docker run`.
 struct AskedMounts: Equatable {
     static let usage = """
         usage: mountpoint-runc [--mount-point-plugin NAME]... ask [FLAG]...

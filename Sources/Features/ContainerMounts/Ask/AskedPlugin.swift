@@ -4,7 +4,7 @@ import DockerPluginAPI
 import JSON
 import MountPointChain
 
-/// A plugin of the chain that is watched while it is asked.
+/// A plugin of the chain whose requests and answers are recorded.
 final class AskedPlugin: ChainedPlugin {
     private let plugin: any ChainedPlugin
     private let isInterrupted: () -> Bool
@@ -22,7 +22,7 @@ final class AskedPlugin: ChainedPlugin {
 
     var name: String { plugin.name }
 
-    /// - Parameter isInterrupted: whether nobody wants an answer any more; then no further plugin is asked to attach.
+    /// - Parameter isInterrupted: whether the user has interrupted the command; then no further plugin is asked to attach.
     init(_ plugin: any ChainedPlugin, isInterrupted: @escaping () -> Bool) {
         self.plugin = plugin
         self.isInterrupted = isInterrupted
@@ -34,7 +34,7 @@ final class AskedPlugin: ChainedPlugin {
         return found
     }
 
-    /// Says what it would be asked if no plugin before it changed anything; sends nothing.
+    /// Sets the request that it would get if no plugin before it changed anything. Sends nothing.
     func wouldBeAsked(_ id: String, about mounts: [MountPoint]) {
         guard let properties = knownProperties else { return }
         let wanted = mounts.filter { mount in properties.patterns.contains { $0.matches(mount) } }
@@ -102,7 +102,7 @@ final class AskedPlugin: ChainedPlugin {
     }
 }
 
-/// A record for calls that leave nothing behind: there is no container that somebody else would have to undo.
+/// A store for calls without a container: nothing is kept, since no other process has anything to undo.
 struct TransientStackStore: AppliedStackStore {
     func write(_ stack: AppliedStack) {}
     func prepare(_ stack: AppliedStack) -> PreparedRename { .inMemory }

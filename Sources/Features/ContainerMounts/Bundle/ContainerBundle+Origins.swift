@@ -5,7 +5,7 @@ import DockerPluginAPI
 extension ContainerBundle {
     /// Finds for all mounts which paths of the host show the same as their sources.
     ///
-    /// - Throws: `RuntimeError`: a plugin would take what cannot be told for what is not so.
+    /// - Throws: `RuntimeError` if they cannot be found. An incomplete list would make plugins allow what they should deny.
     mutating func findOrigins() throws(RuntimeError) {
         let origins = try findOrigins(of: Array(mounts.indices), mounts.map(\.mountPoint.effectiveSource))
         mounts = zip(mounts, origins).map { mount, origin in
@@ -15,7 +15,7 @@ extension ContainerBundle {
         }
     }
 
-    /// The same for some, as plugins have left them.
+    /// The same for some mounts, with the sources that plugins have left.
     ///
     /// - Parameters:
     ///   - positions: in ``mounts``.

@@ -7,17 +7,17 @@ import OCIRuntime
 import PluginClient
 import SystemPackage
 
-/// The bundle of a container that is to be created, and what its engine says of its mounts.
+/// The bundle of a container that is to be created, and what its engine knows of its mounts.
 struct ContainerBundle {
     /// Of config.json.
     let file: FilePath
     /// As read.
     let bytes: [UInt8]
-    /// As the runtime below has to see it, but for what plugins change.
+    /// The configuration for the delegate runtime, before plugins change it.
     let configuration: OCIConfiguration
-    /// Whether that is other than what was read.
+    /// Whether it differs from what was read.
     let isChanged: Bool
-    /// Of the mounts that plugins are asked about, held since they were looked up.
+    /// The sources of the mounts that plugins are asked about, pinned since they were looked up.
     let sources = PinnedSources()
     /// Those that plugins are asked about.
     var mounts: [InterposedMount] = []
@@ -58,13 +58,13 @@ struct ContainerBundle {
         } catch {
             throw RuntimeError("\(error)")
         }
-        // Docker has the mounts of one depth in an order that changes from start to start.
+        // Docker's order of mounts of the same depth changes from start to start.
         mounts = try view.mounts.map { (mount) throws(RuntimeError) in try completing(mount) }.sorted {
             $0.mountPoint.destination.utf8.lexicographicallyPrecedes($1.mountPoint.destination.utf8)
         }
     }
 
-    /// Where Docker's files may be, for a container that has no bundle yet.
+    /// The folders in which Docker's files may be, for a container that has no bundle yet.
     static func dataRoots(_ settings: RuntimeSettings, _ places: RuntimePlaces) throws(RuntimeError) -> [String] {
         do throws(EngineFilesError) {
             return (settings.dataRoot.map { [$0] } ?? []) + (try DockerSettings.read(from: places.dockerSettings)).dataRoots
@@ -73,8 +73,8 @@ struct ContainerBundle {
         }
     }
 
-    /// With what config.json says of the container, and with the effective source where links in it lead: a pattern is a text, and must not
-    /// be passed by another name for the same place.
+    /// Adds what config.json says of the container, and resolves links in the effective source. Patterns are compared as text, so another
+    /// name of the same place must not avoid them.
     private func completing(_ mount: InterposedMount) throws(RuntimeError) -> InterposedMount {
         var mount = mount
         mount.mountPoint.container = mount.mountPoint.container.adding(configuration)

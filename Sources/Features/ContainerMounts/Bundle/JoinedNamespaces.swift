@@ -6,10 +6,11 @@ import OCIRuntime
 import SystemPackage
 
 extension OCIConfiguration {
-    /// Names the namespaces of a supervised container by its own process, where an engine has named them by its supervisor: for
-    /// `docker run --pid=container:NAME` it writes `/proc/PID/ns/pid` with the id that it takes for that container's.
+    /// Replaces paths of a supervisor's namespaces by those of its container's first process.
     ///
-    /// A supervisor cannot be in the process id and user namespaces of its container, so the new container would share the host's.
+    /// For `docker run --pid=container:NAME`, the engine writes `/proc/PID/ns/pid` with the id of the process that it regards as that
+    /// container's, which is the supervisor. A supervisor cannot be in its container's process id and user namespaces, so the new container
+    /// would share the host's.
     ///
     /// - Returns: whether anything is changed.
     /// - Throws: `RuntimeError` if that container has ended.

@@ -10,7 +10,7 @@ import OCIRuntime
 import PluginClient
 import SystemPackage
 
-/// `ask`: who of the chain would be asked what about mounts, and what they answer, without a container.
+/// `ask`: which plugins of the chain would be asked about given mounts, and what they answer, without a container.
 struct AskCommand {
     private let asked: AskedMounts
 
@@ -29,7 +29,7 @@ struct AskCommand {
         }
         let signals: SignalQueue
         do throws(SystemError) {
-            // Blocked from here on: whatever this program is told, whoever has attached is asked to detach before it ends.
+            // Signals are blocked from here on, so that plugins which have attached are asked to detach before this program ends.
             signals = try SignalQueue()
         } catch {
             throw RuntimeError("ask: cannot wait for signals: \(error)")
@@ -115,7 +115,7 @@ struct AskCommand {
             mounts.map { SourceOrigins.Source(path: $0.effectiveSource, file: try? PinnedFile(at: $0.effectiveSource)) })
     }
 
-    /// As long as Docker's, and with little chance of being one.
+    /// A random id in the form of Docker's.
     private static func madeUpID() -> String {
         let digits = Array("0123456789abcdef".utf8)
         return String(decoding: (0..<64).map { _ in digits[Int.random(in: 0..<16)] }, as: UTF8.self)
@@ -140,7 +140,7 @@ extension AskedMounts {
             point.effectiveSource = point.source.isEmpty ? "" : resolvingSymbolicLinks(FilePath(point.source)).string
             points.append(point)
         }
-        // As they are asked about for a container.
+        // In the order in which a container's mounts are shown to plugins.
         return points.sorted { $0.destination.utf8.lexicographicallyPrecedes($1.destination.utf8) }
     }
 

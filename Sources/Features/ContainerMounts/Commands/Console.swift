@@ -4,8 +4,8 @@ import Glibc
 import LinuxSystem
 import SystemPackage
 
-/// The terminal of a container in the foreground: the runtime below sends its other end over a socket, and this copies between that
-/// and the caller's own terminal.
+/// The terminal of a container in the foreground: the delegate runtime sends the container's end over a socket, and this copies between
+/// that end and the caller's own terminal.
 final class Console {
     /// Of the socket, for `--console-socket`.
     let path: String
@@ -14,9 +14,9 @@ final class Console {
 
     init(in state: String) throws(RuntimeError) {
         do throws(SystemError) {
-            // The runtime below has only 107 bytes for the path, and a container's folder can have a longer one.
+            // A socket's path has at most 107 bytes, and that of a container's folder can be longer.
             path = "\(state)/console-\(getpid())"
-            // Of one that was killed, and whose number this process has now.
+            // Left by a killed process that had the same process id.
             unlink(path)
             socket = try TerminalSocket(at: FilePath(path))
         } catch {
@@ -24,7 +24,7 @@ final class Console {
         }
     }
 
-    /// Takes the terminal that the runtime below has sent.
+    /// Receives the terminal that the delegate runtime has sent.
     func open() throws(RuntimeError) {
         do throws(SystemError) {
             terminal = try Terminal(of: socket)

@@ -9,7 +9,7 @@ import OCIRuntime
 import PluginClient
 import SystemPackage
 
-/// Asks the plugins about a container's mounts, and pins what they give as sources.
+/// Asks the plugins about a container's mounts, and pins the sources that they give.
 struct ContainerAttachment {
     let id: ContainerID
     let bundle: ContainerBundle
@@ -20,9 +20,9 @@ struct ContainerAttachment {
     let invocation: Invocation
 
     /// - Parameters:
-    ///   - arguments: for the runtime below, once there is a folder for its pid file.
-    ///   - pidFile: where the caller wants the supervisor's id.
-    /// - Returns: nil if no plugin takes part after all.
+    ///   - arguments: makes the delegate runtime's arguments for the container's folder, which has the pid file.
+    ///   - pidFile: the file that the caller wants the supervisor's id in.
+    /// - Returns: nil if no plugin attached any mount.
     func run(
         arguments: (ContainerFolder) -> OriginalArguments, pidFile: String?, isRestore: Bool
     ) throws(RuntimeError) -> Supervisor? {
@@ -65,10 +65,10 @@ struct ContainerAttachment {
             pidFile: pidFile)
     }
 
-    /// What the engine says of the container or its image; the same for all mounts.
+    /// A name that the engine gave; nil if it is empty.
     private func known(_ text: String?) -> String? { text?.isEmpty == true ? nil : text }
 
-    /// A record of an unknown boot would count in every other.
+    /// The current boot. It must be known, since a record of an unknown boot would count in every boot.
     private static func boot() throws(RuntimeError) -> Boot {
         do throws(SystemError) {
             return try Boot.current()
@@ -101,7 +101,7 @@ struct ContainerAttachment {
         }
     }
 
-    /// Pins what the plugins have left as the source of a mount.
+    /// Pins the source of a mount as the plugins have left it.
     ///
     /// - Parameter position: in the bundle's interposed mounts.
     private func adopt(_ position: Int, as left: MountPoint, _ given: GivenSources) throws(RuntimeError) {
@@ -120,7 +120,7 @@ struct ContainerAttachment {
         try bundle.sources.lookAgain(index, layer: layer, at: left.destination, after: later.joined(separator: " or "))
     }
 
-    /// What the next plugin is shown as origins is what then is mounted.
+    /// Finds the origins of changed mounts. Their sources are pinned first, so that the next plugin is shown what will be mounted.
     private func findOrigins(_ changed: [Int], _ mounts: [MountPoint], _ given: GivenSources) throws(SourceError) -> [[String]] {
         do throws(RuntimeError) {
             for position in changed { try adopt(position, as: mounts[position], given) }
@@ -130,7 +130,7 @@ struct ContainerAttachment {
         }
     }
 
-    /// Makes what plugins have given as the sources of mounts whose source is made if it is missing, as Docker does with its own.
+    /// Creates missing sources that plugins gave, for mounts whose missing source is created, as Docker does with its own.
     private func makeMissingSources(_ attached: AttachedMounts) throws(RuntimeError) {
         for after in attached.mounts where after.createSourceIfMissing {
             let source = after.appliedChanges.effectiveSource
@@ -154,14 +154,14 @@ struct ContainerAttachment {
     }
 }
 
-/// Makes a folder for a mount, and those above it: of root's, for all to look at. Docker's daemon has that umask, whoever calls us.
+/// Creates a folder for a mount, and the folders above it, with mode 0755 whatever the caller's umask is, as Docker's daemon does.
 private func makeSource(_ path: FilePath) throws(SystemError) {
     let before = umask(0o022)
     defer { umask(before) }
     try makeFolders(path, mode: 0o755)
 }
 
-/// What plugins have given as sources, held from the moment of their answers.
+/// The sources that plugins have given, pinned from the moment of their answers.
 private final class GivenSources {
     private var sources: [PinnedSources.Source] = []
 
@@ -175,7 +175,7 @@ private final class GivenSources {
         }
     }
 
-    /// - Throws: `RuntimeError` if it is looked up only now, and cannot be.
+    /// - Throws: `RuntimeError` if the source was not pinned before and cannot be looked up.
     func source(at path: String) throws(RuntimeError) -> PinnedSources.Source {
         if let known = sources.last(where: { LexicalPath.areSame($0.path, path) }) { return known }
         do throws(SystemError) {
@@ -191,6 +191,6 @@ private final class GivenSources {
 }
 
 extension OCIConfiguration {
-    /// Whether all its processes end with its first one, which then is the first of a process id namespace.
+    /// Whether all its processes end with the first one, because it is process 1 of a process id namespace.
     var hasOwnProcesses: Bool { namespace("pid").map { $0.path == nil } ?? false }
 }

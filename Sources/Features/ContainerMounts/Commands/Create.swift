@@ -8,7 +8,7 @@ import OCIRuntime
 import PluginClient
 import SystemPackage
 
-/// `create`, `run` and `restore`: asks the plugins, and has the container created under a ``Supervisor`` if one takes part.
+/// `create`, `run` and `restore`: asks the plugins, and creates the container under a ``Supervisor`` if a plugin takes part.
 struct CreateCommand {
     let invocation: Invocation
     let creation: ContainerCreation
@@ -37,7 +37,7 @@ struct CreateCommand {
         do throws(RuntimeError) {
             opened = try OpenedBundle(bundle: creation.bundle, config: creation.config)
         } catch {
-            // With plugins, nothing is left to the runtime below that could find a configuration after all.
+            // With plugins this is an error: the delegate runtime might find a configuration that no plugin was asked about.
             if !hasPlugins { invocation.handOver(to: runtime) }
             throw error
         }
@@ -55,7 +55,7 @@ struct CreateCommand {
         } catch {
             throw RuntimeError("\(error)")
         }
-        // Whoever is asked sees the origins; the mount table is not read for nobody.
+        // Every plugin that is asked is shown the origins. The mount table is read only if a plugin is asked.
         if chain.asksForOrigin { try bundle.findOrigins() }
         guard chain.isWanted(bundle.mounts.map(\.mountPoint)) else { return try handOver(bundle, to: runtime) }
         if let flag = invocation.line.flagWithoutText {
@@ -83,10 +83,10 @@ struct CreateCommand {
         return try supervise(supervisor, console, statusPipe)
     }
 
-    /// Becomes the runtime below, which then has the bundle's config.json as it is to be, and as sources what was looked up: that no plugin
-    /// wants them was said of these.
+    /// Becomes the delegate runtime, with the changed config.json and the pinned sources: the decision that no plugin wants them was about
+    /// those.
     ///
-    /// - Returns: if it was run instead, to put the file back after it.
+    /// - Returns: the exit status, if the runtime was run as a child so that config.json can be restored afterwards.
     private func handOver(_ bundle: ContainerBundle, to runtime: DelegateRuntime) throws(RuntimeError) -> Int32 {
         if !bundle.isChanged {
             if !bundle.mounts.isEmpty { _ = try RuntimeInput(bundle, place: invocation.places.sources).enter() }
@@ -113,10 +113,10 @@ struct CreateCommand {
         return invocation.arguments(invocation.line.handedOn(pidFile: pidFile, isDetached: isRestore, asCreate: !isRestore))
     }
 
-    /// Those that do not know yet that their containers have ended, before the first container of a boot, and before another one has this id.
+    /// Asks the plugins that are owed a detach: all before the first container of a boot, and those of this id before each container.
     ///
-    /// One that cannot be asked now does not keep a container from being made: it may have gone for good. If it takes part in the new one,
-    /// it has to be there for that, and is told of the end of that.
+    /// A plugin that cannot be asked now does not prevent the container: it may be gone for good. If it takes part in the new container, it
+    /// has to answer for that, and is told when that one ends.
     private func askOwed(_ settings: RuntimeSettings) {
         let places = invocation.places
         do throws(RuntimeError) {
@@ -135,7 +135,7 @@ struct CreateCommand {
         }
     }
 
-    /// What an earlier container of that id has left, if whoever was to undo it has been killed.
+    /// Undoes what an earlier container of that id left because its responsible process was killed.
     private func clearLeftovers() throws(RuntimeError) {
         guard let managed = try ManagedContainer(id, invocation: invocation) else { return }
         if managed.record.process?.isAlive == true && managed.record.supervisor?.isAlive == true {

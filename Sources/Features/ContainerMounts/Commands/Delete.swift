@@ -5,14 +5,14 @@ import OCIRuntime
 
 /// `delete`.
 ///
-/// containerd gives it 5 seconds where the shim of the container has died, and takes the container for running for ever if it is longer.
-/// So what plugins have to do after 3 seconds is left to a process of its own, for which the next `create` of that id waits.
+/// If the container's shim has died, containerd gives `delete` 5 seconds; after that it shows the container as running forever. So work of
+/// plugins that takes longer than 3 seconds is left to a process in the background. The next `create` of that id waits for that process.
 struct DeleteCommand {
     let invocation: Invocation
     let selection: ContainerSelection
     let isForced: Bool
 
-    /// From the beginning to the end, but for what the runtime below needs.
+    /// The time for the whole command, without the delegate runtime's share.
     private static let limit = Duration.seconds(3)
 
     func run() throws(RuntimeError) -> Int32 {
@@ -49,9 +49,9 @@ struct DeleteCommand {
         return found
     }
 
-    /// Before the runtime below deletes it: if nobody is responsible for the container any more, has it undone.
+    /// Before the delegate runtime deletes the container: if its responsible process was killed, starts undoing in the background.
     ///
-    /// - Returns: nil if somebody is.
+    /// - Returns: nil if another process is responsible.
     private func claim(_ container: ManagedContainer, until deadline: Deadline) throws(RuntimeError) -> BackgroundUndoing? {
         if let aftermath = try container.claim() {
             try aftermath.endProcesses()
@@ -62,14 +62,14 @@ struct DeleteCommand {
         return try waitForAftermath(of: container, until: deadline)?.undoInBackground()
     }
 
-    /// After the runtime below was to delete it, whether it has: then its supervisor sees the end of it, and undoes.
+    /// Whether the delegate runtime has deleted the container. If so, its supervisor sees the end and undoes.
     private func isDeleted(_ container: ManagedContainer, after status: Int32) -> Bool {
         if status == 0 { return true }
-        // Without force, one that is being created stays.
+        // Without force, a container that is being created stays.
         return container.record.process.map { !$0.isAlive } ?? isForced
     }
 
-    /// - Returns: nil if all has been undone and forgotten, or if somebody else is still at it, who forgets it then.
+    /// - Returns: nil if all has been undone and forgotten, or if another process is still doing that.
     private func waitForAftermath(of container: ManagedContainer, until deadline: Deadline) throws(RuntimeError) -> Aftermath? {
         guard let aftermath = try container.claim(until: deadline) else { return nil }
         try aftermath.endProcesses()

@@ -5,7 +5,7 @@ import JSON
 import LinuxSystem
 import OCIRuntime
 
-/// `detach ID [PLUGIN]`: asks plugins again that could not be asked to detach when their container ended.
+/// `detach ID [PLUGIN]`: asks the plugins that could not be asked to detach when their container ended.
 struct DetachCommand {
     let invocation: Invocation
     let words: [String]
@@ -31,7 +31,7 @@ struct DetachCommand {
     }
 }
 
-/// `recover`: tells plugins of containers that a reboot has ended.
+/// `recover`: tells plugins which containers a reboot has ended.
 struct RecoverCommand {
     let invocation: Invocation
     let words: [String]
@@ -43,9 +43,9 @@ struct RecoverCommand {
 }
 
 extension Invocation {
-    /// Says what became of each plugin.
+    /// Prints what became of each plugin.
     ///
-    /// - Returns: the exit status: 1 if any has failed, or is owed its detach still.
+    /// - Returns: the exit status: 1 if a plugin has failed or is still owed a detach.
     fileprivate func report(_ results: [OwedAsking.Result]) -> Int32 {
         var status: Int32 = 0
         for result in results {

@@ -9,7 +9,7 @@ import OCIRuntime
 import PluginClient
 import SystemPackage
 
-/// `doctor`: what Docker's configuration, the chain, each plugin and what is kept look like, and what is wrong.
+/// `doctor`: checks Docker's configuration, the chain, each plugin and the kept state, and prints what is wrong.
 ///
 /// Each line begins with `[ok]`, `[warning]` or `[failed]`; the exit status is 1 if anything has failed.
 final class Doctor {
@@ -47,7 +47,7 @@ final class Doctor {
         if !EffectiveUser.isRootOfHost { say(.warning, "not run as root: what only root may see is not checked") }
     }
 
-    /// - Returns: for each runtime of Docker's that gives this program arguments, what they say.
+    /// - Returns: the parsed arguments of each of Docker's runtimes that calls this program with arguments.
     private func checkDocker() -> [(name: String, line: RuntimeCommandLine)] {
         let path = invocation.places.dockerSettings
         guard let bytes = try? readRegularFile(FilePath(path), limit: 1 << 20) else {
@@ -98,9 +98,9 @@ final class Doctor {
 
     // MARK: The chain
 
-    /// The runtime below and the chain as a command line and the settings have them.
+    /// Checks the delegate runtime and the chain that a command line and the settings give.
     ///
-    /// - Parameter name: of Docker's runtime whose arguments they are; nil for a call without any.
+    /// - Parameter name: the name of Docker's runtime that has these arguments; nil for a call without arguments.
     private func check(_ line: RuntimeCommandLine, _ name: String?) {
         let calls = name.map { "for the runtime \(JSONValue.string($0)) " } ?? ""
         var asked = invocation
@@ -143,7 +143,7 @@ final class Doctor {
         }
     }
 
-    /// What in a plugin's properties means nothing here, and what is left without it: a misspelt pattern asks for more than was meant.
+    /// Unknown members of a plugin's properties, and what each pattern means without them. A misspelt member makes a pattern match more.
     static func unknownMembers(_ properties: MountPointProperties) -> [String] {
         var lines: [String] = []
         var named: [String] = []
@@ -182,7 +182,7 @@ final class Doctor {
         }
     }
 
-    /// Plugins that do not know yet that a container has ended.
+    /// Reports plugins that have not been told that a container has ended.
     private func checkOwed() {
         let boot = try? Boot.current()
         for owed in OwedDetaches.all(in: invocation.places) {

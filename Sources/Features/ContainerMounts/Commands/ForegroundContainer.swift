@@ -6,7 +6,7 @@ import OCIRuntime
 import PluginClient
 import SystemPackage
 
-/// What `run` and `restore` do besides creating a container: start it, and unless it is detached, stay until it ends.
+/// What `run` and `restore` do after a container has been created: start it, and wait for its end unless it is detached.
 struct ForegroundContainer {
     let invocation: Invocation
     let id: ContainerID
@@ -39,7 +39,7 @@ struct ForegroundContainer {
         guard let signals else { return 0 }
         let status = try wait(signals)
         if isKept { return status }
-        // First: if the supervisor was killed, the container may still run.
+        // Before the delete: if the supervisor was killed, the container may still run.
         try ManagedContainer(id, invocation: invocation)?.clear()
         _ = try command(["delete", "--force", id.text])
         return status

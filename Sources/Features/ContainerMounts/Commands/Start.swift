@@ -7,7 +7,7 @@ struct StartCommand {
     let invocation: Invocation
     let id: ContainerID
 
-    /// The supervisor goes out of the container's control groups before anything can be counted or killed there.
+    /// Makes the supervisor leave the container's control groups before processes are counted or killed there.
     func run() throws(RuntimeError) -> Never {
         guard let managed = try ManagedContainer(id, invocation: invocation) else { invocation.handOver() }
         if !managed.isSettled, try managed.folder.attemptLock() == nil {

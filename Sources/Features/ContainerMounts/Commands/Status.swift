@@ -38,8 +38,8 @@ struct StatusCommand {
     }
 
     /// - Parameters:
-    ///   - isRoot: whether what is looked at is this host's, and not that of a user without its root.
-    ///   - dataRoots: where Docker's records may be.
+    ///   - isRoot: whether the host's state is read, not that of a user without root.
+    ///   - dataRoots: the folders in which Docker's files may be.
     /// - Throws: `RuntimeError` if what is kept cannot be read, or there is no such container.
     func output(
         _ places: RuntimePlaces, isRoot: Bool = EffectiveUser.isRootOfHost, dataRoots: (RuntimeSettings) -> [String]
@@ -67,7 +67,7 @@ struct StatusCommand {
         return containers.map(\.text).joined(separator: "\n")
     }
 
-    /// What plugins are owed for containers that have been deleted, or that a reboot has ended.
+    /// Adds plugins that are owed a detach for containers that were deleted, or ended by a reboot.
     private static func add(_ all: [OwedDetaches], to containers: inout [ContainerStatus]) {
         let boot = try? Boot.current()
         for owed in all {

@@ -7,7 +7,7 @@ import MountPointChain
 import OCIRuntime
 import SystemPackage
 
-/// What is kept of one container in which plugins take part, for people and their scripts.
+/// The kept state of one container in which plugins take part, for people and their scripts.
 struct ContainerStatus {
     /// How far the container's life has come. The raw values are part of the documented JSON.
     enum Phase: String {
@@ -31,11 +31,11 @@ struct ContainerStatus {
         var source: String?
         /// After all plugins.
         var effectiveSource: String
-        /// Who has attached it, first asked first, each with the source that it left.
+        /// The plugins that have attached it, first asked first, each with the source that it left.
         var plugins: [(name: String, effectiveSource: String)]
     }
 
-    /// A plugin that is to be asked to detach, and that nobody is about to ask.
+    /// A plugin that is owed a detach and that no process is about to ask.
     struct Debt {
         var plugin: String
         var reason: String
@@ -59,7 +59,7 @@ struct ContainerStatus {
 }
 
 extension ContainerStatus {
-    /// Reads what is kept, and takes nothing of it for granted: a damaged record shows as ``problem``.
+    /// Reads the kept state. A damaged file shows as ``problem``.
     init(_ folder: ContainerFolder, boot: String) {
         id = folder.path.lastComponent?.string ?? ""
         var record: ContainerRecord?
@@ -118,10 +118,10 @@ extension ContainerStatus {
         }
     }
 
-    /// Whether somebody is there who will ask the plugins when the time has come.
+    /// Whether a process is responsible, which will ask the plugins when the container ends.
     private func isAttended(_ folder: ContainerFolder) -> Bool {
         if supervisor != nil { return true }
-        // Held by whoever is responsible; taken, it is given back at once.
+        // The responsible process holds the lock. If it is free, it is released again at once.
         guard let lock = try? folder.attemptLock() else { return true }
         return withExtendedLifetime(lock) { false }
     }
@@ -145,7 +145,7 @@ extension ContainerStatus {
 // MARK: What the engine says
 
 extension ContainerStatus {
-    /// Takes the names from Docker's record of the container, as they are now: a container can be renamed.
+    /// Sets the names from Docker's current file of the container, since a container can be renamed.
     ///
     /// - Parameter configuration: the bundle's config.json, which says where the root file system is.
     mutating func nameAfterDocker(configuration: String, dataRoots: [String]) {

@@ -20,7 +20,7 @@ struct RuntimeInput {
     let bytes: [UInt8]
     /// As the runtime below has to see it, but for the sources.
     let configuration: OCIConfiguration
-    /// Whether that is other than what was read.
+    /// Whether it differs from what was read.
     let isChanged: Bool
     let sources: PinnedSources
     /// A folder in which sources are mounted. It is empty for everybody else.
