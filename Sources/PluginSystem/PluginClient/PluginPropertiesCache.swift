@@ -40,7 +40,7 @@ public struct PluginPropertiesCache: Sendable {
         return try withExtendedLifetime(lock) { () throws(Failure) in
             let answer = try ask()
             let value = try read(answer.body)
-            // If the socket's owner is not who answers, that one may be restarted without a sign of it.
+            // If a process other than the socket's listener answers, its restart cannot be noticed, so the answer is not kept.
             let isOwn = instance.listener == nil || instance.listener == answer.sender
             if lock != nil && isOwn && PluginInstanceID(of: endpoint, known: instance.text) == instance {
                 keep(answer.body, endpoint, instance)

@@ -5,7 +5,7 @@ import LinuxSystem
 import OCIRuntime
 
 extension OCIConfiguration {
-    /// Makes of a mount what plugins have made of it.
+    /// Applies the changes of plugins to a mount.
     ///
     /// - Parameter index: of ``mounts``.
     mutating func apply(_ changes: MountPointChanges, toMount index: Int) {
@@ -28,7 +28,7 @@ extension OCIConfiguration {
 }
 
 extension MountPointChanges {
-    /// Whether config.json has to say something else.
+    /// Whether the mount in config.json changes.
     var changesMount: Bool { !effectiveSource.isEmpty || readOnly || !options.isEmpty || !propagation.isUnspecified }
 }
 

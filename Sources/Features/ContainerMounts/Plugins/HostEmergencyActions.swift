@@ -4,11 +4,11 @@ import LinuxSystem
 import MountPointChain
 import SystemPackage
 
-/// Removes and unmounts on this host in the place of a plugin that is gone.
+/// Performs emergency actions on this host, in place of a plugin that is gone.
 struct HostEmergencyActions: EmergencyActions {
     let container: String
     let log: RuntimeLog
-    /// For one call. It may wait for a server that is gone, so a process makes it that can be killed.
+    /// The time for one call. The call may wait for a dead server, so it runs in a process that can be killed.
     let timeout: Duration
 
     func remove(_ path: String) throws(EmergencyActionError) {

@@ -8,7 +8,7 @@ import SystemPackage
 
 /// A plugin of the chain that answers on a socket.
 ///
-/// While it is away it is waited for, in each call: it may be restarting.
+/// Each call waits for a plugin that is not running, since it may be restarting.
 final class SocketPlugin: ChainedPlugin {
     let name: String
     private let loader: PluginLoader
@@ -54,7 +54,7 @@ final class SocketPlugin: ChainedPlugin {
         }
     }
 
-    /// Waits for it as long as it may take: what it has attached is undone by nobody else.
+    /// Waits for the plugin as long as its detach may take: only the plugin can undo what it has attached.
     func detach(
         _ request: MountPointDetachRequest, within seconds: Double?, committing rename: PreparedRename?
     ) throws(ChainedPluginError) -> MountPointDetachResponse {
@@ -101,7 +101,7 @@ final class SocketPlugin: ChainedPlugin {
         do throws(PluginClientError) {
             return try Patience(min(patience.limit, timeout)).call { () throws(PluginClientError) in
                 isLoading = true
-                // One that has been restarted since the last time, or has left the chain, is asked for its properties again.
+                // A plugin that is not loaded here yet, or that was away, is asked for its properties first.
                 let plugin = if let loaded { loaded } else { try loader.loadOnce(name) }
                 loaded = plugin
                 isLoading = false
@@ -127,7 +127,7 @@ final class SocketPlugin: ChainedPlugin {
         }
     }
 
-    /// As Docker's own client words it: the method before the plugin's own words.
+    /// The message in the form of Docker's own client: the method, then the plugin's own words.
     private static func words(_ error: PluginClientError, of method: MountPointMethod) -> String {
         guard case .refused(let status, let words) = error.kind else { return error.message }
         return "\(method.rawValue.dropFirst()): \(words.isEmpty ? "HTTP status \(status)" : words)"
@@ -144,14 +144,14 @@ final class SocketPlugin: ChainedPlugin {
     }
 }
 
-/// What a host allows plugins that say how long they need.
+/// The most time that a host gives plugins which ask for a time of their own.
 struct CallLimits: Sendable, Equatable {
     /// Seconds.
     var attach = 30.0
     var detach = 600.0
 
-    /// The properties with times that are allowed. A plugin that says nothing has the host's own for each call, so nobody gets less by
-    /// saying more.
+    /// The properties with their times limited. A plugin that asks for no time gets the host's timeout for each call, and the limit is never
+    /// below that.
     func applied(to properties: MountPointProperties, timeout: Duration) -> MountPointProperties {
         let common = timeout / .seconds(1)
         var properties = properties

@@ -6,7 +6,7 @@ import LinuxSystem
 import PluginClient
 import SystemPackage
 
-/// What volume drivers say of the reach of their volumes, which no file of Docker's has.
+/// The scopes of volumes, which are not in Docker's files. Each volume driver is asked for its own.
 struct VolumeScopes {
     let loader: PluginLoader
     let cache: PluginPropertiesCache
@@ -16,9 +16,9 @@ struct VolumeScopes {
         cache = PluginPropertiesCache(FilePath(places.state).appending("volume-drivers"), patience: loader.timeout)
     }
 
-    /// Asks the driver, once in a run of it. One that does not say has local volumes, as for Docker.
+    /// Asks the driver once while its process lives. A driver that does not answer counts as local, as for Docker.
     ///
-    /// - Returns: nil if it is not among the plugins of this host; managed ones are in a place of their own.
+    /// - Returns: nil if the driver is not found on this host. Managed plugins are not found, since they have sockets of their own.
     func scope(of driver: String) -> MountPoint.Scope? {
         guard let endpoint = try? loader.discovery.find(driver) else { return nil }
         do throws(PluginClientError) {

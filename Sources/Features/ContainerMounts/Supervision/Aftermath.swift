@@ -8,35 +8,35 @@ import OCIRuntime
 import PluginClient
 import SystemPackage
 
-/// What is left to do for a container in which plugins take part, owned by whoever is responsible for it: the program that creates
-/// it, then its supervisor, or a command that finds that both have been killed.
+/// What is left to do for a container in which plugins take part. It belongs to the responsible process: the program that creates the
+/// container, then its supervisor, or a command that finds both killed.
 ///
-/// Four verbs: ``undo(_:)`` when the container has ended, ``finish()`` when nobody has seen whether it has, ``abandon()`` for one that
-/// is not made, and ``forget()`` as the last.
+/// Four verbs: ``undo(_:)`` when the container has ended, ``finish()`` when its end was not observed, ``abandon()`` for a container that is
+/// not created, and ``forget()`` as the last.
 struct Aftermath {
     let folder: ContainerFolder
     var record: ContainerRecord
     let owed: OwedDetaches
-    /// Makes this process responsible, together with those that it forks.
+    /// Makes this process and its children responsible.
     let lock: FileLock
     let loader: PluginLoader
     let log: RuntimeLog
 
-    /// For a command of the runtime below that only has to send signals.
+    /// The time for a command of the delegate runtime that only sends signals.
     private static let runtimeLimit = Duration.seconds(20)
-    /// For a request that is being sent: a few system calls that do not block.
+    /// The time for a request that is being sent: a few system calls that do not block.
     private static let lastRequestLimit = Duration.seconds(10)
-    /// For a process that has been killed to be gone.
+    /// The time until a killed process is gone.
     private static let killLimit = Duration.seconds(20)
-    /// How often a worker that is killed is replaced. None asks a plugin that an earlier one has asked, so each one gets further.
+    /// How many times the teardown worker is started. A worker never repeats a request, so each restart makes progress.
     private static let attempts = 16
 
     // MARK: Verbs
 
-    /// Puts config.json back as it was and asks the plugins to detach, by a process of its own, and again by another one if that is killed.
+    /// Restores config.json and asks the plugins to detach, in a worker process. A killed worker is restarted.
     ///
-    /// An engine that has lost its patience kills the process that it takes for the container's, and ends commands that take it too
-    /// long. The worker, which asks the plugins, is neither.
+    /// After a time limit, engines kill the process that they regard as the container's, and commands that take too long. The worker is
+    /// neither of the two.
     ///
     /// - Returns: the exit status to report.
     func undo(_ ending: ContainerEnding) -> Int32 {
@@ -52,8 +52,8 @@ struct Aftermath {
         return ending.statusAfterFailure
     }
 
-    /// - Returns: how it has ended, all that it made with it; nil if that cannot be seen, and the next one finds what is left to do.
-    /// - Throws: `SystemError` if it cannot be made.
+    /// - Returns: how the worker ended; nil if that is not known. The processes that it started have ended then, too.
+    /// - Throws: `SystemError` if the worker cannot be started.
     private func runWorker(_ ending: ContainerEnding) throws(SystemError) -> ProcessEnd? {
         var all = try LastProcess()
         let child = try ChildProcess.fork()
@@ -64,18 +64,18 @@ struct Aftermath {
         all.watch()
         let end = try? ChildProcess.wait(for: child)
         if case .exited = end { return end }
-        // It may have been about to send a request, which then is sent without it.
+        // A process that the worker started may still be sending a request.
         _ = all.wait(until: end == nil ? nil : Deadline(after: Self.lastRequestLimit))
         return end
     }
 
-    /// Undoes and forgets, by a process of its own that nobody has to wait for, and leaves the lock to it.
+    /// Undoes and forgets in a background process, which keeps the lock.
     func undoInBackground() -> BackgroundUndoing {
         do throws(SystemError) {
             let child = try ChildProcess.fork()
             if child == 0 {
                 setsid()
-                // Whoever reads the output of the command waits for all who could still write.
+                // Readers of the command's output wait until every process has closed it.
                 try? ChildProcess.releaseDescriptors(except: [lock.descriptor])
                 _ = undo(ContainerEnding(.recovered))
                 forgetOrWarn()
@@ -90,7 +90,7 @@ struct Aftermath {
         }
     }
 
-    /// Ends what is left of the container, and undoes. For a command that is responsible because all others have been killed.
+    /// Ends what is left of the container, and undoes. For a command that became responsible because the supervisor was killed.
     ///
     /// - Throws: `RuntimeError` if a process of the container does not end, so that its mounts are still in use.
     func finish() throws(RuntimeError) {
@@ -98,7 +98,7 @@ struct Aftermath {
         _ = undo(ContainerEnding(.recovered))
     }
 
-    /// Undoes and forgets a container that is not made.
+    /// Undoes and forgets a container that is not created.
     func abandon() {
         if record.phase != .attaching { removeFromRuntime() }
         _ = undo(ContainerEnding(.notStarted))
@@ -107,16 +107,16 @@ struct Aftermath {
 
     /// Removes what is known of the container, but for the plugins that are owed their detach.
     func forget() throws(RuntimeError) {
-        // A damaged stack says nothing any more.
+        // A damaged stack counts as empty.
         let stack = if case .stack(let stack) = try folder.readStack() { stack } else { AppliedStack() }
         let owed = stack.owed
         let isUnasked = stack.plugins.contains { ($0.state == .attached || $0.state == .attaching) && !owed.contains($0) }
-        // Whoever was to ask may have had no descriptor left; the next command tries again.
+        // The worker may have failed before it asked, for example for want of descriptors. The next command tries again.
         if isUnasked, (try folder.record())?.phase != .ended {
             throw RuntimeError("container \(record.id): it is kept, since its plugins have not been asked to detach")
         }
         if !owed.isEmpty {
-            // A worker had no room for it.
+            // The worker could not write it.
             guard moveOwed(stack) else { throw RuntimeError("container \(record.id): it is kept, since plugins are owed their detach") }
         }
         try folder.remove()
@@ -139,7 +139,7 @@ struct Aftermath {
     func endProcesses() throws(RuntimeError) {
         if record.phase == .ended { return }
         if let process = record.process {
-            // The engine has seen the supervisor's end and takes it for the container's.
+            // The engine has seen the supervisor's end and regards it as the container's.
             if process.isAlive {
                 try? process.signal(SIGKILL)
                 if !process.waitUntilEnded(Deadline(after: Self.killLimit)) {
@@ -152,7 +152,7 @@ struct Aftermath {
         }
     }
 
-    /// Has the runtime below end and forget a container that is not to start, or whose supervisor has been killed.
+    /// Makes the delegate runtime end and forget a container that is not to start, or whose supervisor was killed.
     func removeFromRuntime() { command(["delete", "--force", record.id.text]) }
 
     /// Ends what is left of a container that shares its process id namespace. Engines do so too, but only after this.
@@ -173,7 +173,7 @@ struct Aftermath {
 
     /// The worker's work.
     private func detachPlugins(_ ending: ContainerEnding) -> Int32 {
-        // An earlier worker may have been killed when all was done.
+        // An earlier worker may have been killed after its work was done.
         guard record.phase != .ended, folder.isThere else { return ending.status }
         restoreConfiguration()
         folder.removeDrafts()
@@ -205,11 +205,11 @@ struct Aftermath {
         }
         if folder.isMarkedDeleted { forgetOrWarn() }
         withExtendedLifetime(lock) {}
-        // A process that was killed may have seen the failure.
+        // An earlier worker, which was killed, may have recorded a failure.
         return stack.hasFailed || stack.stopped != nil ? ending.statusAfterFailure : outcome.exitStatus(for: ending.status)
     }
 
-    /// Keeps those that are owed their detach where they do not stand in the way of the next container with this id.
+    /// Moves the plugins that are owed a detach out of the container's folder, so that the next container can have this id.
     ///
     /// - Returns: whether that could be written. Otherwise they stay in the container's folder.
     @discardableResult
@@ -224,7 +224,7 @@ struct Aftermath {
             var rest = stack
             rest.plugins = []
             do throws(StackStoreError) {
-                // Not by the keeper: what is durable stays so until the plugin has been asked.
+                // Not by the store, which would remove durable files: they stay until the plugin has been asked.
                 try folder.write(rest)
             } catch {
                 throw RuntimeError(error.message)
@@ -236,8 +236,7 @@ struct Aftermath {
         }
     }
 
-    /// Puts config.json back as it was: the runtime below needs it no more, and who uses a bundle twice finds in it what he has put there.
-    /// If somebody else has written the file since, it stays.
+    /// Restores config.json, since the delegate runtime has read it and the bundle may be used again. A file that was written since stays.
     func restoreConfiguration() {
         guard let written = record.writtenConfiguration, written.count == 2 else { return }
         try? removeFile(ConfigurationFile.draft(FilePath(record.configuration)), durable: false)
@@ -252,9 +251,9 @@ struct Aftermath {
     }
 }
 
-/// What ``Aftermath/undoInBackground()`` has left to a process of its own.
+/// The background process of ``Aftermath/undoInBackground()``.
 struct BackgroundUndoing {
-    /// Nil if it is done.
+    /// Nil if the work is done already.
     let process: Int32?
 
     /// Returns when it is done, or at the deadline.

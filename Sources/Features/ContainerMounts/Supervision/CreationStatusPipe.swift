@@ -4,7 +4,7 @@ import Glibc
 import LinuxSystem
 import SystemPackage
 
-/// What the supervisor tells the program that the engine waits for: one byte, the exit status of `create`.
+/// A pipe by which the supervisor sends the exit status of `create`, one byte, to the program that the engine waits for.
 struct CreationStatusPipe: Sendable {
     let reading: FileDescriptor
     let writing: FileDescriptor
@@ -27,9 +27,9 @@ struct CreationStatusPipe: Sendable {
         _ = write(writing.rawValue, &byte, 1)
     }
 
-    /// Blocks until there is one.
+    /// Blocks until the status comes.
     ///
-    /// - Returns: nil if the supervisor has ended without one.
+    /// - Returns: nil if the supervisor has ended without sending one.
     func receive() -> Int32? {
         var byte: UInt8 = 0
         while true {
@@ -39,7 +39,7 @@ struct CreationStatusPipe: Sendable {
         }
     }
 
-    /// For the supervisor: whether whoever waits for the report has ended.
+    /// For the supervisor: whether the program that waits for the status has ended.
     var isAbandoned: Bool {
         Poll.wait(for: writing.rawValue, [], until: .now)
     }

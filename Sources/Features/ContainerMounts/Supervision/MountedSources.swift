@@ -5,16 +5,15 @@ import LinuxSystem
 import OCIRuntime
 import SystemPackage
 
-/// Compares the mounts of a container with the sources that were meant, by what the kernel says of each mount: its file system, and the
-/// part of it that is mounted. What a path in the container leads to says less: a later mount can cover it, and a link of the image can
-/// lead elsewhere.
+/// Compares the mounts of a container with the pinned sources, by the file system of each mount and the part of it that is mounted, as the
+/// kernel reports them. Paths in the container are not compared: a later mount can cover one, and links of the image can redirect it.
 enum MountedSources {
     struct Expected {
         let path: String
         let destination: String
-        /// As mountinfo has them; nil if there was nothing to mount.
+        /// The part as mountinfo shows it; nil if there was nothing to mount.
         let part: Part?
-        /// Where the destination is in the container, once links of the image have been followed; nil if that cannot be told.
+        /// The destination with links of the image resolved; nil if that is not known.
         var place: String?
 
         func isMeant(at mountPoint: String) -> Bool {
@@ -33,8 +32,8 @@ enum MountedSources {
     }
 
     /// - Parameters:
-    ///   - table: of the namespace in which the sources are.
-    ///   - place: where a destination is in the container.
+    ///   - table: the mount table of the sources' namespace.
+    ///   - place: resolves a destination in the container.
     static func expected(
         _ sources: [Int: PinnedSources.Source], mounts: [OCIConfiguration.Mount], table: MountTable,
         place: (String) -> String? = { _ in nil }
@@ -77,11 +76,11 @@ enum MountedSources {
         guard let file = try? PinnedFile(at: destination, inRoot: root), let id = try? file.mountID(), let path = try? file.path(),
             let mount = table.entries.first(where: { $0.mountID == id })
         else { return nil }
-        // Of a file that is only on a mount, the mount's place says nothing.
+        // If the destination is not itself a mount point, the mount's place does not help.
         return LexicalPath.areSame(mount.mountPoint, path) ? path : nil
     }
 
-    /// The first one that is not in the container, or that is where another one ought to be.
+    /// The first mount that is missing in the container, or that is at the place of another one.
     static func firstMissing(of expected: [Expected], in table: MountTable) -> Expected? {
         var left = table.entries
         var taken: [MountTableEntry] = []
@@ -89,12 +88,12 @@ enum MountedSources {
             let found = left.firstIndex { entry in
                 guard let part = one.part, Part(device: entry.device, root: entry.root) == part else { return false }
                 if one.isMeant(at: entry.mountPoint) { return true }
-                // Where links of the image lead may not be known. But no mount may be at the place of another one.
+                // If links of the image cannot be resolved, any place counts that belongs to no other mount.
                 return one.place == nil && !expected.contains { $0.isMeant(at: entry.mountPoint) }
             }
             guard let found else { return one }
             let entry = left.remove(at: found)
-            // Of several at one place, the container sees the last.
+            // The container sees the last of several mounts at one place.
             if taken.contains(where: { LexicalPath.areSame($0.mountPoint, entry.mountPoint) && covers($0, entry, table) }) { return one }
             taken.append(entry)
         }
@@ -104,7 +103,7 @@ enum MountedSources {
     /// Whether a mount is mounted on another one, or on what is mounted there.
     private static func covers(_ upper: MountTableEntry, _ lower: MountTableEntry, _ table: MountTable) -> Bool {
         var mount = upper
-        // A table that is read while mounts are moved could have a circle in it.
+        // The loop is bounded, since a table that is read while mounts are moved could contain a circle.
         for _ in table.entries {
             if mount.parentID == lower.mountID { return true }
             guard let next = table.entries.first(where: { $0.mountID == mount.parentID }) else { return false }

@@ -10,7 +10,7 @@ struct SourceClone {
     let target: FilePath
     let isFolder: Bool
     let mount: DetachedMount
-    /// What must be found below the target, and how it was called where it was looked up.
+    /// The files that must be found below the target, with the paths by which they were looked up.
     var contents: [Content] = []
 
     struct Content {
@@ -52,11 +52,11 @@ struct SourceClone {
     }
 }
 
-/// An overlay whose folders the runtime below finds in places where they are mounted from what is pinned. The kernel looks the folders of
-/// an overlay up by path and by nothing else.
+/// An overlay whose folders are mounted from the pinned ones, at places that the delegate runtime is told. The kernel accepts the folders of
+/// an overlay only by path.
 ///
-/// `upperdir` and `workdir` must be on one mount, so the folder that holds both is mounted, and they are looked for below it by their
-/// names. Links are not followed there, and they are compared with what is pinned.
+/// `upperdir` and `workdir` must be on one mount. So the folder that contains both is mounted, and they are found below it by name, without
+/// following links, and compared with the pinned folders.
 struct OverlayInput {
     /// In config.json.
     let index: Int
@@ -65,7 +65,7 @@ struct OverlayInput {
     private let folders: [(source: PinnedSources.Source, target: FilePath)]
     private let above: FolderAbove?
 
-    /// What holds both `upperdir` and `workdir`.
+    /// The folder that contains both `upperdir` and `workdir`.
     private struct FolderAbove {
         let file: PinnedFile
         let contents: [SourceClone.Content]
@@ -104,7 +104,7 @@ struct OverlayInput {
         }
     }
 
-    /// - Returns: nil if none of both is pinned, one is missing, or they are on two mounts, which the kernel refuses with its own words.
+    /// - Returns: nil if neither is pinned, one is missing, or they are on two mounts, which the kernel refuses.
     private static func above(
         _ layers: OverlayLayers, _ sources: [Int: PinnedSources.Source], target: FilePath
     ) throws(SystemError) -> FolderAbove? {
@@ -112,7 +112,7 @@ struct OverlayInput {
             sources[upperNumber] != nil || sources[workNumber] != nil
         else { return nil }
         var pair: [PinnedSources.Source] = []
-        // One that nobody is asked about is the engine's own.
+        // A folder that plugins are not asked about is the engine's own, and is not pinned yet.
         for (number, path) in [(upperNumber, upper), (workNumber, work)] {
             if let source = sources[number] { pair.append(source) } else { pair.append(try PinnedSources.Source(at: path)) }
         }
@@ -142,10 +142,10 @@ struct OverlayInput {
         guard let above else { return clones }
         var clone: SourceClone
         do throws(SystemError) {
-            // Nothing that is mounted below could be part of it.
+            // Not recursive: mounts below the folder are no part of an overlay.
             clone = try SourceClone(of: above.file, recursively: false, target: above.target)
         } catch  where error.errno == .invalidArgument {
-            // The kernel shows nobody what is below a mount that belongs to another user namespace.
+            // The kernel refuses to reveal what is below a mount of another user namespace.
             clone = try SourceClone(of: above.file, recursively: true, target: above.target)
         }
         clone.contents = above.contents

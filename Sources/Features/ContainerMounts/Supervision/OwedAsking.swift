@@ -7,15 +7,15 @@ import OCIRuntime
 import PluginClient
 import SystemPackage
 
-/// Asks plugins to detach that are owed it.
+/// Asks the plugins that are owed a detach.
 struct OwedAsking {
     enum Occasion {
-        /// A person has said so: what stopped the unwinding has been looked at.
+        /// A user has asked for it, and has seen why the unwinding stopped.
         case command
-        /// A container with the same id is to be created. Those below a plugin that has stopped the unwinding are left alone, since what it
-        /// has mounted may still be there; unless that one has been asked now.
+        /// A container with the same id is to be created. Plugins below one that stopped the unwinding are not asked, since its mounts may
+        /// still exist, unless that plugin has detached now.
         case creation
-        /// The host has been started again, and nothing that was mounted is there any more.
+        /// The host has been restarted, so no mount is left.
         case boot
     }
 
@@ -23,9 +23,9 @@ struct OwedAsking {
     struct Result {
         var id: ContainerID
         var plugin: String
-        /// Whether it is owed its detach still.
+        /// Whether it is still owed a detach.
         var isOwed: Bool
-        /// Why it has failed, or is owed; nil if it has detached.
+        /// Why it failed or is still owed a detach; nil if it has detached.
         var failure: String?
     }
 
@@ -35,13 +35,13 @@ struct OwedAsking {
     /// Whether a plugin that is away is waited for.
     var waits: (String) -> Bool = { _ in true }
 
-    /// For another process that asks.
+    /// The time to wait for another process that is asking.
     private static let lockLimit = Duration.seconds(60)
 
     /// - Parameters:
     ///   - name: of the only plugin to ask; nil for all.
     ///   - absent: plugins that are not waited for any more; those that are found to be away are added.
-    /// - Throws: `RuntimeError` if it cannot be found out who is owed.
+    /// - Throws: `RuntimeError` if it cannot be found out which plugins are owed a detach.
     func ask(_ owed: OwedDetaches, only name: String? = nil, absent: inout [String]) throws(RuntimeError) -> [Result] {
         guard owed.isThere else { return [] }
         let boot = try? Boot.current()
@@ -75,7 +75,7 @@ struct OwedAsking {
     private func ask(_ one: OwedDetach, of owed: OwedDetaches, isOfEarlierBoot: Bool, absent: inout [String]) -> Result {
         var stack = one.stack
         if isOfEarlierBoot {
-            // Nothing is left that could be unmounted or removed in its place.
+            // After a reboot, nothing is left for emergency actions.
             for index in stack.plugins.indices { stack.plugins[index].state = .owed }
             stack.ending = ContainerEnding(.boot)
         }
@@ -92,27 +92,27 @@ struct OwedAsking {
     }
 }
 
-/// Tells plugins of containers that a reboot or a power cut has ended. Once in a boot; who cannot be asked then is asked when a container
-/// of the same id is created, or by `detach`.
+/// Tells plugins which containers a reboot or a power cut has ended, once in a boot. A plugin that cannot be asked then is asked when a
+/// container of the same id is created, or by `detach`.
 struct Recovery {
     let places: RuntimePlaces
     let log: RuntimeLog
 
     private var mark: String { places.state + "/recovered" }
 
-    /// A look at two names: nothing else is done before most commands.
+    /// Whether plugins have to be told. Costs two system calls, since it is asked before most commands.
     var isNeeded: Bool {
         guard let folder = OwedDetaches.durableAbove(places), isThere(folder.string) else { return false }
         return !isThere(mark)
     }
 
-    /// - Parameter isAgain: also if it has been done in this boot.
-    /// - Throws: `RuntimeError` if it cannot be done at all.
+    /// - Parameter isAgain: run even if it has been done in this boot.
+    /// - Throws: `RuntimeError` if no plugin can be told.
     func run(isAgain: Bool = false) throws(RuntimeError) -> [OwedAsking.Result] {
         guard isAgain || isNeeded else { return [] }
         let lock: FileLock?
         do throws(SystemError) {
-            // Whose files are of an earlier boot could not be told otherwise.
+            // Without the current boot, files of an earlier one cannot be recognised.
             _ = try Boot.current()
             try makeFolders(FilePath(places.state), mode: 0o700)
             lock = try FileLock.wait(for: FilePath(places.state + "/recovery.lock"), until: Deadline(after: .seconds(120)))

@@ -5,21 +5,21 @@ import LinuxSystem
 import OCIRuntime
 import SystemPackage
 
-/// The sources of a container's interposed mounts, each held from the moment at which it was looked up until it is mounted.
+/// The sources of a container's interposed mounts, each pinned by an open descriptor from its look-up until it is mounted.
 ///
-/// A path is only a name: whoever may write to a folder above it can put something else in its place at any time. So a path is looked
-/// up once, what plugins are shown is read from what was found, and that is what is mounted.
+/// A user who can write to a folder above a path can replace what is there at any time. So each path is looked up once, plugins are shown
+/// what was found, and that is mounted.
 final class PinnedSources {
     struct Source {
-        /// By which it was looked up.
+        /// The path by which it was looked up.
         let path: String
-        /// Where it is, without symbolic links.
+        /// Its path without symbolic links.
         let text: String
         /// nil if there was nothing.
         let file: PinnedFile?
         /// Why there was nothing.
         let failure: SystemError?
-        /// Whether a plugin has given it, so that config.json has another one.
+        /// Whether a plugin has given it, in place of the source in config.json.
         var isGiven = false
         /// Whether it had been moved or removed before plugins were asked about it.
         var isAstray = false
@@ -39,7 +39,7 @@ final class PinnedSources {
                 }
                 do throws(SystemError) {
                     let found = try file.path()
-                    // What has no path is in no folder that anybody could be kept out of.
+                    // A namespace or the like has no path in any folder, so the text that led to it is kept.
                     text = found.utf8.first == UInt8(ascii: "/") ? found : resolvingSymbolicLinks(FilePath(path)).string
                 } catch  where error.errno == .noSuchFileOrDirectory {
                     // Programs replace a file by renaming another one over it.
@@ -55,7 +55,7 @@ final class PinnedSources {
         private static let attempts = 16
     }
 
-    /// What has a source: a mount, or a folder of an overlay.
+    /// The owner of a source: a mount, or a folder of an overlay.
     private struct Owner: Hashable {
         /// Index in config.json.
         let mount: Int
@@ -70,7 +70,7 @@ final class PinnedSources {
         Dictionary(uniqueKeysWithValues: pinned.filter { $0.key.layer == nil }.map { ($0.key.mount, $0.value) })
     }
 
-    /// Of overlays, by the mount's index in config.json and the number of the folder. Not all of an overlay's need be held.
+    /// Of overlays, by the mount's index in config.json and the number of the folder. Not every folder of an overlay need be pinned.
     var layers: [Int: [Int: Source]] {
         var layers: [Int: [Int: Source]] = [:]
         for (owner, source) in pinned {
@@ -82,11 +82,11 @@ final class PinnedSources {
     /// - Parameter layer: which folder of an overlay.
     func source(of mount: Int, layer: Int?) -> Source? { pinned[Owner(mount: mount, layer: layer)] }
 
-    /// Looks a source up. That it is not there is no failure: the engine or a plugin may still make it, and if nobody does, the runtime
-    /// below says so best.
+    /// Looks a source up. A missing source is not an error: the engine or a plugin may still create it, and otherwise the delegate runtime
+    /// reports it.
     ///
     /// - Parameter layer: which folder of an overlay.
-    /// - Returns: what plugins are to be shown.
+    /// - Returns: the path that plugins are shown.
     func pin(_ path: String, of mount: Int, layer: Int? = nil) throws(RuntimeError) -> String {
         do throws(SystemError) {
             let source = try Source(at: path)
@@ -97,13 +97,13 @@ final class PinnedSources {
         }
     }
 
-    /// Takes what a plugin has given as the source.
+    /// Replaces a source by one that a plugin has given.
     func replace(_ mount: Int, with source: Source) {
         pinned[Owner(mount: mount)] = source
         pinned[Owner(mount: mount)]?.isGiven = true
     }
 
-    /// Before the first plugin is asked, to know what has changed by then.
+    /// Marks the sources that have been moved or removed before the first plugin is asked.
     func lookForStrays() {
         for (owner, source) in pinned {
             guard let file = source.file else { continue }
@@ -111,8 +111,8 @@ final class PinnedSources {
         }
     }
 
-    /// After a plugin has attached a mount and left its source as it was: it may have mounted something there, or made what was not
-    /// there before. Nothing else that is at the path by now takes the place of what was looked up.
+    /// Looks a source up again after a plugin has attached the mount without giving another source. The plugin may have mounted something
+    /// there, or created a missing source. Any other change did not come from the plugin, so it is an error.
     ///
     /// - Parameter layer: which folder of an overlay.
     /// - Throws: `RuntimeError` if the source has been moved or removed, so that the container would not get what the plugin has made.
@@ -122,7 +122,7 @@ final class PinnedSources {
         do throws(SystemError) {
             guard let file = before.file else {
                 let now = try Source(at: before.path)
-                // Not through a link: what is made must be where nothing was.
+                // Not through a link: the source must have been created at the path that was missing.
                 if now.file != nil && LexicalPath.areSame(now.text, before.text) { keep(now, of: owner) }
                 return
             }
@@ -165,7 +165,7 @@ final class PinnedSources {
         return false
     }
 
-    /// Lets go of everything: a plugin that is asked to detach may want to unmount a source.
+    /// Closes all descriptors, so that a plugin that is asked to detach can unmount a source.
     func release() {
         for source in pinned.values { source.file?.close() }
     }

@@ -5,25 +5,25 @@ import LinuxSystem
 import OCIRuntime
 import SystemPackage
 
-/// What the runtime below gets to create a container from: config.json as it is to be, and as sources what is pinned.
+/// What the delegate runtime creates a container from: the changed config.json and the pinned sources.
 ///
-/// It runs in a mount namespace of its own, a copy of the host's, in which each source has been mounted at a place that nobody else
-/// reaches, and in which another config.json, which names these places, covers the bundle's. Both are gone with the runtime, in whatever
-/// way it ends, and the bundle is never changed. What is mounted has the peers, the mounts below and the roots that it would have had.
+/// The delegate runtime runs in a copy of the host's mount namespace. There, each source is mounted at a place that no other process can
+/// reach, and a config.json that names these places is mounted over the bundle's. Both disappear when the runtime ends, even if it is
+/// killed, and the bundle itself is never changed. The mounts keep the peers, the submounts and the roots that they would have had.
 ///
-/// Where the kernel or a missing privilege forbids that, config.json is replaced until the container has been created, the runtime looks
-/// sources up by their paths, and what it has mounted is compared with what is pinned, but for the folders of overlays.
+/// If the kernel or a missing privilege forbids that, config.json is replaced until the container has been created, the runtime looks
+/// sources up by path, and its mounts are compared with the pinned sources, except for folders of overlays.
 struct RuntimeInput {
     /// The bundle's config.json, absolute.
     let file: FilePath
     /// As read.
     let bytes: [UInt8]
-    /// As the runtime below has to see it, but for the sources.
+    /// The configuration for the delegate runtime, without the changed sources.
     let configuration: OCIConfiguration
     /// Whether it differs from what was read.
     let isChanged: Bool
     let sources: PinnedSources
-    /// A folder in which sources are mounted. It is empty for everybody else.
+    /// A folder in which sources are mounted. Outside of the copied namespace it is empty.
     let place: String
 
     /// Whether the runtime has looked sources up itself.
@@ -38,9 +38,9 @@ struct RuntimeInput {
 
     // MARK: In a namespace
 
-    /// Moves this process into the copy of its mount namespace in which the runtime below is to run, and lets the sources go.
+    /// Moves this process into the copy of its mount namespace in which the delegate runtime is to run, and closes the sources.
     ///
-    /// - Returns: nil if that is refused; the process then is where it was.
+    /// - Returns: nil if the kernel refuses that; the process is then in its original namespace.
     func enter() throws(RuntimeError) -> MountNamespaceCopy? {
         var refusal: SystemError?
         let overlays = try overlays()
@@ -78,7 +78,7 @@ struct RuntimeInput {
         var clones: [SourceClone] = []
         for (index, source) in sources.sources.sorted(by: { $0.key < $1.key }) {
             guard let file = try source.fileIfThere() else { continue }
-            // With all below: what of that the container gets, runtimes read out of the options, and not all alike.
+            // With all submounts. The mount's options say which of them the container gets, and runtimes differ in reading these.
             clones.append(try SourceClone(of: file, recursively: true, target: FilePath(target(of: source, index))))
         }
         for overlay in overlays { clones += try overlay.clones() }
@@ -86,12 +86,12 @@ struct RuntimeInput {
         return clones
     }
 
-    /// Whoever may not do this may not come back from another namespace either.
+    /// Tests the privilege before this process enters a namespace that it could not leave without it.
     private static func tryCloning() throws(SystemError) {
         do throws(SystemError) {
             _ = try PinnedFile(at: "/").clone(recursively: false)
         } catch  where error.errno == .invalidArgument {
-            // The privilege is there. But in a user namespace no mount may be had without those below it.
+            // The privilege is there, but in a user namespace a mount cannot be cloned without its submounts.
         }
     }
 
@@ -105,9 +105,9 @@ struct RuntimeInput {
         let place = resolvingSymbolicLinks(FilePath(place))
         let file = resolvingSymbolicLinks(file)
         try copy.separate([place, file])
-        // Root of a user namespace has to find its way, too.
+        // Mode 0711, so that root of a user namespace can pass.
         try copy.mountMemory(at: place, mode: 0o711)
-        // Sources are below folders that have numbers for names.
+        // These names cannot clash with sources, which are below folders named by numbers.
         let folderWay = place.appending("way")
         let fileWay = place.appending("way-of-files")
         try makeFolder(folderWay, mode: 0o700)
@@ -123,7 +123,7 @@ struct RuntimeInput {
                 error.hint = "it has been removed since the plugins were asked"
                 throw error
             }
-            // Before Linux 5.14, what is found there is compared all the same.
+            // The result is ignored: before Linux 5.14 links cannot be forbidden, but the contents are compared in any case.
             if !mount.contents.isEmpty { _ = try copy.forbidLinks(at: target) }
             try mount.verifyContents()
         }
@@ -133,7 +133,8 @@ struct RuntimeInput {
         copy.rejoin()
     }
 
-    /// A source that is not there is looked for in the place, too: somebody could put a link to something else where it was missing.
+    /// The configuration with the places of the sources. A missing source gets a place too, so that a link that another process puts at its
+    /// original path has no effect.
     private func configurationInPlace(_ overlays: [OverlayInput]) -> OCIConfiguration {
         var configuration = configuration
         for overlay in overlays { configuration.setOptions(ofMount: overlay.index, to: overlay.options) }
@@ -187,7 +188,7 @@ struct RuntimeInput {
         record = noted
     }
 
-    /// Compares what the runtime has mounted with what is pinned, before the container's process runs, and lets the sources go.
+    /// Compares the runtime's mounts with the pinned sources before the container's process runs, and closes the sources.
     ///
     /// - Parameter process: in the container's mount namespace and root.
     func verify(in process: Int32) throws(RuntimeError) {
@@ -221,6 +222,7 @@ extension SystemError {
 }
 
 extension RuntimePlaces {
-    /// Where the runtime below finds sources. Not in the folder of states, which root of a user namespace may not go through.
+    /// The folder in which the delegate runtime finds sources. It is outside of the folder of states, which root of a user namespace may not
+    /// enter.
     var sources: String { state + "-sources" }
 }

@@ -4,11 +4,11 @@ import Glibc
 import LinuxSystem
 import SystemPackage
 
-/// Finds the paths that show what a container's sources show.
+/// Finds the paths that show the same files as a container's sources.
 ///
-/// The mount table alone says it, so that a server which does not answer cannot hold up a container. Only where the layers of an overlay
-/// are is looked up in file systems, and only in local ones. What cannot be told may be anything: `/` is then among the paths, so that
-/// whoever guards a place is asked.
+/// Only the mount table is read, so that a server that does not answer cannot delay a container. The one exception is the layers of an
+/// overlay, which are looked up, in local file systems only. If the paths are not known, `/` is added, so that every plugin that guards a
+/// path is asked.
 enum SourceOrigins {
     struct Source {
         /// As plugins are shown it.
@@ -17,7 +17,7 @@ enum SourceOrigins {
         let file: PinnedFile?
     }
 
-    /// Reads the mount table once for all sources, unless something is moved meanwhile.
+    /// Reads the mount table once for all sources, and again if mounts are moved meanwhile.
     ///
     /// - Returns: for each source its path, then the others sorted by their bytes.
     /// - Throws: `RuntimeError` if the table cannot be read, something is moved again and again, or a source has too many paths.
@@ -45,23 +45,23 @@ enum SourceOrigins {
 
     private static let attempts = 16
 
-    /// - Returns: nil if the table is of another moment than the path.
+    /// - Returns: nil if mounts were moved between reading the table and the path.
     private static func origin(of source: Source, _ table: MountOrigins, isLast: Bool) throws(RuntimeError) -> [String]? {
-        // Of tmpfs, there is none.
+        // A tmpfs mount has no source.
         if source.path.isEmpty { return [] }
-        // What a plugin gives may be a link, and what is made there later is where the link leads.
+        // A missing source that a plugin gave may be a link; it will be created where the link leads.
         var path = Array((source.file == nil ? resolvingSymbolicLinks(FilePath(source.path)).string : source.path).utf8)
         var mount: Int?
         var isUnknown = false
-        // What has been removed meanwhile, or has no path, such as a namespace, is known by the path that led to it.
+        // A source that was removed or has no path, such as a namespace, keeps the path that led to it.
         if let file = source.file, let now = try? file.pathBytes(), now.first == UInt8(ascii: "/"), let id = try? file.mountID() {
             switch table.agrees(with: now, on: id) {
             case true?:
                 path = now
                 mount = id
             case false?: return nil
-            // It may have been mounted after the table was read. In the end, it is on a mount outside this process's root, or on one that
-            // is attached nowhere.
+            // The mount may be newer than the table. If it is missing in the last attempt too, it is outside of this process's root or
+            // attached nowhere.
             case nil:
                 if !isLast { return nil }
                 isUnknown = true
@@ -69,7 +69,7 @@ enum SourceOrigins {
         }
         let found = table.paths(showing: path, on: mount) { layer, isOfRoot in
             let resolved = resolvingLayer(layer, table)
-            // Of the root, it is known where it is: here. Its layers may be of an outer container's host.
+            // The place of the root is known to be `/`. Its layers may be on the host of an outer container.
             if !isOfRoot && (resolved == nil || table.mayBlock(resolved ?? [])) { isUnknown = true }
             return resolved
         }
@@ -85,8 +85,8 @@ enum SourceOrigins {
 
     /// Follows the symbolic links in a path as far as it is in local file systems. readlink(2).
     ///
-    /// - Returns: nil if it is relative, to a folder that is not known, or leads nowhere: what mounted the overlay had other mounts, or the
-    ///   layer is gone.
+    /// - Returns: nil if the path is relative or does not exist here: the overlay may have been mounted in another namespace, or the layer
+    ///   was removed.
     private static func resolvingLayer(_ path: [UInt8], _ table: MountOrigins) -> [UInt8]? {
         let slash = UInt8(ascii: "/")
         if path.first != slash { return nil }
@@ -106,7 +106,7 @@ enum SourceOrigins {
             var target = [UInt8](repeating: 0, count: Int(PATH_MAX))
             let count = readlink((here + [0]).map(CChar.init(bitPattern:)), &target, target.count)
             if count < 0 {
-                // Anything else than a link.
+                // The file is not a link.
                 if errno == EINVAL { continue }
                 return nil
             }

@@ -8,34 +8,37 @@ import OCIRuntime
 import PluginClient
 import SystemPackage
 
-/// The process that the engine takes for the container's: it creates the container by the runtime below, is the parent of its first
-/// process, and ends when that has ended and the plugins have been asked to detach, with the exit status that then holds.
+/// The process that the engine regards as the container's. It creates the container by the delegate runtime and is the parent of the
+/// container's first process. When that process has ended and the plugins have been asked to detach, it ends with the resulting status.
 ///
-/// A single thread that only waits, and passes signals on. Engines and people find by its id what is the container's: `docker stats` its
-/// network, podman's `cp` its files, nsenter(1) all of it. So it is in the container's namespaces, but for those of process ids and
-/// users, which a process cannot be in for a while. In its control groups it is only until the container starts. It enters the mount
-/// namespace as the last thing, since no path means the same there, and leaves it as the first, since its mounts would live on.
+/// It is a single thread that waits and forwards signals. Engines and people use its process id to find the container: `docker stats` its
+/// network, podman's `cp` its files, nsenter(1) everything. So it joins the container's namespaces:
+///
+/// - Not those of process ids and users, since a process cannot leave these again.
+/// - The control groups only until the container starts, so that it is not counted or killed there.
+/// - The mount namespace last, since paths of the host mean other files there. It leaves it first, since the container's mounts would
+///   otherwise stay in use.
 struct Supervisor {
     var aftermath: Aftermath
     let runtime: DelegateRuntime
-    /// Of the runtime's `create`, or of a `restore` that is detached.
+    /// Arguments of the delegate runtime's `create`, or of a detached `restore`.
     var arguments: OriginalArguments
     let isRestore: Bool
     var input: RuntimeInput
-    /// Where the caller wants this process's id.
+    /// The file that the caller wants this process's id in.
     let pidFile: String?
 
     private var folder: ContainerFolder { aftermath.folder }
     private var record: ContainerRecord { aftermath.record }
     private var log: RuntimeLog { aftermath.log }
 
-    /// Where the runtime below writes the id of the container's first process.
+    /// The file to which the delegate runtime writes the id of the container's first process.
     static func pidFile(in folder: ContainerFolder) -> FilePath { folder.path.appending("pid") }
 
-    /// A restored container has run by the time its engine looks for its control groups.
+    /// How long the supervisor stays in the control groups of a restored container, so that its engine finds them.
     private static let graceOfRestored = Duration.seconds(10)
 
-    /// Does it all, in a process that has just been made for it.
+    /// Runs the supervisor to its end, in a process that was forked for it.
     ///
     /// - Returns: the process's exit status.
     mutating func run(_ statusPipe: CreationStatusPipe) -> Int32 {
@@ -58,7 +61,7 @@ struct Supervisor {
             log.error(error.message)
             status = 1
         }
-        // The runtime below cannot remove groups that this process is in.
+        // The delegate runtime cannot remove control groups that this process is in.
         if let entered {
             try? entered.goBack()
             leaveGroups(entered)
@@ -86,7 +89,7 @@ struct Supervisor {
 
     // MARK: Creating
 
-    /// Looks where this process is while the runtime works: nobody has to wait for it then.
+    /// Opens the namespaces and control groups of this process while the runtime works, which saves time.
     private func findHome(whileRunning child: Int32) throws(RuntimeError) -> SupervisorHome {
         do throws(SystemError) {
             return try SupervisorHome()
@@ -97,11 +100,11 @@ struct Supervisor {
         }
     }
 
-    /// - Returns: the runtime's exit status if it has failed, and said why itself.
+    /// - Returns: the runtime's exit status if it failed and reported why; nil if the container was created.
     private mutating func create(_ child: Int32, _ children: ChildEvents, _ statusPipe: CreationStatusPipe) throws(RuntimeError) -> Int32? {
         let end = waitForRuntime(child, children, statusPipe)
         guard end == .exited(0) else {
-            // One that has ended by itself has undone what it did. What has this id now may be another's container.
+            // A runtime that exited has cleaned up. A container with this id may now belong to another caller, so it is not removed.
             if case .exited = end { aftermath.record.phase = .attaching }
             return end.exitStatus == 0 ? 1 : end.exitStatus
         }
@@ -119,7 +122,7 @@ struct Supervisor {
         return nil
     }
 
-    /// Waits without a limit of its own, as the engine would: it is over when the engine ends the program that it waits for.
+    /// Waits without a time limit, as the engine does. The wait is over when the engine ends the program that it waits for.
     private func waitForRuntime(_ child: Int32, _ children: ChildEvents, _ statusPipe: CreationStatusPipe) -> ProcessEnd {
         while true {
             if let end = children.end(of: child) { return end }
@@ -143,14 +146,14 @@ struct Supervisor {
             try input.verify(in: process)
             try sayMounted(process)
         }
-        // Before their numbers can be those of other descriptors.
+        // Before the descriptors are closed below, so that their numbers are not reused first.
         input.sources.release()
         do throws(SystemError) {
             let doorbell = try DoorbellSocket(at: FilePath(folder.control))
             if !hasEnded { try join(process, home) }
             if let pidFile { try replaceFile(FilePath(pidFile), with: Array("\(getpid())".utf8), mode: 0o644, durable: false) }
             if statusPipe.isAbandoned { throw SystemError("create", .canceled, on: "the container, because its caller has gone") }
-            // Whoever reads the container's output waits for all who could still write.
+            // Readers of the container's output wait until every process has closed it.
             try ChildProcess.releaseDescriptors(
                 except: [
                     statusPipe.writing, doorbell.descriptor, children.signals.descriptor, aftermath.lock.descriptor,
@@ -167,7 +170,7 @@ struct Supervisor {
         do throws(SystemError) {
             try ControlGroups(of: process).join(through: home.groupMounts)
         } catch {
-            // An engine without root may move its processes only below what it has been given, and counts without us there.
+            // A rootless engine may move processes only within its own groups. Its figures then lack this process, which is harmless.
             if EffectiveUser.isRootOfHost { throw error }
         }
     }
@@ -201,7 +204,7 @@ struct Supervisor {
             if poll.hasCome(at: rung) || (waits && leaveAt?.hasPassed == true) {
                 doorbell.answer { leaveGroups(home) }
                 leaveGroups(home)
-                // Where that fails, an engine finds the container's network all the same, and its groups.
+                // If this fails, engines still find the container's network and control groups.
                 try? home.enterMounts(of: record.process?.process ?? 0)
             }
             while let signal = children.signals.take() { passOn(signal) }
@@ -220,8 +223,8 @@ struct Supervisor {
     private func passOn(_ signal: SignalQueue.Signal) {
         switch signal.number {
         case SIGCHLD, SIGPIPE, SIGURG, SIGTSTP, SIGTTIN, SIGTTOU: break
-        // That it has ended is what the next look at the children says.
-        // As its parent, this process knows that nobody else has the number; and there may be no /proc to look it up in.
+        // The error is ignored: the end of the process is noticed by waiting for children.
+        // Its parent can use the process id safely, since it is not reused before the parent waits. And /proc may be missing here.
         default: if let process = record.process?.process { kill(process, signal.number) }
         }
     }
@@ -232,11 +235,11 @@ struct Supervisor {
         do throws(SystemError) {
             try home.goBack()
         } catch {
-            // Paths would mean the container's files here. Who deletes the container finds that nobody is responsible, and undoes.
+            // Paths would mean the container's files here, so nothing is undone. The `delete` finds no responsible process, and undoes.
             return end.exitStatus == 0 ? 129 : end.exitStatus
         }
         leaveGroups(home)
-        // Nobody has to wait for anything here from now on.
+        // Close the doorbell: later callers need no answer.
         doorbell.close()
         unlink(folder.control)
         if !record.ownsProcesses { aftermath.killProcesses() }
