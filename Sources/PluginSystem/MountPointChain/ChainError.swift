@@ -18,7 +18,7 @@ public struct ChainError: Error, Sendable, Equatable {
     }
 }
 
-/// Stands for the words of a plugin that failed without any.
+/// The message of a plugin that failed without words.
 let noReason = "it gave no reason"
 
 extension ChainError: CustomStringConvertible {

@@ -49,7 +49,7 @@ public struct ChainedPluginError: Error, Sendable, Equatable {
     }
 
     public var kind: Kind
-    /// What stands behind `failed with error: `.
+    /// The text after `failed with error: `.
     public var message: String
 
     public init(_ kind: Kind, _ message: String) {
@@ -58,7 +58,7 @@ public struct ChainedPluginError: Error, Sendable, Equatable {
     }
 }
 
-/// A rename that is prepared: the new record lies in ``draft``, and counts from the moment at which it is renamed to ``path``.
+/// A prepared rename: the new content is in ``draft``, and counts from the moment at which that is renamed to ``path``.
 public struct PreparedRename: Sendable, Equatable {
     public var draft: String
     public var path: String
@@ -68,16 +68,16 @@ public struct PreparedRename: Sendable, Equatable {
         self.path = path
     }
 
-    /// For a record that no later process is to find: there is nothing to rename.
+    /// For a store that keeps nothing: there is nothing to rename.
     public static var inMemory: PreparedRename { PreparedRename(draft: "", path: "") }
 
     public var isInMemory: Bool { path.isEmpty }
 }
 
-/// Keeps the stack where the next process finds it if this one is killed. Each record replaces the one before as a whole.
+/// Keeps the stack where the next process finds it if this one is killed. Each write replaces the whole stack.
 ///
-/// An empty stack may be kept by keeping no record, and may have to be written where nothing is kept yet. If the last write fails,
-/// the caller knows that nothing is left to detach, and has to see to it that the old record does not count any more.
+/// An empty stack may be stored by removing the file, even if there is none. If the last write fails, the caller knows that nothing is left
+/// to detach, and must make sure that the old stack is not used any more.
 public protocol AppliedStackStore {
     /// Keeps the stack; counts when it returns.
     func write(_ stack: AppliedStack) throws(StackStoreError)
@@ -85,7 +85,7 @@ public protocol AppliedStackStore {
     func prepare(_ stack: AppliedStack) throws(StackStoreError) -> PreparedRename
 }
 
-/// A record that cannot be kept or read.
+/// A stack that cannot be written or read.
 public struct StackStoreError: Error, Sendable, Equatable {
     /// One line.
     public var message: String
@@ -93,7 +93,7 @@ public struct StackStoreError: Error, Sendable, Equatable {
     public init(_ message: String) { self.message = message }
 }
 
-/// What the host does in the place of a plugin that cannot be asked to detach, and where warnings go.
+/// What the host does in place of a plugin that cannot be asked to detach, and where warnings go.
 public protocol EmergencyActions {
     /// Removes a file or an empty directory; the path is absolute.
     func remove(_ path: String) throws(EmergencyActionError)

@@ -3,7 +3,7 @@
 public import DockerPluginAPI
 import JSON
 
-/// What has come of asking all plugins of a chain.
+/// The result of asking all plugins of a chain.
 public struct AttachedMounts: Sendable, Equatable {
     /// The mounts in their order, with what the plugins made of them; ``DockerPluginAPI/MountPoint/appliedChanges`` says what that is.
     public var mounts: [MountPoint]
@@ -16,15 +16,15 @@ public struct AttachedMounts: Sendable, Equatable {
 }
 
 extension PluginChain {
-    /// Asks the plugins, each about those mounts that it wants as the plugins before it have left them.
+    /// Asks each plugin about the mounts that it wants, as the plugins before it have left them.
     ///
     /// - Parameters:
     ///   - mounts: those of one container, which no plugin has been asked about.
     ///   - store: keeps the stack from the moment of the first request on.
-    ///   - release: lets go of the sources. Called before plugins are asked to detach, which may want to unmount them.
+    ///   - release: closes the sources. Called before plugins are asked to detach, since they may want to unmount them.
     ///   - now: the time for the record, of each plugin when it is asked; nil leaves it out.
-    ///   - check: says whether a source that a plugin has given can be mounted. Called before the next plugin is asked. One that is missing
-    ///     is no failure of a mount whose source is made if it is missing: then the caller makes it, once all plugins have been asked.
+    ///   - check: throws if a source that a plugin gave cannot be mounted. Called before the next plugin is asked. A missing source is
+    ///     allowed for a mount whose missing source is created; the caller creates it after all plugins have been asked.
     ///   - findOrigins: says which paths show the same as the effective sources of the mounts at some indices. Called if a plugin has
     ///     attached these, and so may have changed what is there, and another plugin follows.
     /// - Throws: `ChainError`. Those that had attached have been asked to detach, last first, and so has the plugin that failed if it
@@ -97,7 +97,7 @@ extension PluginChain {
     private static func updateOrigins(
         of mounts: inout [MountPoint], known: inout [Int], _ findOrigins: ([Int], [MountPoint]) throws(SourceError) -> [[String]]
     ) throws(ChainError) {
-        // A mount of memory shows no place of the host.
+        // A tmpfs mount shows no path of the host.
         let changed = mounts.indices.filter { mounts[$0].appliedMiddleware.count != known[$0] && !mounts[$0].effectiveSource.isEmpty }
         if changed.isEmpty { return }
         do throws(SourceError) {
@@ -191,11 +191,11 @@ extension PluginChain {
 }
 
 extension MountPoint {
-    /// Takes over what a plugin has changed, and that it has.
+    /// Applies a plugin's changes and records the plugin as applied.
     fileprivate mutating func apply(_ changes: MountPointChanges, of plugin: String) {
         if !changes.effectiveSource.isEmpty {
             effectiveSource = changes.effectiveSource
-            // It shows a place of the host from now on, which other plugins may have something to say about.
+            // The mount now shows a path of the host, which other plugins may want to be asked about.
             if type == .tmpfs { type = .bind }
         }
         if !changes.effectiveConsistency.isUnspecified { effectiveConsistency = changes.effectiveConsistency }

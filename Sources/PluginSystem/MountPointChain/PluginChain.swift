@@ -10,7 +10,8 @@ public struct PluginChain {
 
         func wants(_ mount: MountPoint) -> Bool { isShown(mount) && properties.patterns.contains { $0.matches(mount) } }
 
-        /// One that shows no place of the host is nobody's business but of those who ask for it: a pattern for all mounts means binds.
+        /// Whether the plugin is shown mounts of this type. tmpfs is shown only to plugins that name it: a pattern for all mounts means
+        /// mounts that show the host.
         private func isShown(_ mount: MountPoint) -> Bool { mount.type != .tmpfs || properties.types.contains(.tmpfs) }
     }
 

@@ -5,7 +5,7 @@ import JSON
 
 /// How it went to have the plugins of a container detach.
 public struct UnwindingOutcome: Sendable, Equatable {
-    /// What somebody may want to know, and what is no failure of the container. Each has been logged already.
+    /// Problems that do not make the container fail. Each has been logged already.
     public internal(set) var warnings: [String] = []
     /// Why the container counts as failed; one line each, naming the plugin.
     public internal(set) var failures: [String] = []
@@ -41,11 +41,11 @@ extension AppliedStack {
         return unwinding.outcome
     }
 
-    /// Asks those again that are ``owed`` their detach, last attached first, and takes each that has got its request out of the stack. For
-    /// when unwinding is over and nobody else is responsible for the container.
+    /// Asks the plugins that are ``owed`` a detach again, last attached first, and removes each that got its request from the stack. To be
+    /// called when unwinding is over and no other process is responsible for the container.
     ///
-    /// One that still cannot be reached stays owed; that is a failure, and the next one is asked all the same. A failure that is not
-    /// recoverable leaves those below owed. When nobody is owed anything any more, the stack is empty and not ``stopped``.
+    /// A plugin that still cannot be reached stays owed; that is a failure, and the next one is asked all the same. A failure that is not
+    /// recoverable leaves the plugins below owed. When no plugin is owed a detach any more, the stack is empty and not ``stopped``.
     ///
     /// - Parameter name: of the only plugin to ask, without `plugin:`; nil for all.
     public mutating func askAgain(
@@ -94,7 +94,7 @@ struct Unwinding<Store: AppliedStackStore, Actions: EmergencyActions> {
     }
 
     mutating func runAgain(_ stack: inout AppliedStack, only name: String?, plugin find: Finding) {
-        // Whoever asked again before this one was killed.
+        // An earlier process that asked again was killed before the answer.
         for index in stack.plugins.indices.reversed() where stack.plugins[index].state == .detaching {
             warnOfRepetition(stack.plugins[index])
             stack.plugins.remove(at: index)
@@ -196,10 +196,10 @@ struct Unwinding<Store: AppliedStackStore, Actions: EmergencyActions> {
         }
     }
 
-    /// Does what the plugin asked for in the case that it cannot be asked itself, for each of its mounts.
+    /// Performs the emergency actions that the plugin gave for each of its mounts.
     ///
-    /// Everything in the lists is carried out, whatever fails, since unwinding stops only after this plugin. A path that is still mounted,
-    /// or that is still there, must not lose what it lies on, so that such a failure is fatal.
+    /// All actions are performed even if some fail, since unwinding stops only after this plugin. A path that could not be unmounted or
+    /// removed must keep what is below it, so such a failure is fatal.
     private mutating func performEmergencyActions(of entry: AppliedPlugin, after failure: ChainedPluginError) {
         let cause = "plugin:\(entry.name) did not detach: \(failure.message)"
         warn(cause)

@@ -2,7 +2,7 @@
 
 import DockerPluginAPI
 
-/// Why what a plugin sent is not an answer.
+/// Why a plugin's answer is not valid HTTP.
 struct AnswerError: Error, Equatable {
     /// Completes "the answer …".
     let reason: String
@@ -19,10 +19,10 @@ struct AnswerParser {
     static let headLimit = 64 << 10
     /// Bytes of a chunk's size and extensions.
     static let chunkLineLimit = 4 << 10
-    /// Bytes kept of an answer that says no; more has nothing to say to a person.
+    /// Bytes kept of a refusal; the rest is dropped.
     static let refusalLimit = 64 << 10
 
-    /// Of the answer, once its status line has come; not that of an interim one (1xx).
+    /// The status of the answer once its status line has come. Interim answers (1xx) are skipped.
     private(set) var status: Int?
     private(set) var body: [UInt8] = []
     /// Nothing more is needed.
@@ -49,7 +49,7 @@ struct AnswerParser {
     /// - Parameter limit: bytes of a body with status 200.
     init(limit: Int) { self.limit = limit }
 
-    /// Consumes the next bytes; those behind the end of the answer are left alone.
+    /// Consumes the next bytes, and ignores those behind the end of the answer.
     mutating func consume(_ input: ArraySlice<UInt8>) throws(AnswerError) {
         var rest = input
         while !rest.isEmpty && !isComplete {
@@ -111,13 +111,13 @@ struct AnswerParser {
         line += part
         switch state {
         case .chunkSize, .chunkEnd:
-            // Chunks may be many, so their lines count one by one.
+            // There may be many chunks, so the limit is for each line, not for all.
             if line.count > Self.chunkLineLimit { throw AnswerError("has a chunk whose size takes more than \(Self.chunkLineLimit) bytes") }
         default:
             headBytes += part.count
             if headBytes > Self.headLimit { throw AnswerError("has a head of more than \(Self.headLimit) bytes") }
         }
-        // Garbage need not have a line feed at all, and must not be waited for until the deadline.
+        // Checked before the line is complete: garbage may never have a line feed, and would be waited for until the deadline.
         if case .statusLine = state, !line.starts(with: "HTTP/1.".utf8.prefix(line.count)) { throw garbledStatusLine() }
         if !isWhole { return }
         line.removeLast()

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 
-/// Told of each call of a plugin when it is over, for who looks for what takes so long or why nobody was asked.
+/// Receives a line about each finished call of a plugin, to find slow plugins and plugins that were not asked.
 public struct CallLog: Sendable {
     private let write: @Sendable (String) -> Void
 
     /// - Parameter write: takes a line.
     public init(_ write: @escaping @Sendable (String) -> Void) { self.write = write }
 
-    /// Nothing of what was said goes into the line: labels and options may hold what is not for a log.
+    /// The line has nothing of request and answer, since labels and options may contain secrets.
     ///
     /// - Parameters:
     ///   - method: with or without the slash that it has as a path.
@@ -27,7 +27,7 @@ public struct CallLog: Sendable {
 }
 
 extension PluginClientError {
-    /// What became of the call, without the plugin's words.
+    /// The outcome of the call, without the plugin's words.
     public var outcome: String {
         switch kind {
         case .notSent: "not sent"

@@ -2,7 +2,7 @@
 
 import LinuxSystem
 
-/// How long a plugin that is away is waited for: one that is being restarted is back in a moment.
+/// How long to wait for a plugin that is not running: it may be restarting.
 ///
 /// Tried again after 1, 2, 4 and 8 seconds, as Docker's plugin client does, then every 8 seconds. The last tries before the end come
 /// closer together.
@@ -12,16 +12,16 @@ public struct Patience: Sendable {
 
     public init(_ limit: Duration) { self.limit = limit }
 
-    /// None: for whoever only wants to know how things are.
+    /// Tries once. For commands that only report whether a plugin answers.
     public static var none: Patience { Patience(.zero) }
-    /// What Docker has for every call.
+    /// The time that Docker has for every call.
     public static var docker: Patience { Patience(.seconds(15)) }
 
     private static let longestPause = Duration.seconds(8)
-    /// What is left in the end is not worth another try.
+    /// A shorter rest of the time is not worth another try.
     private static let shortestPause = Duration.milliseconds(20)
 
-    /// Makes a call until somebody is there to take it.
+    /// Repeats a call until a plugin takes it.
     ///
     /// - Throws: what the last try threw. A failure other than of an absence is thrown at once.
     public func call<Value>(_ attempt: () throws(PluginClientError) -> Value) throws(PluginClientError) -> Value {
@@ -42,7 +42,7 @@ public struct Patience: Sendable {
 
     /// - Returns: nil if there is to be no other try.
     static func wait(_ pause: Duration, remaining: Duration) -> Duration? {
-        // A try that takes a moment must not cost the last one of 15 seconds.
+        // A little more than the remaining time is allowed, so that slow tries do not cost the last of Docker's 15 seconds.
         if pause <= remaining { return pause }
         if pause <= remaining + .milliseconds(500) && remaining > shortestPause { return remaining }
         return remaining / 2 > shortestPause ? remaining / 2 : nil

@@ -34,7 +34,7 @@ public struct PluginClient: Sendable {
     ///
     /// - Parameters:
     ///   - path: such as `/MountPointPlugin.MountPointAttach`.
-    ///   - body: JSON whose last byte matters, or nothing: without it no plugin can take the request for whole.
+    ///   - body: JSON, or nothing. A plugin cannot accept the request before its last byte, so that byte commits the call.
     ///   - answerLimit: bytes of the answer's body.
     ///   - committing: a file that records that the request was sent, and where it goes. It is renamed together with the sending
     ///     of the request's last byte (``LinuxSystem/StreamSocket/send(_:renaming:to:)``): both happen or neither, even if this

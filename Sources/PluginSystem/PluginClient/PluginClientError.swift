@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 
-/// A call that did not bring an answer, or brought one that says no.
+/// A call that got no answer, or a refusal.
 public struct PluginClientError: Error, Sendable, Equatable, CustomStringConvertible {
     public enum Kind: Sendable, Equatable {
         /// The plugin has not seen the whole request, and cannot have acted on it.
@@ -17,8 +17,8 @@ public struct PluginClientError: Error, Sendable, Equatable, CustomStringConvert
     public var plugin: String
     /// One line for a person: which plugin, where, what failed, what to do.
     public var message: String
-    /// Whether nobody was there at all: no socket, or nobody who listens. Nothing has been sent then, and a plugin that is being restarted
-    /// will be there in a moment.
+    /// Whether the plugin is not running: there is no socket, or no process listens. Nothing has been sent then, and a plugin that is being
+    /// restarted will be back soon.
     public var isAbsence = false
 
     public init(_ kind: Kind, plugin: String, _ message: String) {

@@ -23,7 +23,7 @@ public struct PluginDiscovery: Sendable {
     private static let specificationLimit = 64 << 10
 
     /// The first that is there of `NAME.sock` and `NAME/NAME.sock`, then in each folder `NAME.spec`, `NAME/NAME.spec`, `NAME.json`,
-    /// `NAME/NAME.json`. Whether anybody listens shows only at the first call.
+    /// `NAME/NAME.json`. Whether a plugin listens there shows at the first call.
     ///
     /// - Throws: `PluginClientError` of the kind `notSent`.
     public func find(_ text: String) throws(PluginClientError) -> PluginEndpoint {

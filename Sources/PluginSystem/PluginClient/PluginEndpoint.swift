@@ -16,7 +16,7 @@ public struct PluginEndpoint: Sendable, Equatable {
     }
 }
 
-/// The name of a plugin that is safe to make a file name of.
+/// The name of a plugin, checked to be safe as a file name.
 public struct PluginName: Sendable, Hashable, CustomStringConvertible {
     public let text: String
 

@@ -60,7 +60,7 @@ struct PluginExchange {
             }
         }
         guard let committing, let last = request.last else { return .sent }
-        // Nothing is renamed in vain: there is room for the byte before.
+        // Wait for room first, so that the rename happens only if the last byte can be sent.
         try waitForRoom(socket)
         return try socket.send(last, renaming: committing.draft, to: committing.path)
     }
@@ -77,7 +77,7 @@ struct PluginExchange {
         var parser = AnswerParser(limit: limit)
         var senders = Senders()
         let problem = read(from: socket, into: &parser, &senders)
-        // The status of a refusal counts, even if not all of its words come.
+        // A refusal's status counts even if its words are incomplete.
         if let status = parser.status, status != 200 { throw refusal(status, parser.body) }
         if case .cutShort(let failure) = sending {
             throw problem == nil ? error(.unclear, "it answered before it had the whole request, and closed the connection") : failure

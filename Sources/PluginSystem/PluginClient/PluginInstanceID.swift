@@ -4,7 +4,7 @@ import Glibc
 import LinuxSystem
 import SystemPackage
 
-/// Tells one run of a plugin from the next, without asking it anything.
+/// Identifies a plugin's process without asking it, so that a restart is noticed.
 ///
 /// UNIX: the boot, the process that called listen(2) (SO_PEERCRED) with its start time, and the socket's file with its time of
 /// change. Local TCP: the boot and the listening socket's inode.
@@ -14,7 +14,7 @@ import SystemPackage
 /// ``PluginPropertiesCache`` notices the latter by comparing with who sent the answer; over TCP nothing tells, so a plugin that is
 /// restarted behind a proxy belongs on a UNIX socket.
 public struct PluginInstanceID: Sendable, Equatable {
-    /// Opaque; two are of the same run exactly if they are the same.
+    /// Opaque; equal for the same process of a plugin, and different after a restart.
     public let text: String
     /// The process that listens, for a UNIX socket.
     public let listener: CInt?
@@ -27,7 +27,7 @@ public struct PluginInstanceID: Sendable, Equatable {
         guard let boot = try? Boot.current().text else { return nil }
         switch endpoint.address {
         case .unix(let path):
-            // Before and after, so that file and process belong together.
+            // The file is read before and after, so that file and process belong together.
             guard let file = Self.file(path), let socket = try? StreamSocket.connect(toUnixSocket: path, by: Deadline(after: .zero)),
                 let process = socket.listeningProcess(), let identity = ProcessIdentity(of: process), Self.file(path) == file
             else { return nil }

@@ -4,14 +4,13 @@ import JSON
 import LinuxSystem
 public import SystemPackage
 
-/// Keeps what each plugin answered about itself in `directory/NAME.json`, so that it is asked once in a run of it.
+/// Keeps each plugin's answer about itself in `directory/NAME.json`, so that it is asked once while its process lives.
 ///
-/// Used only for the same address, found at the same place, and the same ``PluginInstanceID``. A file that others could have
-/// written, or that cannot be read as it was written, is not trusted, and replaced. That nothing can be kept is no failure:
-/// then the plugin is asked each time.
+/// A kept answer is used only for the same address, found at the same place, and the same ``PluginInstanceID``. A file that other users
+/// could have written, or that is damaged, is replaced. If nothing can be kept, the plugin is asked each time.
 public struct PluginPropertiesCache: Sendable {
     public var directory: FilePath
-    /// How long to wait for another process that is asking; after that this one asks for itself.
+    /// How long to wait for another process that is asking the plugin. After that, this process asks too.
     public var patience: Duration
 
     /// Bytes of a kept file: an answer of the client's limit, with each byte escaped.
@@ -27,7 +26,7 @@ public struct PluginPropertiesCache: Sendable {
     ///
     /// - Parameters:
     ///   - ask: asks the plugin. While it does, others wait for the result, in other processes too.
-    ///   - read: makes sense of an answer. One of which it cannot is never kept, and a kept one is then asked for anew.
+    ///   - read: parses an answer. An answer that it cannot parse is not kept; if a kept one cannot be parsed, the plugin is asked again.
     /// - Throws: only what `ask` or `read` throw.
     public func properties<Value, Failure: Error>(
         of endpoint: PluginEndpoint, ask: () throws(Failure) -> PluginAnswer, read: ([UInt8]) throws(Failure) -> Value
@@ -81,7 +80,7 @@ public struct PluginPropertiesCache: Sendable {
     }
 
     private func keep(_ answer: [UInt8], _ endpoint: PluginEndpoint, _ instance: PluginInstanceID) {
-        // Bytes that are no text would come back as others.
+        // An answer that is not UTF-8 would not be read back as the same bytes.
         guard let text = String(validating: answer, as: UTF8.self) else { return }
         let content: JSONValue = [
             "format": JSONValue(Self.format), "plugin": .string(endpoint.name.text), "address": .string(endpoint.address.description),
@@ -90,7 +89,7 @@ public struct PluginPropertiesCache: Sendable {
         try? replaceFile(file(endpoint, "json"), with: content.encoded(), mode: 0o600, durable: false)
     }
 
-    /// Nil if it cannot be had, in time or at all.
+    /// Locks the file of a plugin; nil if that fails or takes too long.
     private func lock(_ endpoint: PluginEndpoint) -> FileLock? {
         do throws(SystemError) {
             do throws(SystemError) {

@@ -10,13 +10,13 @@ struct BuildahMounts: EngineMounts {
     var engine: EngineView.Engine { .buildah }
     private let bundle: [String]
 
-    /// Where it mounts them, and their names in the bundle.
+    /// The places in the container, and the names in the bundle.
     private static let files = [
         ("/etc/hosts", ["hosts"]), ("/etc/hostname", ["hostname"]), ("/etc/resolv.conf", ["resolv.conf"]),
         ("/run/.containerenv", ["run", ".containerenv"]),
     ]
 
-    /// - Returns: nil if the bundle and the id are not such.
+    /// - Returns: nil if the bundle and the id do not have that form.
     init?(_ id: ContainerID, bundle: String) {
         let components = LexicalPath.components(of: bundle)
         let prefix = "buildah"

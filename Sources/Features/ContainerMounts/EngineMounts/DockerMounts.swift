@@ -5,7 +5,7 @@ import DockerPluginAPI
 import LexicalPaths
 import OCIRuntime
 
-/// Brings Docker's record of a container's mounts together with the mounts of its config.json.
+/// Matches the mounts in Docker's file of a container with the mounts of its config.json.
 enum DockerMounts {
     /// - Parameters:
     ///   - sources: of the configuration.
@@ -20,7 +20,7 @@ enum DockerMounts {
                 "it has no MountPoints, so it cannot be told which mounts plugins must be asked about")
         }
         for mount in file.container.mounts where mount.isInterposed {
-            // With --tmpfs at the same place, Docker leaves the other mount out.
+            // If --tmpfs names the same place, Docker leaves this mount out of config.json.
             let isThere = configuration.mounts.contains { LexicalPath.areSame($0.cleanedDestination, mount.cleanedDestination) }
             if !isThere { throw .disagreement(mount) }
         }

@@ -6,17 +6,17 @@ import LinuxSystem
 import OCIRuntime
 import SystemPackage
 
-/// What dockerd mounts into a container besides what its record of the container has. moby, `daemon/container/container_unix.go` and
-/// `daemon/oci_linux.go`, of 20.10 to 29.
+/// The mounts that dockerd adds to a container by itself, which its file of the container does not list. moby,
+/// `daemon/container/container_unix.go` and `daemon/oci_linux.go`, of 20.10 to 29.
 ///
-/// Nobody but root can have files in Docker's data root, and none of these is a mount that was asked for: those are in the record.
+/// Only root can have files in Docker's data root. Mounts that a user asked for are in Docker's file of the container.
 struct DockersOwnMounts {
-    /// The data root, as it is written and with links resolved.
+    /// The components of the data root, as written and with links resolved.
     private let folders: [[String]]
     private let id: String
     private let initPath: String?
 
-    /// With these at the ends of the paths of dockerd's init, however it is called on the host.
+    /// The file names that dockerd's init has on hosts.
     private static let initNames = ["docker-init", "tini", "tini-static", "catatonit", "dumb-init"]
 
     /// - Parameters:
@@ -33,16 +33,16 @@ struct DockersOwnMounts {
         let destination = source.destination
         switch destination {
         case "/etc/hosts", "/etc/hostname", "/etc/resolv.conf":
-            // With another container's network, they are that one's.
+            // A container that shares another one's network has that one's files.
             return below(source).contains { $0.count == 2 && Self.isID($0[0]) && LexicalPath.areSame("/etc/" + $0[1], destination) }
         case "/dev/shm":
-            // Also another container's, or with --ipc=host the host's.
+            // It may be another container's, or with --ipc=host the host's.
             return isItself(source)
                 || below(source).contains {
                     !$0.isEmpty && Self.isID($0[0]) && (Self.are($0[1...], ["mounts", "shm"]) || Self.are($0[1...], ["shm"]))
                 }
         case "/proc", "/dev/mqueue":
-            // By an engine without root, which cannot mount them anew in the host's namespaces.
+            // Bound by a rootless engine, which cannot mount new ones in the host's namespaces.
             return isItself(source)
         case "/sbin/docker-init", "/dev/init": return isInit(source)
         default:
@@ -75,7 +75,7 @@ struct DockersOwnMounts {
         let resolved = resolvingSymbolicLinks(FilePath(source.path)).string
         var status = stat()
         guard isKnown else { return false }
-        // What is not there, the runtime below refuses.
+        // The delegate runtime refuses a missing file.
         guard stat(resolved, &status) == 0 else { return true }
         return status.st_mode & S_IFMT == S_IFREG && status.st_mode & 0o022 == 0
     }

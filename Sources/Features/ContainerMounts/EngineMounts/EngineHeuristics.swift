@@ -3,10 +3,10 @@
 import DockerPluginAPI
 import OCIRuntime
 
-/// Containers of engines that leave no record of their mounts where it could be read: config.json is all there is, and every place of the
-/// host that it names is interposed, but those that engines mount for themselves.
+/// Guesses the engine of a container, and its mounts, by config.json alone, for engines that leave no readable file about the container.
+/// Every source on the host is interposed, except those that the engine mounts for itself.
 struct EngineHeuristics {
-    /// Whether the bundle's place, or containerd's namespace, says whose container it is.
+    /// Whether the bundle's path or containerd's namespace shows which engine it is.
     let isRecognizedByBundle: Bool
     private let mounts: any EngineMounts
     private let sources: [HostSource]
@@ -22,7 +22,7 @@ struct EngineHeuristics {
         isRecognizedByBundle = recognized != nil
         mounts = recognized ?? NerdctlMounts(id, sources, namespace: namespace) ?? UnknownEngineMounts()
         self.sources = sources
-        // They say of podman's and Kubernetes' containers what labels say of Docker's.
+        // Annotations are to podman and Kubernetes what labels are to Docker.
         container = MountPoint.Container(labels: StringMap(uniqueEntries: configuration.annotationTexts))
     }
 

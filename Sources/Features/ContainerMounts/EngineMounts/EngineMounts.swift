@@ -2,11 +2,11 @@
 
 import DockerPluginAPI
 
-/// What is known of the mounts of one engine's containers by config.json and the bundle's place alone.
+/// Recognises the mounts that one engine makes for itself, by config.json and the bundle's path alone.
 ///
-/// A user must not be able to make a mount look like one of the engine's own. A container's id is drawn after its mounts have been given,
-/// so a source with the container's own id in the right place is the engine's; what belongs to another container, whose id could have
-/// been known, counts only below a folder where something of this container's is, and only where engines mount such things.
+/// A user must not be able to make a mount look like one of the engine's own. A container's id is drawn after its mounts were given, so a
+/// source with the container's own id at the right place is the engine's. A user can know the id of another container. So a source with
+/// such an id counts only below a folder that also has files of this container, and only at destinations where engines mount such files.
 protocol EngineMounts {
     var engine: EngineView.Engine { get }
 
@@ -20,13 +20,13 @@ extension EngineMounts {
     func volume(_: HostSource) -> MountPoint.Volume? { nil }
 }
 
-/// A person, or an engine that is not known: every mount is the user's.
+/// A user without an engine, or an unknown engine: every mount is the user's.
 struct UnknownEngineMounts: EngineMounts {
     var engine: EngineView.Engine { .other }
     func isOwn(_: HostSource) -> Bool { false }
 }
 
-/// Names of a path, compared by their bytes.
+/// Comparison of path components by their bytes.
 extension Collection<String> {
     func areSame(as others: [String]) -> Bool { count == others.count && zip(self, others).allSatisfy { $0.utf8.elementsEqual($1.utf8) } }
 

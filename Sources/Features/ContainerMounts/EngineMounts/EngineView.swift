@@ -10,7 +10,7 @@ public struct InterposedMount: Sendable, Equatable {
     /// Index into the configuration's mounts.
     public let configurationIndex: Int
     public var mountPoint: MountPoint
-    /// Which folder of an overlay it is. Plugins are asked about each by itself, and can give no other source in its place.
+    /// Which folder of an overlay it is. Plugins are asked about each folder, and cannot replace its source.
     public let layer: Int?
 
     init(configurationIndex: Int, mountPoint: MountPoint, layer: Int? = nil) {
@@ -22,21 +22,21 @@ public struct InterposedMount: Sendable, Equatable {
 
 /// What the engine that starts a container knows of the container's mounts.
 ///
-/// Only files are read, never the engine's API: an engine holds its lock on the container while it waits for the runtime, so that the
-/// question would wait for its own answer; and dockerd starts containers that are to be restarted before it answers anybody.
+/// Only files are read, never the engine's API. An engine holds its lock on the container while it waits for the runtime, so a request
+/// about the container would never be answered. And dockerd restarts containers before it answers any request.
 public struct EngineView: Sendable, Equatable {
     public enum Engine: String, Sendable {
         case docker
         /// A plugin that Docker runs in a container of its own (`docker plugin install`).
         case dockerPlugin = "docker plugin"
-        /// podman, CRI-O and what else keeps containers as they do.
+        /// podman, CRI-O, and other engines with the same storage.
         case podman
         /// containerd for Kubernetes.
         case containerd
         case nerdctl
         /// Also `podman build`.
         case buildah
-        /// A person, or an engine that is not known here.
+        /// A user without an engine, or an unknown engine.
         case other
     }
 
@@ -44,12 +44,12 @@ public struct EngineView: Sendable, Equatable {
     /// In the configuration's order.
     public let mounts: [InterposedMount]
 
-    /// Finds which mounts of a bundle plugins are to be asked about, and what is known of each.
+    /// Finds the mounts of a bundle that plugins are to be asked about, and what is known of each.
     ///
-    /// For Docker, those are the bind and volume mounts of its record; what else is in config.json, Docker manages for itself (hosts,
-    /// resolv.conf, secrets, its init), and anything besides is an error. For others, all bind mounts, and the folders of overlays, but
-    /// those out of the engine's own folder of this container.
-    /// Docker's plugins are no containers, and one of them may be the plugin that would be asked; of them, nothing is interposed.
+    /// - For Docker: the bind and volume mounts in its file of the container. Docker's own mounts in config.json (hosts, resolv.conf,
+    ///   secrets, its init) are left out, and any other mount is an error.
+    /// - For Docker's managed plugins: no mounts, since such a plugin may be the one that would be asked.
+    /// - For other engines: all bind mounts and folders of overlays, except those from the engine's own folder of this container.
     ///
     /// - Parameters:
     ///   - bundle: absolute.
@@ -67,7 +67,7 @@ public struct EngineView: Sendable, Equatable {
         if namespace == "plugins.moby" { return EngineView(engine: .dockerPlugin, mounts: []) }
         let sources = try HostSource.all(in: configuration, bundle: bundle)
         let guess = EngineHeuristics(id, configuration, sources, bundle: bundle, namespace: namespace)
-        // A root file system of podman's may be a user's folder, next to which the user has written a record.
+        // podman's root file system may be in a user's folder, where the user can have written a forged file of Docker's.
         if namespace == "moby" || !guess.isRecognizedByBundle {
             var looked: [String] = []
             let file = try DockerContainerFile.find(id.text, rootPath: configuration.rootPath, dataRoots: dataRoots, looked: &looked)

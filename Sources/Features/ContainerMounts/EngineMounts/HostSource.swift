@@ -4,13 +4,13 @@ import DockerFiles
 import LexicalPaths
 import OCIRuntime
 
-/// A place of the host that a mount of config.json shows.
+/// A path of the host that a mount of config.json shows.
 struct HostSource {
     /// Of the mount in config.json.
     let index: Int
     /// Cleaned.
     let destination: String
-    /// As the runtimes take it: a relative one begins at the bundle.
+    /// The path as the runtimes read it: a relative one is resolved against the bundle.
     let path: String
     /// Which folder of an overlay it is.
     let layer: Int?
@@ -19,15 +19,15 @@ struct HostSource {
 
     var isLayer: Bool { layer != nil }
 
-    /// The names in the path; none if there are `..` among them, for after a symbolic link they lead elsewhere than their text says.
+    /// The components of the path; empty if `..` is among them, since after a symbolic link `..` is not what its text says.
     var components: [String] {
         let isPlain = path.utf8.split(separator: UInt8(ascii: "/")).allSatisfy { !$0.elementsEqual("..".utf8) }
         return isPlain ? LexicalPath.components(of: path) : []
     }
 
-    /// Those of all mounts of a configuration, in its order.
+    /// The sources of all mounts of a configuration, in its order.
     ///
-    /// - Throws: `EngineFilesError` for a mount of which it cannot be told what of the host it shows, or that runtimes make differently.
+    /// - Throws: `EngineFilesError` for a mount whose source on the host is not known, or on which runtimes differ.
     static func all(in configuration: OCIConfiguration, bundle: String) throws(EngineFilesError) -> [HostSource] {
         var sources: [HostSource] = []
         for (index, mount) in configuration.mounts.enumerated() {

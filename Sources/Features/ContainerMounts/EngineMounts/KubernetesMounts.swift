@@ -14,8 +14,8 @@ struct KubernetesMounts: EngineMounts {
 
     private static let shared = ["/etc/hostname", "/etc/hosts", "/etc/resolv.conf", "/dev/shm", "/run/secrets"]
 
-    /// - Parameter namespace: containerd's; in others than its own, users can give their containers any annotation.
-    /// - Returns: nil for a container of somebody else.
+    /// - Parameter namespace: containerd's. Only in `k8s.io` annotations can be trusted; in others users can choose them.
+    /// - Returns: nil if the container is not Kubernetes'.
     init?(_ id: ContainerID, _ configuration: OCIConfiguration, namespace: String) {
         guard namespace == "k8s.io", let sandbox = configuration.annotation("io.kubernetes.cri.sandbox-id"), !sandbox.isEmpty else {
             return nil

@@ -4,14 +4,14 @@ import DockerPluginAPI
 import LexicalPaths
 import OCIRuntime
 
-/// nerdctl, which keeps what is its own in `/var/lib/nerdctl/HASH`, and without root in `~/.local/share/nerdctl/HASH`.
+/// nerdctl, which keeps its own files in `/var/lib/nerdctl/HASH`, or without root in `~/.local/share/nerdctl/HASH`.
 struct NerdctlMounts: EngineMounts {
     var engine: EngineView.Engine { .nerdctl }
     private let id: String
     private let namespace: String
 
     /// - Parameter namespace: containerd's.
-    /// - Returns: nil if no mount comes from there.
+    /// - Returns: nil if no mount has a source there.
     init?(_ id: ContainerID, _ sources: [HostSource], namespace: String) {
         if namespace.isEmpty { return nil }
         self.id = id.text

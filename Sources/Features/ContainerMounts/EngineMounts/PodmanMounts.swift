@@ -11,16 +11,16 @@ struct PodmanMounts: EngineMounts {
     var engine: EngineView.Engine { .podman }
 
     private let id: String
-    /// The folder's name that containers lie in, such as `overlay-containers`.
+    /// The name of the folder that contains the containers, such as `overlay-containers`.
     private let containers: String
-    /// What stands before it, of everything of this container's.
+    /// The paths before that folder, for all sources with this container's id.
     private let storages: [[String]]
     private let hasInit: Bool
     /// Of CRI-O.
     private let pod: KubernetesPod?
     private let resolve: (String) -> String
 
-    /// Where podman itself looks for its init; containers.conf(5), `init_path`. A user can name another one, which is a mount of his.
+    /// Where podman looks for its init; containers.conf(5), `init_path`. An init elsewhere was named by a user, so it is a user's mount.
     private static let initPaths = [
         "/usr/libexec/podman/catatonit", "/usr/local/libexec/podman/catatonit", "/usr/local/lib/podman/catatonit",
         "/usr/lib/podman/catatonit", "/usr/bin/catatonit", "/usr/local/bin/catatonit",
@@ -44,7 +44,7 @@ struct PodmanMounts: EngineMounts {
         self.containers = containers
         self.resolve = resolve
         hasInit = configuration.annotation("io.podman.annotations.init") == "TRUE"
-        // podman's users can give annotations of any name, but not this one.
+        // podman's users can set any annotation but this one.
         let isPod = configuration.annotation("io.container.manager") == "cri-o"
         pod = isPod ? configuration.annotation("io.kubernetes.pod.uid").flatMap { KubernetesPod(uid: $0) } : nil
         storages = ([components] + sources.map(\.components)).compactMap { Self.storage(of: $0, containers, container: id.text) }
@@ -77,7 +77,7 @@ struct PodmanMounts: EngineMounts {
         return resolved.first == "usr" && resolved.last == "catatonit"
     }
 
-    /// What stands before `overlay-containers/ID/userdata` in a path.
+    /// The components before `overlay-containers/ID/userdata` in a path.
     ///
     /// - Parameter container: nil for any.
     private static func storage(of components: [String], _ containers: String, container: String?) -> [String]? {

@@ -4,9 +4,9 @@ import DockerPluginAPI
 import LexicalPaths
 import OCIRuntime
 
-/// The tmpfs mounts that somebody has asked for, for plugins that want to be shown them.
+/// The tmpfs mounts that users have asked for, for plugins that want to be shown them.
 ///
-/// Out of config.json for every engine: Docker's record has those of `--mount`, and not those of `--tmpfs`.
+/// They are read from config.json for every engine: Docker's file of a container has those of `--mount`, but not those of `--tmpfs`.
 enum TmpfsMounts {
     /// - Parameters:
     ///   - container: what is known of the container that has them.
@@ -28,7 +28,7 @@ enum TmpfsMounts {
         }
     }
 
-    /// Whether it is not one that engines make for every container: `/dev`, `/dev/shm`, and what lies over places of /proc and /sys.
+    /// Whether a user has asked for the mount. Engines make `/dev`, `/dev/shm` and covers of paths in /proc and /sys for every container.
     static func isAsked(_ mount: OCIConfiguration.Mount) -> Bool {
         guard mount.isTmpfs else { return false }
         let destination = mount.cleanedDestination
