@@ -38,7 +38,7 @@ let package = Package(
 
         // How a file system is mounted.
         .target(name: "NFS", dependencies: ["LinuxSystem", "KernelMount", systemPackage], path: "Sources/FileSystems/NFS"),
-        .target(name: "StandIn", dependencies: ["LinuxSystem", "KernelMount", "NFS"], path: "Sources/FileSystems/StandIn"),
+        .target(name: "StandIn", dependencies: ["LinuxSystem", "KernelMount", "NFS", systemPackage], path: "Sources/FileSystems/StandIn"),
 
         // What the parties say to one another.
         .target(name: "JSON", path: "Sources/Protocols/JSON"),
@@ -160,7 +160,9 @@ let package = Package(
         ),
         .testTarget(
             name: "DocumentTests",
-            dependencies: ["NFSVolumes", "ContainerMounts", "OCIRuntime", "TestSupport", "docker-nfsd", "mountpoint-runc", systemPackage],
+            dependencies: [
+                "NFS", "NFSVolumes", "ContainerMounts", "OCIRuntime", "TestSupport", "docker-nfsd", "mountpoint-runc", systemPackage,
+            ],
             path: "Tests/DocumentTests"
         ),
         .target(name: "DockerSupport", dependencies: ["TestSupport", "DockerFiles", "JSON", "LinuxSystem"], path: "Tests/DockerSupport"),

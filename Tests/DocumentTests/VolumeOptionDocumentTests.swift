@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 
+import NFS
 import Testing
 
 @testable import NFSVolumes
 
 /// The options of `docker volume create` are in the reference and in the manual, all of them and no others.
 struct VolumeOptionDocumentTests {
-    private let names = VolumeOptions.names.sorted()
+    private let names = (NFS().optionNames + VolumeOptions.names).sorted()
 
     @Test func theReferenceHasEachOption() throws {
         let entries = Entry.all(in: try Document("Docs/docker-nfsd.md").section("Volume options"))

@@ -3,6 +3,7 @@
 public import KernelMount
 public import LinuxSystem
 public import NFS
+import SystemPackage
 
 /// A local file system in the place of NFS, for tests on machines whose kernel has no NFS: options are read as NFS reads them, and one
 /// fixed source is mounted whatever they name.
@@ -69,6 +70,7 @@ private struct StandInNegotiation: MountNegotiation {
 
     func explanation(of failure: AttemptFailure, waited: Duration) -> FailureExplanation {
         if failure.stage.option != nil { return FailureExplanation(refusedOption: failure) }
-        return FailureExplanation(.other, "\(failure.error)\(failure.kernelSaid)")
+        let isUnknown = failure.error.errno == .operationNotSupportedByDevice
+        return FailureExplanation(isUnknown ? .noKernelSupport : .other, "\(failure.error)\(failure.kernelSaid)")
     }
 }
