@@ -80,13 +80,7 @@ struct AskCommand {
         do throws(ChainError) {
             var attached = try chain.attach(
                 mounts, of: id, store: store, actions: actions,
-                checkingSource: { (path) throws(SourceError) in
-                    do throws(SystemError) {
-                        _ = try FileIdentity(at: path)
-                    } catch {
-                        throw SourceError("\(error)", isMissing: error.errno == .noSuchFileOrDirectory)
-                    }
-                },
+                checkingSource: Self.checkSource,
                 findingOrigins: { (changed, mounts) throws(SourceError) in
                     do throws(RuntimeError) {
                         return try Self.origins(of: changed.map { mounts[$0] })
@@ -108,6 +102,12 @@ struct AskCommand {
             answer.denial = "\(ChainError(plugin: error.plugin, message: error.message))"
         }
         return answer
+    }
+
+    private static func checkSource(_ path: String) throws(SourceError) {
+        do throws(SystemError) { _ = try FileIdentity(at: path) } catch {
+            throw SourceError("\(error)", isMissing: error.errno == .noSuchFileOrDirectory)
+        }
     }
 
     private static func origins(of mounts: [MountPoint]) throws(RuntimeError) -> [[String]] {

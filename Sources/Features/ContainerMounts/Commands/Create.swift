@@ -33,15 +33,7 @@ struct CreateCommand {
         askOwed(settings)
         let hasPlugins = !settings.plugins.isEmpty
         if !hasPlugins && ContainerFolder.all(in: invocation.places.state).isEmpty { invocation.handOver(to: runtime) }
-        let opened: OpenedBundle
-        do throws(RuntimeError) {
-            opened = try OpenedBundle(bundle: creation.bundle, config: creation.config)
-        } catch {
-            // With plugins this is an error: the delegate runtime might find a configuration that no plugin was asked about.
-            if !hasPlugins { invocation.handOver(to: runtime) }
-            throw error
-        }
-        var bundle = try ContainerBundle(opened, state: invocation.places.state)
+        var bundle = try openBundle(hasPlugins: hasPlugins, runtime)
         if hasPlugins { try bundle.findMounts(id: creation.id, invocation: invocation, settings: settings) }
         if bundle.mounts.isEmpty { return try handOver(bundle, to: runtime) }
         if let root = invocation.line.root, access("\(root)/\(id)", F_OK) == 0 {
@@ -49,12 +41,7 @@ struct CreateCommand {
         }
 
         let loader = invocation.loader(timeout: settings.timeout, settings: settings)
-        let chain: PluginChain
-        do throws(ChainError) {
-            chain = try PluginChain(asking: settings.plugins.map { loader.plugin($0, limits: settings.limits) })
-        } catch {
-            throw RuntimeError("\(error)")
-        }
+        let chain = try chain(settings, loader)
         // Every plugin that is asked is shown the origins. The mount table is read only if a plugin is asked.
         if chain.asksForOrigin { try bundle.findOrigins() }
         guard chain.isWanted(bundle.mounts.map(\.mountPoint)) else { return try handOver(bundle, to: runtime) }
@@ -81,6 +68,24 @@ struct CreateCommand {
         }
         if let console { supervisor.arguments.addFlag("--console-socket", console.path, toCommand: isRestore ? "restore" : "create") }
         return try supervise(supervisor, console, statusPipe)
+    }
+
+    private func openBundle(hasPlugins: Bool, _ runtime: DelegateRuntime) throws(RuntimeError) -> ContainerBundle {
+        let opened: OpenedBundle
+        do throws(RuntimeError) { opened = try OpenedBundle(bundle: creation.bundle, config: creation.config) } catch {
+            // With plugins this is an error: the delegate runtime might find a configuration that no plugin was asked about.
+            if !hasPlugins { invocation.handOver(to: runtime) }
+            throw error
+        }
+        return try ContainerBundle(opened, state: invocation.places.state)
+    }
+
+    private func chain(_ settings: RuntimeSettings, _ loader: PluginLoader) throws(RuntimeError) -> PluginChain {
+        do throws(ChainError) {
+            return try PluginChain(asking: settings.plugins.map { loader.plugin($0, limits: settings.limits) })
+        } catch {
+            throw RuntimeError("\(error)")
+        }
     }
 
     /// Becomes the delegate runtime, with the changed config.json and the pinned sources: the decision that no plugin wants them was about

@@ -19,22 +19,7 @@ enum DockerMounts {
                 "\(file.folder)/containers/\(file.container.id)/config.v2.json",
                 "it has no MountPoints, so it cannot be told which mounts plugins must be asked about")
         }
-        for mount in file.container.mounts where mount.isInterposed {
-            // If --tmpfs names the same place, Docker leaves this mount out of config.json.
-            let isThere = configuration.mounts.contains { LexicalPath.areSame($0.cleanedDestination, mount.cleanedDestination) }
-            if !isThere { throw .disagreement(mount) }
-        }
-        let own = DockersOwnMounts(folder: file.folder, id: file.container.id, initPath: initPath)
-        var pairs: [(source: HostSource, mount: DockerContainer.Mount)] = []
-        for source in sources {
-            let known = file.container.mounts.filter { LexicalPath.areSame($0.cleanedDestination, source.destination) }
-            if source.isLayer { throw .unknown(source) }
-            if let mount = known.first(where: \.isInterposed) {
-                pairs.append((source, mount))
-            } else if known.isEmpty ? !own.contain(source) : !known.contains(where: \.isOfImage) {
-                throw .unknown(source)
-            }
-        }
+        let pairs = try pairs(file, configuration, sources, initPath: initPath)
         if pairs.isEmpty && !configuration.mounts.contains(where: TmpfsMounts.isAsked) { return [] }
 
         let volumes = try DockerVolumes(pairs.map(\.mount).filter(\.isVolume).map { ($0.name, $0.driver) }, folder: file.folder)
@@ -63,6 +48,31 @@ enum DockerMounts {
             }
             return InterposedMount(configurationIndex: pair.source.index, mountPoint: mountPoint)
         } + TmpfsMounts.interposed(configuration, container: container, image: image)
+    }
+
+    /// Each source of the configuration with the mount in Docker's file that it is of.
+    ///
+    /// - Throws: `EngineFilesError` if either has one that the other lacks.
+    private static func pairs(
+        _ file: DockerContainerFile, _ configuration: OCIConfiguration, _ sources: [HostSource], initPath: String?
+    ) throws(EngineFilesError) -> [(source: HostSource, mount: DockerContainer.Mount)] {
+        for mount in file.container.mounts where mount.isInterposed {
+            // If --tmpfs names the same place, Docker leaves this mount out of config.json.
+            let isThere = configuration.mounts.contains { LexicalPath.areSame($0.cleanedDestination, mount.cleanedDestination) }
+            if !isThere { throw .disagreement(mount) }
+        }
+        let own = DockersOwnMounts(folder: file.folder, id: file.container.id, initPath: initPath)
+        var pairs: [(source: HostSource, mount: DockerContainer.Mount)] = []
+        for source in sources {
+            let known = file.container.mounts.filter { LexicalPath.areSame($0.cleanedDestination, source.destination) }
+            if source.isLayer { throw .unknown(source) }
+            if let mount = known.first(where: \.isInterposed) {
+                pairs.append((source, mount))
+            } else if known.isEmpty ? !own.contain(source) : !known.contains(where: \.isOfImage) {
+                throw .unknown(source)
+            }
+        }
+        return pairs
     }
 }
 
