@@ -243,6 +243,32 @@ import Testing
         }
     }
 
+    /// The daemon may have been restarted since, and `docker-nfsd status` reads files only.
+    @Test func aFailureIsKeptUntilASuccessOrTheRemoval() async throws {
+        try await withFixture { fixture in
+            func shown() throws -> (volume: JSONValue?, text: String) {
+                var settings = DaemonSettings()
+                settings.volumes = fixture.settings
+                let report = try StatusReport(settings: settings, logger: fixture.logger)
+                return (report.json["volumes"]?.arrayValue?.first, report.text)
+            }
+            let driver = try fixture.start().nfsd
+            try await driver.create("web", options: ["device": "nas:/a", "subdir": "missing"])
+            #expect(try shown().volume?["lastFailure"] == nil)
+            let message = try await refusal { _ = try await driver.mount("web", id: "a") }
+            #expect(fixture.names("run/failures") == ["web.json"])
+            #expect(try shown().volume?["lastFailure"]?.stringValue?.hasSuffix(message) == true)
+            #expect(try shown().volume?["lastFailureCode"] == "subdirectory")
+            #expect(try shown().text.contains("\(message) (subdirectory)\n"))
+            let again = try fixture.start().nfsd
+            #expect(try again.get("web").status?["lastFailureCode"] == "subdirectory")
+            try replaceFile(fixture.folder.appending("run/failures/web.json"), with: Array("{".utf8))
+            #expect(try fixture.start().nfsd.get("web").status?["lastFailure"] == nil)
+            try await again.remove("web")
+            #expect(fixture.names("run/failures").isEmpty)
+        }
+    }
+
     @Test func aSuccessEndsTheFailure() async throws {
         try await withFixture { fixture in
             let driver = try fixture.start().nfsd
@@ -255,6 +281,7 @@ import Testing
             _ = try await driver.mount("web", id: "a")
             #expect(try driver.get("web").status?["lastFailure"] == nil)
             #expect(try driver.get("web").status?["lastFailureCode"] == nil)
+            #expect(fixture.names("run/failures").isEmpty)
         }
     }
 

@@ -2,6 +2,7 @@
 
 import DockerPluginAPI
 import JSON
+import KernelMount
 import LinuxSystem
 import Testing
 
@@ -41,13 +42,14 @@ struct VolumeRecordTests {
     @Test func aVolumeThatIsNotMounted() throws {
         var record = try record()
         record.mount = nil
-        record.lastFailure = "why"
+        record.lastFailure = MountFailure(text: "why", code: .silent)
         record.render(at: "/place", holderNames: [:])
         #expect(record.shown.mountpoint == "")
         let status = try #require(record.shown.status)
         #expect(status["state"] == "not mounted")
         #expect(status["effective"] == "")
         #expect(status["lastFailure"] == "why")
+        #expect(status["lastFailureCode"] == "silent")
         for key in ["fileSystem", "address", "nfsvers"] { #expect(status[key] == nil) }
     }
 

@@ -38,6 +38,7 @@ struct Reconciliation: Sendable {
     func fillTable(from files: VolumeFiles) throws(SystemError) {
         let definitions = try files.readDefinitions(logger: logger)
         var references = try files.readReferences(logger: logger)
+        let failures = files.failures.read()
         // What is mounted in the daemon's folder, until a volume claims it.
         var unclaimed: [String: MountTableEntry] = [:]
         for entry in try MountTable().mounts(below: mountDirectory.string) where entry.mountPoint != mountDirectory.string {
@@ -48,6 +49,7 @@ struct Reconciliation: Sendable {
             record.references = references.removeValue(forKey: definition.name.fileName) ?? References()
             let entry = unclaimed.removeValue(forKey: table.place(of: definition.name).string)
             record.mount = entry.flatMap { exports.isOurs($0) ? $0 : nil }
+            record.lastFailure = record.isMounted ? nil : failures[definition.name.fileName]
             report(record)
             table.insert(record)
         }

@@ -52,7 +52,9 @@ final class SharedDefinitions: DefinitionAuthority {
         guard definition.options.removal != .retain, let share = definition.share else { return }
         let catalogue = try access.catalogue(of: share, until: deadline, cancellation)
         do throws(StorageError) { try marks.markUse(of: definition.name, in: catalogue) } catch {
-            table.change(definition.name) { $0.mountFailed(error) }
+            do throws(SystemError) { try table.mountFailed(definition.name, error) } catch let second {
+                logger.error("volume \(definition.name): its last failure cannot be stored: \(second)")
+            }
             throw error.prefixed(by: "cannot mount volume \(definition.name)")
         }
     }

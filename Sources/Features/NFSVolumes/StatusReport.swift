@@ -25,6 +25,7 @@ public struct StatusReport: Sendable {
         let volumes = settings.volumes
         let files = try VolumeFiles(state: volumes.stateDirectory, runtime: volumes.runtimeDirectory, kind: volumes.kind, isOwner: false)
         let references = try files.readReferences(logger: logger)
+        let failures = files.failures.read()
         let table = try MountTable()
         let containers = DockerContainers(directory: volumes.dockerDirectory).namesByMountID()
         lines = try files.readDefinitions(logger: logger).map { definition in
@@ -32,6 +33,7 @@ public struct StatusReport: Sendable {
             let place = volumes.place(of: definition.name).string
             record.references = references[definition.name.fileName] ?? References()
             record.mount = table.topmost(at: place)
+            record.lastFailure = failures[definition.name.fileName]
             return Line(
                 name: definition.name.text, driver: definition.driver, createdAt: definition.createdAt, place: place,
                 status: VolumeStatus(record: record, holderNames: containers))
@@ -74,6 +76,7 @@ public struct StatusReport: Sendable {
                 out += "  effective  \(status.effective.joined(separator: ","))\n"
                 if let address = status.connection["address"] { out += "  server     \(address)\n" }
             }
+            if let failure = status.lastFailure { out += "  failed     \(failure.text) (\(failure.code))\n" }
             for holder in status.references {
                 out +=
                     "  held by    \(holder.container.map { "container \($0)" } ?? "mount \(holder.id)")\(holder.count > 1 ? ", \(holder.count) times" : "")\n"

@@ -11,10 +11,12 @@ public import SystemPackage
 ///     <state>/volumes/NAME.json         a definition; written atomically and synced
 ///     <state>/damaged/NAME.json         what could not be read at a start
 ///     <run>/references/NAME.json        who has it mounted
+///     <run>/failures/NAME.json          why it could not be mounted
 public struct VolumeFiles: Sendable {
     private let definitions: FilePath
     private let damaged: FilePath
     private let references: FilePath
+    let failures: FailureFiles
     private let boot: String
     /// What reads the options in definitions.
     private let kind: any FileSystemKind
@@ -37,6 +39,7 @@ public struct VolumeFiles: Sendable {
         damaged = state.appending("damaged")
         references = runtime.appending("references")
         boot = try Boot.current().text
+        failures = try FailureFiles(runtime: runtime)
         if isOwner { for folder in [definitions, damaged, references] { try makeFolders(folder, mode: 0o700) } }
     }
 

@@ -116,6 +116,13 @@ struct VolumeMounter: Sendable {
         return entry.root.hasSuffix("/" + subdirectory.path) || entry.source.hasSuffix("/" + subdirectory.path)
     }
 
+    /// What becomes of a mount is known in memory in any case; that it cannot be stored is only missing after a restart.
+    private func noting(_ name: VolumeName, _ body: () throws(SystemError) -> Void) {
+        do throws(SystemError) { try body() } catch {
+            logger.error("volume \(name): its last failure cannot be stored: \(error)")
+        }
+    }
+
     private func mountInKernel(
         _ definition: VolumeDefinition, until deadline: Deadline, _ cancellation: Cancellation
     ) throws(StorageError) {
@@ -127,10 +134,10 @@ struct VolumeMounter: Sendable {
         do throws(StorageError) {
             let entry = try exports.mount(
                 definition, at: place, requiring: authority.requiredFolder(of: definition), until: deadline, cancellation)
-            table.change(name) { $0.mounted(entry) }
+            noting(name) { () throws(SystemError) in try table.mounted(name, entry) }
             logger.info("volume \(name) mounted: \(entry.source) at \(place), \(entry.superblockOptions.joined(separator: ","))")
         } catch {
-            table.change(name) { $0.mountFailed(error) }
+            noting(name) { () throws(SystemError) in try table.mountFailed(name, error) }
             if let stuck = error.stuck { keepBusy(name, until: stuck, undoing: true) } else { try? removeEmptyFolder(place) }
             throw error
         }

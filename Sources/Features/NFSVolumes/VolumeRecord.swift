@@ -22,8 +22,7 @@ struct VolumeRecord: Sendable {
     /// The kernel's view of the mount when it was last looked at; nil while it is not mounted.
     var mount: MountTableEntry?
     /// When and why it could not be mounted the last time; nil once it has been.
-    var lastFailure: String?
-    var lastFailureCode: StorageError.Code?
+    var lastFailure: MountFailure?
     /// Why nothing may be done with the mount point now.
     var busy: String?
     /// Made after each change by ``render(at:holderNames:)``, because volumes are looked at far more often than they change.
@@ -40,13 +39,6 @@ struct VolumeRecord: Sendable {
     mutating func mounted(_ entry: MountTableEntry) {
         mount = entry
         lastFailure = nil
-        lastFailureCode = nil
-    }
-
-    /// Notes why the volume could not be mounted just now.
-    mutating func mountFailed(_ error: StorageError) {
-        lastFailure = "\(timestamp()): \(error)"
-        lastFailureCode = error.code
     }
 
     /// Whether nothing on this host uses the volume or works on its mount point.
@@ -72,9 +64,7 @@ struct VolumeStatus {
     /// What the mount table says about the connection, by name.
     var connection: [String: String]
     var references: [(id: String, count: Int, container: String?)]
-    var lastFailure: String?
-    /// The text of a ``StorageError/Code``.
-    var lastFailureCode: String?
+    var lastFailure: MountFailure?
     var share: String?
 
     init(record: VolumeRecord, holderNames: [String: String]) {
@@ -88,7 +78,6 @@ struct VolumeStatus {
         connection = record.mount.map(options.source.kind.connection) ?? [:]
         references = record.references.holders.sorted { $0.key < $1.key }.map { ($0.key, $0.value.count, holderNames[$0.key]) }
         lastFailure = record.lastFailure
-        lastFailureCode = record.lastFailureCode?.description
         share = record.definition.share?.text
     }
 
@@ -107,8 +96,10 @@ struct VolumeStatus {
                 if let container = reference.container { holder["container"] = .string(container) }
                 return .object(holder)
             })
-        if let lastFailure { object["lastFailure"] = .string(lastFailure) }
-        if let lastFailureCode { object["lastFailureCode"] = .string(lastFailureCode) }
+        if let lastFailure {
+            object["lastFailure"] = .string(lastFailure.text)
+            object["lastFailureCode"] = .string(lastFailure.code.description)
+        }
         return object
     }
 }

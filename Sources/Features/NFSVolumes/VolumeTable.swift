@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 
+import KernelMount
 import LinuxSystem
 import Synchronization
 import SystemPackage
@@ -79,6 +80,8 @@ final class VolumeTable: Sendable {
     /// Takes a volume out, on disk first. Blocks on a local file.
     func remove(_ name: VolumeName) throws(SystemError) {
         try files.removeDefinition(of: name)
+        // What is left of it would be shown by the next volume of that name.
+        try files.failures.write(nil, of: name)
         state.withLock { state in _ = state.records.removeValue(forKey: name) }
     }
 
@@ -91,6 +94,24 @@ final class VolumeTable: Sendable {
             record.render(at: place, holderNames: state.holderNames)
             state.records[name] = record
         }
+    }
+
+    /// Notes that the kernel has mounted a volume. Blocks on a local file.
+    ///
+    /// - Throws: `SystemError` if an earlier failure stays on disk; in memory it is gone.
+    func mounted(_ name: VolumeName, _ entry: MountTableEntry) throws(SystemError) {
+        let hadFailed = record(name)?.lastFailure != nil
+        change(name) { $0.mounted(entry) }
+        if hadFailed { try files.failures.write(nil, of: name) }
+    }
+
+    /// Notes why a volume could not be mounted just now. Blocks on a local file.
+    ///
+    /// - Throws: `SystemError` if that cannot be stored; in memory it is known.
+    func mountFailed(_ name: VolumeName, _ error: StorageError) throws(SystemError) {
+        let failure = MountFailure(error)
+        change(name) { $0.lastFailure = failure }
+        try files.failures.write(failure, of: name)
     }
 
     /// Replaces a volume's references, on disk first. Blocks on a local file.

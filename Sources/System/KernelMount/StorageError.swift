@@ -79,6 +79,14 @@ public struct StorageError: Error, Sendable, CustomStringConvertible {
         public static let other = Code(value: .other)
 
         public var description: String { value.rawValue }
+
+        /// Reads a description; nil for a text that is none.
+        public init?(_ description: String) {
+            guard let value = Value(rawValue: description) else { return nil }
+            self.value = value
+        }
+
+        private init(value: Value) { self.value = value }
     }
 
     public var code: Code
