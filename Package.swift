@@ -161,7 +161,8 @@ let package = Package(
         .testTarget(
             name: "DocumentTests",
             dependencies: [
-                "NFS", "NFSVolumes", "ContainerMounts", "OCIRuntime", "TestSupport", "docker-nfsd", "mountpoint-runc", systemPackage,
+                "KernelMount", "NFS", "NFSVolumes", "ContainerMounts", "OCIRuntime", "TestSupport", "docker-nfsd", "mountpoint-runc",
+                systemPackage,
             ],
             path: "Tests/DocumentTests"
         ),

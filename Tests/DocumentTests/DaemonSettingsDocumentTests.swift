@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 
 import Foundation
+import KernelMount
 import NFSVolumes
 import SystemPackage
 import TestSupport
@@ -50,6 +51,12 @@ struct DaemonSettingsDocumentTests {
             let value = try #require(term.firstMatch(of: /default +'?([^')]*[^') ])/)?.output.1, "no default: \(term)")
             try check(String(term.prefix { $0 != " " }), default: String(value), term)
         }
+    }
+
+    @Test func theReferenceHasEachCodeOfAFailure() throws {
+        let words = try Document("Docs/docker-nfsd.md").section("Status").joined(separator: "\n")
+        #expect(StorageError.Code.all.filter { !words.contains("`\($0)`") } == [])
+        for code in StorageError.Code.all { #expect(StorageError.Code(code.description) == code) }
     }
 
     @Test func theSocketUnitHasTheSocketsOfTheSettings() throws {

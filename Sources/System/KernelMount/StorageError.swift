@@ -6,7 +6,7 @@
 public struct StorageError: Error, Sendable, CustomStringConvertible {
     /// A kind of failure. Its description is stable: status, log and metrics show it.
     public struct Code: Sendable, Hashable, CustomStringConvertible {
-        private enum Value: String, Sendable {
+        private enum Value: String, Sendable, CaseIterable {
             // The server and the way to it
             case nameNotResolved = "name-not-resolved"
             case noRoute = "no-route"
@@ -77,6 +77,9 @@ public struct StorageError: Error, Sendable, CustomStringConvertible {
         public static let disposal = Code(value: .disposal)
         public static let cancelled = Code(value: .cancelled)
         public static let other = Code(value: .other)
+
+        /// All codes, in the order in which they are declared.
+        public static var all: [Code] { Value.allCases.map { Code(value: $0) } }
 
         public var description: String { value.rawValue }
 
