@@ -54,7 +54,7 @@ enum BoltDatabase {
         let first = try read(file, path, at: 0, count: BoltMeta.length)
         if first.isEmpty { throw .damaged("it is empty") }
         let one = BoltMeta(first)
-        // Without the first page nobody says where the second begins.
+        // Only the first page says where the second begins.
         let sizes = one.map { [$0.pageSize] } ?? [4096, 16384, 65536, 512, 1024, 2048, 8192, 32768]
         for size in sizes {
             guard let other = BoltMeta(try read(file, path, at: size, count: BoltMeta.length)), other.pageSize == size else { continue }
@@ -92,7 +92,7 @@ enum BoltDatabase {
             guard let found = try element(Array(bucket.utf8), in: try page(meta.root)) else { return keys.map { _ in nil } }
             guard found.isBucket, found.value.count >= 16 else { throw .damaged("\(bucket) is no bucket") }
             let root = Array(found.value).number(at: 0, as: UInt64.self)
-            // A small bucket's only page lies in the bucket itself.
+            // A small bucket's only page is in the bucket itself.
             let top = root == 0 ? try BoltPage(Array(found.value.dropFirst(16))) : try page(root)
             var values: [[UInt8]?] = []
             for key in keys {

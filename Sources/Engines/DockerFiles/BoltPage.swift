@@ -33,7 +33,7 @@ struct BoltMeta: Equatable {
     let end: UInt64
     let transaction: UInt64
 
-    /// - Returns: nil if this is no such page, or one that is being written.
+    /// - Returns: nil if this is not such a page, or is being written.
     init?(_ page: [UInt8]) {
         guard page.count >= Self.length, page.number(at: 8, as: UInt16.self) & Self.flag != 0,
             page.number(at: 16, as: UInt32.self) == Self.magic, page.number(at: 20, as: UInt32.self) == Self.version,
@@ -98,7 +98,7 @@ struct BoltPage {
 }
 
 extension [UInt8] {
-    /// A number in this machine's byte order. The caller has seen to it that it lies inside.
+    /// A number in this machine's byte order. The caller has checked that it is inside the page.
     func number<Number: FixedWidthInteger>(at offset: Int, as type: Number.Type) -> Number {
         withUnsafeBytes { $0.loadUnaligned(fromByteOffset: offset, as: type) }
     }

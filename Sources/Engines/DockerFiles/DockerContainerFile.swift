@@ -15,7 +15,7 @@ public struct DockerContainerFile {
     /// Bytes; the record of a container has some 4 KB.
     static let sizeLimit = 16 << 20
 
-    /// The folder that `containers` lies in.
+    /// The folder that holds `containers`.
     public let folder: String
     public let container: DockerContainer
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 
-/// Why it cannot be told what the engine knows of a container's mounts; one line. The container must not start then, for a mount could
-/// pass by the plugins that would have denied it.
+/// Why the engine's view of a container's mounts is unknown; one line. The container must not start then, because a mount could pass
+/// the plugins that would have denied it.
 public struct EngineFilesError: Error, Sendable, Equatable, CustomStringConvertible {
     public let description: String
 

@@ -80,7 +80,7 @@ struct CatalogueDefinitions: Sendable {
         return try usable(bytes, as: file)
     }
 
-    /// Removes a definition. That it is not there is no failure.
+    /// Removes a definition. One that is not there is not an error.
     func remove(_ name: VolumeName) throws(StorageError) {
         let file = name.fileName + Self.suffix
         let (calls, removed) = try catalogue.run { sequence, root in

@@ -12,7 +12,7 @@ protocol HolderWatch: Sendable {
     /// Whether it is certain that this holder does not run.
     func isStopped(_ holder: String) -> Bool
 
-    /// Whether all of these references can be leaks of an engine that was killed, so that nobody will release them.
+    /// Whether all of these references can be leaks of an engine that was killed, so that no caller will release them.
     func areAbandoned(_ references: References, of driver: String) -> Bool
 
     /// The same for a volume that is to be removed, which an engine asks for only if none of its containers needs the volume.

@@ -93,7 +93,7 @@ public final class NFSVolumes: Sendable {
 
     // MARK: Changes
 
-    /// Defines a volume. Repeating it with options that mean the same is no failure.
+    /// Defines a volume. Repeating it with options that mean the same succeeds.
     func create(_ text: String, options: [String: String], driver: String) async throws(StorageError) {
         guard let name = VolumeName(text) else {
             throw StorageError(.badOption, "volume name is empty or too long; give one of at most 200 letters, digits, ., _ or -")

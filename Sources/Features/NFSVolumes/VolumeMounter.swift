@@ -52,7 +52,7 @@ struct VolumeMounter: Sendable {
         return table.place(of: name).string
     }
 
-    /// Takes a reference back, and unmounts the volume if that was the last one. An ID that holds nothing is no failure.
+    /// Takes a reference back, and unmounts the volume if that was the last one. An ID that holds nothing is not an error.
     ///
     /// - Throws: `StorageError` if the volume is still mounted; the reference is taken back in any case.
     func unmount(_ name: VolumeName, id: String) throws(StorageError) {
@@ -143,7 +143,7 @@ struct VolumeMounter: Sendable {
         }
     }
 
-    /// An empty folder that nobody but root can write to while nothing is mounted on it.
+    /// An empty folder that only root can write to while nothing is mounted on it.
     private func prepareFolder(_ place: FilePath) throws(SystemError) {
         do throws(SystemError) {
             try makeFolder(place, mode: 0)

@@ -4,7 +4,7 @@ import LinuxSystem
 import Logging
 import KernelMount
 
-/// Removes volumes that nobody uses, with what their definitions say about their data.
+/// Removes unused volumes, with what their definitions say about their data.
 struct VolumeRemover: Sendable {
     let mounter: VolumeMounter
     let disposal: DataDisposal

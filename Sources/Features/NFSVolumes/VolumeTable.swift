@@ -7,7 +7,7 @@ import SystemPackage
 
 /// Which volumes exist on this host, and what is known of each.
 ///
-/// Reading is cheap, and never waits for a disk or a server. Whoever changes a volume holds its lock (``VolumeLocks``). Nothing here
+/// Reading is cheap, and never waits for a disk or a server. A caller that changes a volume holds its lock (``VolumeLocks``). Nothing here
 /// mounts.
 final class VolumeTable: Sendable {
     private struct State: Sendable {
@@ -80,8 +80,8 @@ final class VolumeTable: Sendable {
     /// Takes a volume out, on disk first. Blocks on a local file.
     func remove(_ name: VolumeName) throws(SystemError) {
         try files.removeDefinition(of: name)
-        // What is left of it would be shown by the next volume of that name.
-        try files.failures.write(nil, of: name)
+        // A failure that stays on disk is shown by the next volume of that name until it is mounted, and keeps no volume from going.
+        try? files.failures.write(nil, of: name)
         state.withLock { state in _ = state.records.removeValue(forKey: name) }
     }
 

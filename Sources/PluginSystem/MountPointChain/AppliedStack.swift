@@ -5,10 +5,10 @@ public import DockerPluginAPI
 /// Which plugins have been asked to attach for a container and not yet to detach, first asked first.
 public struct AppliedStack: Sendable, Equatable {
     public var plugins: [AppliedPlugin]
-    /// Why unwinding has stopped for good, if it has; the plugins that are left are not asked any more, unless somebody has them asked
+    /// Why unwinding has stopped for good, if it has; the remaining plugins are not asked any more, except by
     /// (``askAgain(container:only:store:actions:plugin:)``).
     public var stopped: String?
-    /// Whether a plugin's detach has failed, for whoever goes on after the process that saw it.
+    /// Whether a plugin's detach has failed; kept for a process that continues after the one that saw it.
     public var hasFailed = false
     /// What the plugins were told when unwinding began; nil before.
     public var ending: ContainerEnding?
@@ -19,7 +19,7 @@ public struct AppliedStack: Sendable, Equatable {
         self.ending = ending
     }
 
-    /// Whether nobody is left to be asked, and nobody is owed anything.
+    /// Whether no plugin is left to be asked, and none is owed a detach.
     public var isEmpty: Bool { plugins.isEmpty }
 
     /// Those who were not asked to detach and will not be, last attached first: they could not be reached, or unwinding has stopped above
@@ -50,11 +50,11 @@ public struct AppliedStack: Sendable, Equatable {
 /// A plugin that has been asked to attach.
 public struct AppliedPlugin: Sendable, Equatable {
     public enum State: String, Sendable {
-        /// The request has been sent; nobody has seen the answer.
+        /// The request has been sent; the answer has not been seen.
         case attaching
         /// It has attached at least one mount.
         case attached
-        /// Its one request to detach has been sent; nobody has seen the answer.
+        /// Its one request to detach has been sent; the answer has not been seen.
         case detaching
         /// It could not be asked to detach in all its time, so it does not know that the container has ended. What stands in for its
         /// detach has been done.
@@ -92,7 +92,7 @@ public struct AppliedPlugin: Sendable, Equatable {
 /// How a container's life came to its end, as plugins are told.
 public struct ContainerEnding: Sendable, Equatable {
     public var reason: DetachReason
-    /// Of the container's first process; nil if there was none, or nobody has seen its end.
+    /// Of the container's first process; nil if there was none, or its end was not seen.
     public var exitStatus: Int32?
 
     public init(_ reason: DetachReason, exitStatus: Int32? = nil) {

@@ -115,7 +115,7 @@ public struct EmergencyActionError: Error, Sendable, Equatable {
 public struct SourceError: Error, Sendable, Equatable {
     /// One line, with the path.
     public var message: String
-    /// Whether nothing is there. That is no failure of a mount whose source is made if it is missing.
+    /// Whether nothing is there. A mount whose source is made if it is missing may go on then.
     public var isMissing: Bool
 
     public init(_ message: String, isMissing: Bool = false) {

@@ -116,7 +116,7 @@ public enum PluginAddress: Sendable, Equatable, CustomStringConvertible {
     }
 }
 
-/// Why a text is no address of a plugin.
+/// Why a text is not the address of a plugin.
 public struct PluginAddressError: Error, Sendable, Equatable, CustomStringConvertible {
     public let reason: String
     init(_ reason: String) { self.reason = reason }

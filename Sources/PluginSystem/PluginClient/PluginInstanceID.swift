@@ -9,7 +9,7 @@ import SystemPackage
 /// UNIX: the boot, the process that called listen(2) (SO_PEERCRED) with its start time, and the socket's file with its time of
 /// change. Local TCP: the boot and the listening socket's inode.
 ///
-/// What it cannot see: a plugin that executes itself anew and hands its listening socket over; a proxy that listens in a
+/// What it cannot see: a plugin that executes itself again and keeps its listening socket; a proxy that listens in a
 /// plugin's place (docker-proxy, socat, a tunnel) while the plugin behind it is restarted. Over a UNIX socket
 /// ``PluginPropertiesCache`` notices the latter by comparing with who sent the answer; over TCP nothing tells, so a plugin that is
 /// restarted behind a proxy belongs on a UNIX socket.
@@ -20,7 +20,7 @@ public struct PluginInstanceID: Sendable, Equatable {
     public let listener: CInt?
 
     /// - Parameter known: the text of an identity that was found earlier, which saves looking again for what can only change with it.
-    /// - Returns: nil if it is not known, so that whoever keeps something must ask each time: nobody listens or its queue is full; the
+    /// - Returns: nil if it is not known, so that nothing may be cached: no process listens or its queue is full; the
     ///   address is not of this host; the process has ended or is of another pid namespace; systemd holds the socket for whichever
     ///   process it starts; several sockets share the port.
     public init?(of endpoint: PluginEndpoint, known: String? = nil) {
@@ -55,7 +55,7 @@ public struct PluginInstanceID: Sendable, Equatable {
         return String(decoding: bytes.prefix { $0 > UInt8(ascii: " ") }, as: UTF8.self)
     }
 
-    /// The first address at which somebody listens, as a connection would be tried.
+    /// The first address at which a process listens, in the order in which a connection would try them.
     private static func receiver(of addresses: [InternetAddress], _ port: UInt16) -> (InternetAddress, UInt64)? {
         for address in addresses {
             if let inode = ListeningSockets.receiver(of: address, port: port) { return (address, inode) }

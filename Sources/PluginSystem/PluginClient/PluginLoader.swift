@@ -28,7 +28,7 @@ public struct PluginLoader: Sendable {
 
     /// Finds a plugin, activates it and asks for its properties; the last two only if no answer of this run of it is kept.
     ///
-    /// - Throws: `PluginClientError`; of the kind `refused` with status 200 if it is no mount point plugin, or says that it has failed.
+    /// - Throws: `PluginClientError`; of the kind `refused` with status 200 if it is not a mount point plugin, or says that it has failed.
     public func load(_ name: String) throws(PluginClientError) -> LoadedPlugin {
         try Patience(min(patience.limit, timeout)).call { () throws(PluginClientError) in try loadOnce(name) }
     }

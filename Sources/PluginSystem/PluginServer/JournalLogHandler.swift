@@ -5,7 +5,7 @@ public import Logging
 
 /// Writes each event as one line to standard error, with the priority in front that journald understands. sd-daemon(3).
 ///
-/// On a terminal the level's name stands there instead.
+/// On a terminal it is the level's name instead.
 public struct JournalLogHandler: LogHandler {
     public var logLevel: Logger.Level
     public var metadata: Logger.Metadata = [:]

@@ -14,7 +14,7 @@ struct ListeningSocket {
 
     /// Makes the socket and its folder; a file that a dead process left behind is replaced.
     ///
-    /// - Throws: `PluginServerError` if the path is too long, is no socket or belongs to a live process, and `SystemError`.
+    /// - Throws: `PluginServerError` if the path is too long, is not a socket, or belongs to a live process, and `SystemError`.
     init(at path: FilePath) throws {
         guard let address = UnixSocketAddress(path.string), path.isAbsolute else {
             throw PluginServerError(
@@ -35,7 +35,7 @@ struct ListeningSocket {
     private static func listen(_ raw: CInt, at path: FilePath, _ address: UnixSocketAddress) throws(SystemError) -> SocketFile {
         try systemCall("bind", on: path.string) { address.withSocketAddress { bind(raw, $0, $1) } }
         do throws(SystemError) {
-            // Before listen(2), so that nobody can connect in between.
+            // Before listen(2), so that no client can connect in between.
             try systemCall("chmod", on: path.string) { chmod(path.string, 0o600) }
             try systemCall("listen", on: path.string) { Glibc.listen(raw, Self.backlog) }
             return try SocketFile(at: path)
@@ -93,7 +93,7 @@ struct SocketFile: Sendable {
         inode = status.st_ino
     }
 
-    /// Removes the file if it is still the one that was made. A client that finds a file with nobody behind it waits 15 s.
+    /// Removes the file if it is still the one that was made. A client that finds a file without a listener waits 15 s.
     func remove() throws(SystemError) {
         guard let now = try? SocketFile(at: path), now.device == device, now.inode == inode else { return }
         try systemCall("unlink", on: path.string) { unlink(path.string) }

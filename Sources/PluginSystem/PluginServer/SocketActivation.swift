@@ -51,7 +51,7 @@ public enum SocketActivation {
     /// - Parameters:
     ///   - process: our process id.
     ///   - firstDescriptor: 3 by the protocol.
-    /// - Throws: `PluginServerError` if the variables make no sense or a descriptor is no listening UNIX stream socket, and
+    /// - Throws: `PluginServerError` if the variables make no sense or a descriptor is not a listening UNIX stream socket, and
     ///   `SystemError` if it is not open.
     public static func sockets(
         _ variables: Variables, process: CInt, firstDescriptor: CInt = 3

@@ -13,7 +13,7 @@ enum Program {
     static func main() {
         // Only for the service: the other commands end when they are asked to.
         if CommandLine.arguments.dropFirst().first == "serve" { _ = signals }
-        // Detached, for the main method of a program belongs to the main actor, and the main thread only waits.
+        // Detached, because the main method of a program belongs to the main actor, and the main thread only waits.
         Task.detached {
             await run()
             exit(EXIT_SUCCESS)

@@ -35,7 +35,7 @@ extension JSONObjectReader {
         return number
     }
 
-    /// Seconds; nil for 0, which is what Go sends of a number that nobody has set.
+    /// Seconds; nil for 0, which is what Go sends for a number that is not set.
     func secondsIfSet(_ key: String) throws(JSONShapeError) -> Double? {
         guard let seconds = try secondsIfPresent(key), seconds > 0 else { return nil }
         return seconds

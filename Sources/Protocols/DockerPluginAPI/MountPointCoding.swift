@@ -63,7 +63,7 @@ extension MountPoint {
         image = try Image(object.object("Image"))
     }
 
-    /// Writes the members that Go's library always sends, too, for a plugin may index them: `Volume`, `Container`, `Image` and
+    /// Writes the members that Go's library always sends, too, because a plugin may index them: `Volume`, `Container`, `Image` and
     /// `AppliedMiddleware`.
     ///
     /// - Parameters:

@@ -133,7 +133,7 @@ public struct MountPointPattern: Sendable, Equatable {
         public init(labels: [StringMapPattern] = []) { self.labels = labels }
     }
 
-    // In each list every pattern must hold. A nil value asks nothing; an empty one asks for a mount of which nothing is said.
+    // In each list every pattern must hold. nil matches anything; an empty string matches a mount that does not set the field.
     public var effectiveSource: [StringPattern] = []
     /// Each pattern must hold for one of the paths at least; with ``StringPattern/not``, it must hold for all of them.
     public var origin: [StringPattern] = []

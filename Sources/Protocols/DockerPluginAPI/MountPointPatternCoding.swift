@@ -232,7 +232,7 @@ extension MountPointPattern {
 }
 
 extension JSONWriter {
-    /// Writes a value that a pattern asks for; an empty one too, for it asks for a mount of which nothing is said.
+    /// Writes a value that a pattern asks for; an empty one too, because it matches a mount that does not set the field.
     fileprivate mutating func writeIfGiven(_ key: String, _ word: (some MountPointWord)?) {
         guard let word else { return }
         self.key(key)

@@ -53,7 +53,7 @@ public struct DetachReason: MountPointWord {
     public static var ended: Self { Self(rawValue: "ended") }
     /// The container does not start after all.
     public static var notStarted: Self { Self(rawValue: "not-started") }
-    /// Whoever was responsible for the container has been killed, and another process finishes.
+    /// The process that was responsible for the container has been killed, and another one finishes.
     public static var recovered: Self { Self(rawValue: "recovered") }
     /// The host has been started again since.
     public static var boot: Self { Self(rawValue: "boot") }
@@ -88,7 +88,7 @@ public struct AttachedMount: Sendable, Equatable {
 public struct MountPointDetachRequest: Sendable, Equatable {
     /// The container's ID.
     public var id: String
-    /// Of the container's first process; nil if there was none, or nobody has seen its end.
+    /// Of the container's first process; nil if there was none, or its end was not seen.
     public var exitStatus: Int32?
     public var reason: DetachReason
     /// Those that the plugin has attached, as it left them; none if that is not known.

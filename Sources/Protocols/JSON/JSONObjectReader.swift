@@ -3,8 +3,8 @@
 /// A JSON object, and its members by type.
 ///
 /// As Go's encoding/json has it, a member that is missing and one that is null are the same: it has its type's empty value, or nil where
-/// a reader asks whether it is said. One of another type is an error. Members that nobody asks for are ignored; they can be named where
-/// somebody wants to know (``notingUnread()``).
+/// a reader asks whether it is present. One of another type is an error. Members that no reader asks for are ignored; an object made by
+/// ``notingUnread()`` can name them.
 public struct JSONObjectReader {
     /// Which spellings of a member's name are read.
     public enum Names: Sendable {
@@ -31,7 +31,7 @@ public struct JSONObjectReader {
         var objects: [(members: JSONObject, location: JSONPlace, marks: Marks)] = []
     }
 
-    /// - Throws: `JSONShapeError` for what is no JSON, and for a document that is no object.
+    /// - Throws: `JSONShapeError` for what is not JSON, and for a document that is not an object.
     public init(parsing bytes: Span<UInt8>, names: Names = .exact) throws(JSONShapeError) {
         let value: JSONValue
         do throws(JSONError) {
@@ -43,10 +43,10 @@ public struct JSONObjectReader {
         self.init(members: members, names, .document, nil)
     }
 
-    /// - Throws: `JSONShapeError` for what is no JSON, and for a document that is no object.
+    /// - Throws: `JSONShapeError` for what is not JSON, and for a document that is not an object.
     public init(parsing bytes: [UInt8], names: Names = .exact) throws(JSONShapeError) { try self.init(parsing: bytes.span, names: names) }
 
-    /// - Throws: `JSONShapeError` for what is no object.
+    /// - Throws: `JSONShapeError` for what is not an object.
     public init(_ value: JSONValue, names: Names = .exact) throws(JSONShapeError) { try self.init(value, names, .document, nil) }
 
     private init(_ value: JSONValue, _ names: Names, _ location: JSONPlace, _ notes: Notes?) throws(JSONShapeError) {
@@ -66,7 +66,7 @@ public struct JSONObjectReader {
     /// The same object, which notes from now on which members are asked for, in itself and in objects inside.
     public func notingUnread() -> JSONObjectReader { JSONObjectReader(members: members, names, location, Notes()) }
 
-    /// The places of members that nobody has asked for, such as `Patterns[0].Soruce`. Empty unless ``notingUnread()`` has made this object.
+    /// The places of members that no reader has asked for, such as `Patterns[0].Soruce`. Empty unless ``notingUnread()`` has made this object.
     public var unreadMembers: [String] {
         (notes?.objects ?? []).flatMap { object in
             zip(object.members.members, object.marks.isRead).compactMap { member, isRead in
@@ -210,7 +210,7 @@ public struct JSONObjectReader {
         return objects
     }
 
-    /// An object with nothing but text in it, whose keys are somebody's own words, in the order written. Null is the empty text.
+    /// An object with nothing but text in it, whose keys are free words, in the order written. Null is the empty text.
     ///
     /// - Parameter append: gets each key with its text.
     public func forEachText(in key: String, _ append: (_ count: Int, _ key: String, _ text: String) -> Void) throws(JSONShapeError) {

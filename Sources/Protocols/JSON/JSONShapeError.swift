@@ -18,12 +18,12 @@ public struct JSONShapeError: Error, Sendable, Equatable, CustomStringConvertibl
     public var description: String { message(about: "it") }
 }
 
-/// Where in a document a value stands. Its text is put together only when something is wrong.
+/// Where in a document a value is. Its text is put together only when something is wrong.
 indirect enum JSONPlace {
     case document
     case member(JSONPlace, String)
     case element(JSONPlace, Int)
-    /// Of an object whose keys are somebody's own words.
+    /// Of an object whose keys are free words.
     case entry(JSONPlace, String)
 
     var text: String {

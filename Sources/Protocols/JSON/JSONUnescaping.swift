@@ -2,7 +2,7 @@
 
 /// The escapes of RFC 8259 section 7.
 enum JSONUnescaping {
-    /// - Parameter range: the text between its quotes; valid UTF-8, and no backslash stands last.
+    /// - Parameter range: the text between its quotes; valid UTF-8, and not ending with a backslash.
     /// - Returns: valid UTF-8.
     static func unescape(_ range: Range<Int>, in bytes: Span<UInt8>) throws(JSONError) -> [UInt8] {
         var result: [UInt8] = []

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 
-/// Reads what stands after the command's name.
+/// Reads what follows the command's name.
 ///
-/// Flags may stand before and after the container's id (runc sorts them; crun takes what follows the id for one argument too many), `--`
-/// ends them. One that this program does not know, from a runtime of the future, is a switch if that leaves as many words as the
-/// command takes; if there are more, and as many as there are unknown flags with a word directly after them, those words are values. If
-/// it is neither so nor so, nobody can tell which word is the id, and that is an error: `--flag=value` is always clear.
+/// Flags may come before and after the container's id (runc sorts them; crun takes what follows the id for one argument too many); `--`
+/// ends them. A flag that this program does not know, of a later runtime, is a switch if that leaves as many words as the command takes;
+/// if there are more, and as many as there are unknown flags with a word directly after them, those words are values. In every other
+/// case the id is ambiguous, and that is an error. `--flag=value` is always clear.
 enum CommandParser {
     /// What runc and crun have, so that the word after an unknown global flag is not taken for its value.
     static let names = [
@@ -60,7 +60,7 @@ enum CommandParser {
         _ parser: inout FlagParser, after commandWord: Int, atMost limit: Int
     ) throws(CommandLineError) -> [[UInt8]] {
         var found: [Int] = []
-        /// Of those, the ones that an unknown flag stands directly before.
+        /// Of those, the ones that directly follow an unknown flag.
         var doubtful: [Int] = []
         var unknown: [Int] = []
         var position = commandWord + 1

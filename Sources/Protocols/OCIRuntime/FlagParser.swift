@@ -3,7 +3,7 @@
 /// One flag as it was written.
 struct FlagUse: Sendable {
     let flag: RuntimeFlag
-    /// Index of the word that it stands in.
+    /// Index of the word that has it.
     let word: Int
     /// Offset of its letter, in bytes, where it may share the word with other short flags.
     let letter: Int?

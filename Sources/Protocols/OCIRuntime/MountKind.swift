@@ -9,7 +9,7 @@ extension OCIConfiguration.Mount {
         case kernel
         /// Folders, one over another.
         case overlay
-        /// A device, a server, or what its options say: nobody can tell from here.
+        /// A device, a server, or what its options say: config.json alone does not tell.
         case other
         /// Changes a mount that is there already.
         case remount

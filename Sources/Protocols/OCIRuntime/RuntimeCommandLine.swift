@@ -23,7 +23,7 @@ public struct RuntimeCommandLine: Sendable {
 
     /// The arguments, without the program's own name.
     let words: [[UInt8]]
-    /// Where the command's name stands.
+    /// Index of the command's name.
     let commandWord: Int?
     /// Words that are ours alone.
     let ownWords: [Int]

@@ -39,8 +39,8 @@ public struct ControlGroups: Sendable, Hashable {
 
     /// Moves this process, which must have a single thread, into these groups where it is in others.
     ///
-    /// In hierarchies of version 1 a thread that moves itself spares the kernel a lock for which it waits some 10 ms (Linux 5.5), so
-    /// this is not done for another process. A hierarchy that is not mounted is left out: nothing reads it then. Where version 1
+    /// In hierarchies of version 1 moving another process makes the kernel wait some 10 ms for a lock that a thread moving itself does not
+    /// need (Linux 5.5), so a process moves only itself. A hierarchy that is not mounted is left out: nothing reads it then. Where version 1
     /// counts memory, version 2 is left out: no accounting looks there. Where a group is gone, its nearest ancestor takes its place.
     ///
     /// - Parameter mounts: of this process's mount namespace.
