@@ -80,13 +80,25 @@ let package = Package(
 
         // What each program does.
         .target(
-            name: "NFSVolumes",
+            name: "Volumes",
+            dependencies: ["LinuxSystem", "KernelMount", "JSON", .product(name: "Logging", package: "swift-log"), systemPackage],
+            path: "Sources/Features/Volumes"
+        ),
+        .target(
+            name: "SharedCatalogue",
             dependencies: [
-                "LinuxSystem", "KernelMount", "NFS", "JSON", "DockerPluginAPI", "DockerFiles",
+                "LinuxSystem", "KernelMount", "JSON", "Volumes", .product(name: "Logging", package: "swift-log"), systemPackage,
+            ],
+            path: "Sources/Features/SharedCatalogue"
+        ),
+        .target(
+            name: "DockerVolumes",
+            dependencies: [
+                "LinuxSystem", "KernelMount", "NFS", "JSON", "DockerPluginAPI", "DockerFiles", "Volumes", "SharedCatalogue",
                 .product(name: "Logging", package: "swift-log"),
                 systemPackage,
             ],
-            path: "Sources/Features/NFSVolumes"
+            path: "Sources/Features/DockerVolumes"
         ),
 
         .target(
@@ -102,7 +114,7 @@ let package = Package(
         .executableTarget(
             name: "docker-nfsd",
             dependencies: [
-                "LinuxSystem", "KernelMount", "NFS", "StandIn", "JSON", "PluginServer", "NFSVolumes",
+                "LinuxSystem", "KernelMount", "NFS", "StandIn", "JSON", "PluginServer", "Volumes", "DockerVolumes",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
                 systemPackage,
@@ -151,17 +163,26 @@ let package = Package(
             path: "Tests/PluginServerTests"
         ),
         .testTarget(
-            name: "NFSVolumesTests",
+            name: "VolumesTests",
             dependencies: [
-                "NFSVolumes", "KernelMount", "NFS", "StandIn", "DockerPluginAPI", "JSON", "LinuxSystem", "TestSupport", systemPackage,
+                "Volumes", "KernelMount", "JSON", "LinuxSystem", "TestSupport", systemPackage,
                 .product(name: "Logging", package: "swift-log"),
             ],
-            path: "Tests/NFSVolumesTests"
+            path: "Tests/VolumesTests"
+        ),
+        .testTarget(
+            name: "DockerVolumesTests",
+            dependencies: [
+                "DockerVolumes", "SharedCatalogue", "Volumes", "KernelMount", "NFS", "StandIn", "DockerPluginAPI", "JSON", "LinuxSystem",
+                "TestSupport", systemPackage, .product(name: "Logging", package: "swift-log"),
+            ],
+            path: "Tests/DockerVolumesTests"
         ),
         .testTarget(
             name: "DocumentTests",
             dependencies: [
-                "KernelMount", "NFS", "NFSVolumes", "ContainerMounts", "OCIRuntime", "TestSupport", "docker-nfsd", "mountpoint-runc",
+                "KernelMount", "NFS", "Volumes", "DockerVolumes", "ContainerMounts", "OCIRuntime", "TestSupport", "docker-nfsd",
+                "mountpoint-runc",
                 systemPackage,
             ],
             path: "Tests/DocumentTests"

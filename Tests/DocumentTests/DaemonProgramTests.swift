@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 
 import Foundation
-import NFSVolumes
+import DockerVolumes
 import TestSupport
 import Testing
 

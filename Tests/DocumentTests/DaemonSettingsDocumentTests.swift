@@ -2,7 +2,7 @@
 
 import Foundation
 import KernelMount
-import NFSVolumes
+import DockerVolumes
 import SystemPackage
 import TestSupport
 import Testing

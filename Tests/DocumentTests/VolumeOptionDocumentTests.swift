@@ -3,11 +3,11 @@
 import NFS
 import Testing
 
-@testable import NFSVolumes
+@testable import Volumes
 
 /// The options of `docker volume create` are in the reference and in the manual, all of them and no others.
 struct VolumeOptionDocumentTests {
-    private let names = (NFS().optionNames + VolumeOptions.names).sorted()
+    private let names = (NFS().optionNames + NFS().otherOptionNames + VolumeOptions.names).sorted()
 
     @Test func theReferenceHasEachOption() throws {
         let entries = Entry.all(in: try Document("Docs/docker-nfsd.md").section("Volume options"))

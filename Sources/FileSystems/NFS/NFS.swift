@@ -10,7 +10,8 @@ public struct NFS: FileSystemKind {
 
     public init(_ settings: NFSSettings = NFSSettings()) { self.settings = settings }
 
-    public var optionNames: [String] { ["server", "path", "nfsvers", "vers", "version", "o", "type", "device"] }
+    public var optionNames: [String] { ["server", "path", "nfsvers", "o"] }
+    public var otherOptionNames: [String] { ["type", "device", "vers", "version"] }
 
     public func isMountOption(_ name: String) -> Bool { (try? NFSOptions(name)) != nil && NFSOptions.isKnownName(name) }
 

@@ -22,6 +22,7 @@ public struct StandIn: FileSystemKind {
     }
 
     public var optionNames: [String] { nfs.optionNames }
+    public var otherOptionNames: [String] { nfs.otherOptionNames }
     public func isMountOption(_ name: String) -> Bool { nfs.isMountOption(name) }
     public func namesServer(_ options: [String: String]) -> Bool { nfs.namesServer(options) }
     public func owns(_ entry: MountTableEntry) -> Bool { entry.fileSystem == fileSystem || nfs.owns(entry) }

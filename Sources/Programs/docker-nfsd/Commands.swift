@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 
 import ArgumentParser
+import DockerVolumes
 import Glibc
 import JSON
 import KernelMount
 import LinuxSystem
 import Logging
-import NFSVolumes
 import PluginServer
+import Volumes
 
 struct DockerNFSD: AsyncParsableCommand {
     static let configuration = CommandConfiguration(

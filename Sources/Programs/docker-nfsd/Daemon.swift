@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 
+import DockerVolumes
 import Glibc
 import KernelMount
 import LinuxSystem
 import Logging
 import NFS
-import NFSVolumes
 import PluginServer
 import StandIn
 import SystemPackage
+import Volumes
 
 /// The service: builds its parts, answers until a signal comes, and leaves mounts as they are.
 enum Daemon {
@@ -20,7 +21,7 @@ enum Daemon {
         if !EffectiveUser.isRoot { logger.error("not running as root: every mount will be refused by the kernel") }
 
         let activated = try SocketActivation.takeSockets()
-        let volumes = try NFSVolumes(settings: settings.volumes, logger: logger)
+        let volumes = try VolumeDrivers(settings: settings, logger: logger)
         let listeners = DaemonSettings.driverNames.map { name in
             let handed = activated.first { $0.path?.lastComponent?.stem == name }
             var named = logger
@@ -36,7 +37,7 @@ enum Daemon {
             group.addTask { await volumes.run() }
             logger.info("docker-nfsd \(version) serves \(DaemonSettings.driverNames.joined(separator: " and "))")
             try systemd.ready()
-            if let problem = Propagation.problem(mountDirectory: settings.volumes.mountDirectory.string) { logger.error("\(problem)") }
+            if let problem = Propagation.problem(mountDirectory: settings.mountDirectory.string) { logger.error("\(problem)") }
             let signal = try await signals.first()
             logger.info("stopping on \(signal); mounts stay")
             try systemd.stopping()

@@ -8,6 +8,8 @@ public import LinuxSystem
 public protocol FileSystemKind: Sendable {
     /// The options of a volume that ``source(_:)`` reads, by name.
     var optionNames: [String] { get }
+    /// Further names of those, which are read for the sake of definitions that were written for another driver.
+    var otherOptionNames: [String] { get }
     /// Whether this is the name of a mount option, which belongs into `o`.
     func isMountOption(_ name: String) -> Bool
     /// Whether a volume's options say where its file system is, so that no default share stands in.

@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+public import SystemPackage
+
+/// Where the Docker Engine of this host is found.
+public struct EngineSettings: Sendable {
+    /// Docker's data root, where its containers' files say who holds a volume.
+    public var dataRoot: FilePath = "/var/lib/docker"
+    /// Where the engine's API is served; nil: it is not asked to look the driver up.
+    public var apiSocket: FilePath? = "/var/run/docker.sock"
+
+    public init() {}
+}

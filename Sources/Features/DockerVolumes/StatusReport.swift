@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+public import JSON
+public import LinuxSystem
+public import Logging
+import SystemPackage
+import Volumes
+
+/// What `docker-nfsd status` tells: read from the daemon's files, the kernel's mount table and Docker's files, so it
+/// needs neither the daemon nor Docker, and never touches a mount.
+public struct StatusReport: Sendable {
+    struct Line: Sendable {
+        var name: String
+        var driver: String
+        var createdAt: String
+        var place: String
+        var status: VolumeStatus
+    }
+
+    let lines: [Line]
+    /// Sockets by path, and whether a process listens there.
+    let sockets: [(path: String, state: SocketState)]
+
+    /// - Throws: `SystemError` if the state directory cannot be read, such as `EACCES` for others than root.
+    public init(settings: DaemonSettings, logger: Logger) throws(SystemError) {
+        let volumes = settings.volumes
+        let files = try VolumeFiles(state: volumes.stateDirectory, runtime: volumes.runtimeDirectory, kind: volumes.kind, isOwner: false)
+        let references = try files.readReferences(logger: logger)
+        let failures = files.failures.read()
+        let table = try MountTable()
+        let containers = DockerContainers(directory: settings.engine.dataRoot).namesByMountID()
+        lines = try files.readDefinitions(logger: logger).map { definition in
+            var record = VolumeRecord(definition)
+            let place = settings.places.place(of: definition.name).string
+            record.references = references[definition.name.fileName] ?? References()
+            record.mount = table.topmost(at: place)
+            record.lastFailure = failures[definition.name.fileName]
+            return Line(
+                name: definition.name.text, driver: definition.owner, createdAt: definition.createdAt, place: place,
+                status: VolumeStatus(record: record, holderNames: containers, .docker))
+        }
+        sockets = DaemonSettings.driverNames.map { name in
+            let path = settings.socketDirectory.appending(name + ".sock")
+            return (path.string, SocketState(of: path))
+        }
+    }
+
+    public var json: JSONValue {
+        let volumes = lines.map { line -> JSONValue in
+            var object: JSONObject = [
+                "name": .string(line.name), "driver": .string(line.driver), "createdAt": .string(line.createdAt),
+                "mountpoint": .string(line.status.fileSystem == nil ? "" : line.place),
+            ]
+            for member in line.status.json.members { object[member.key] = member.value }
+            return .object(object)
+        }
+        var listening = JSONObject()
+        for socket in sockets { listening[socket.path] = .bool(socket.state == .listening) }
+        return ["listening": .object(listening), "volumes": .array(volumes)]
+    }
+
+    /// For a person, a line an item, ending with a newline.
+    public var text: String {
+        var out = ""
+        for socket in sockets {
+            out += "\(socket.path): \(socket.state == .listening ? "listening" : "nobody listens (systemctl status docker-nfsd)")\n"
+        }
+        if lines.isEmpty { out += "no volumes\n" }
+        for line in lines {
+            let status = line.status
+            out += "\n\(line.name)  (driver \(line.driver), created \(line.createdAt))\n"
+            out += "  source     \(status.source)\n"
+            if let share = status.share { out += "  share      \(share)\n" }
+            out += "  state      \(status.state)\(status.fileSystem == nil ? "" : " at \(line.place)")\n"
+            out += "  requested  \(status.requested.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }.joined(separator: " "))\n"
+            if status.fileSystem != nil {
+                out += "  effective  \(status.effective.joined(separator: ","))\n"
+                if let address = status.connection["address"] { out += "  server     \(address)\n" }
+            }
+            if let failure = status.lastFailure { out += "  failed     \(failure.text) (\(failure.code))\n" }
+            for holder in status.references {
+                out +=
+                    "  held by    \(holder.name.map { "container \($0)" } ?? "mount \(holder.id)")\(holder.count > 1 ? ", \(holder.count) times" : "")\n"
+            }
+        }
+        return out
+    }
+}

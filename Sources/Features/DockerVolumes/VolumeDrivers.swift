@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+import DockerPluginAPI
+public import LinuxSystem
+public import Logging
+import SharedCatalogue
+import SystemPackage
+import Volumes
+
+/// The volumes of this host for Docker: one driver for each of its names, and what goes on beside their requests.
+public final class VolumeDrivers: Sendable {
+    let state: VolumeState
+    let volumes: HostVolumes
+    let engines: EngineWatch
+    let shared: SharedDefinitions
+    /// Ends what waits outside of a request.
+    private let ending: Cancellation
+
+    /// Makes the folders, reads what is on disk and compares it with the kernel's mount table. Blocks on local files.
+    ///
+    /// - Throws: `SystemError` if a folder of the daemon's own cannot be made or read.
+    public init(settings: DaemonSettings, logger: Logger) throws(SystemError) {
+        ending = try Cancellation()
+        state = try VolumeState(settings: settings.volumes, words: .docker, places: settings.places)
+        engines = try EngineWatch(settings: settings, table: state.table, logger: logger)
+        shared = try SharedDefinitions(state, settings: settings.catalogue, ending: ending, logger: logger)
+        volumes = try HostVolumes(state, watch: engines, authority: shared, logger: logger)
+    }
+
+    /// The driver that Docker knows by this name: it sees only the volumes that were created under it.
+    public func driver(named name: String) -> NFSVolumeDriver {
+        NFSVolumeDriver(name: name, volumes: volumes, engines: engines, scope: state.settings.scope)
+    }
+
+    /// Tidies up, then follows engines and the share's catalogue until ``shutDown()``.
+    public func run() async {
+        await withDiscardingTaskGroup { group in
+            group.addTask { [self] in await volumes.tidy() }
+            group.addTask { [self] in await engines.run(until: ending) }
+            group.addTask { [self] in await shared.run() }
+        }
+    }
+
+    /// Ends ``run()``.
+    public func shutDown() {
+        engines.shutDown()
+        shared.shutDown()
+        ending.cancel()
+    }
+}
+
+extension VolumeSettings {
+    /// What other hosts know this one's volumes by.
+    var scope: VolumeScope { share == nil ? .local : .global }
+}
+
+extension CallerWords {
+    /// Docker's.
+    static var docker: CallerWords {
+        CallerWords(
+            owner: "driver name", holder: "container", program: "docker-nfsd",
+            creation: "docker volume create -d nfsd --opt server=HOST --opt path=/EXPORT NAME", removal: "docker volume rm",
+            inspection: "docker volume inspect")
+    }
+}

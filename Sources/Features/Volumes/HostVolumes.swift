@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+package import KernelMount
+package import LinuxSystem
+package import Logging
+import SystemPackage
+
+/// The volumes of this host, put together: ``VolumeTable`` says which exist, ``VolumeMounter`` and ``VolumeRemover`` change them. A
+/// ``DefinitionAuthority`` and a ``HolderWatch`` say what others want with them.
+///
+/// What is asked for often is answered from memory. Changes to one volume happen one at a time; volumes do not wait for one another.
+package final class HostVolumes: Sendable {
+    /// For all that a creation does on the share.
+    private static let creationLimit = Duration.seconds(30)
+    /// For all that a removal does on the share; Docker waits 60 s.
+    private static let removalLimit = Duration.seconds(55)
+
+    private let state: VolumeState
+    private let watch: any HolderWatch
+    private let authority: any DefinitionAuthority
+    let remover: VolumeRemover
+    private let mounter: VolumeMounter
+    private let reconciliation: Reconciliation
+    private let logger: Logger
+
+    private var settings: VolumeSettings { state.settings }
+    private var table: VolumeTable { state.table }
+    var locks: VolumeLocks { state.locks }
+
+    /// Reads what is on disk, and compares it with the kernel's mount table. Blocks on local files.
+    ///
+    /// - Throws: `SystemError` if the folder of the places cannot be made, or a file cannot be read.
+    package init(
+        _ state: VolumeState, watch: any HolderWatch, authority: any DefinitionAuthority, logger: Logger
+    ) throws(SystemError) {
+        self.state = state
+        self.watch = watch
+        self.authority = authority
+        self.logger = logger
+        mounter = VolumeMounter(
+            table: state.table, exports: state.exports, watch: watch, authority: authority, words: state.words, logger: logger)
+        let disposal = DataDisposal(
+            table: state.table, exports: state.exports, authority: authority, settings: state.settings, words: state.words, logger: logger)
+        remover = VolumeRemover(mounter: mounter, disposal: disposal, logger: logger)
+        try makeFolders(state.places.folder, mode: 0o711)
+        reconciliation = Reconciliation(
+            mounter: mounter, locks: state.locks, places: state.places, stagingFolder: state.settings.stagingFolder, logger: logger)
+        try reconciliation.fillTable(from: state.files)
+    }
+
+    /// Undoes what an earlier run began and did not finish. May wait for servers.
+    package func tidy() async { await reconciliation.tidy() }
+
+    // MARK: From memory
+
+    package func shown(_ name: String, owner: String) -> VolumeView? {
+        let volume = VolumeName(name).flatMap { table.view(of: $0, owner: owner) }
+        // Another host may have created it a moment ago.
+        if volume == nil { authority.mayHaveChanged() }
+        return volume
+    }
+
+    package func shownVolumes(owner: String) -> [VolumeView] {
+        authority.mayHaveChanged()
+        return table.views(owner: owner)
+    }
+
+    private func volume(_ text: String, owner: String) throws(StorageError) -> VolumeName {
+        guard let name = VolumeName(text), let definition = table.definition(of: name), definition.owner == owner else {
+            throw StorageError(.noSuchVolume, "no such volume: \(text)")
+        }
+        return name
+    }
+
+    // MARK: Changes
+
+    /// Defines a volume. Repeating it with options that mean the same succeeds.
+    package func create(_ text: String, options: [String: String], owner: String) async throws(StorageError) {
+        guard let name = VolumeName(text) else {
+            throw StorageError(.badOption, "volume name is empty or too long; give one of at most 200 letters, digits, ., _ or -")
+        }
+        let wanted: VolumeOptions
+        let share = settings.kind.namesServer(options) ? nil : settings.share
+        if options.isEmpty, share == nil {
+            throw StorageError(
+                .badOption, "cannot create volume \(text): no options given; say what to mount: \(state.words.creation)")
+        }
+        do {
+            wanted = try share?.options(options, of: name, kind: settings.kind) ?? VolumeOptions(options, kind: settings.kind)
+            try wanted.source.validate(for: .volume)
+        } catch {
+            throw StorageError(.badOption, "cannot create volume \(text): \(error)", cause: error)
+        }
+        let deadline = Deadline(after: Self.creationLimit)
+        try await locks.exclusively(name) { [self] cancellation in
+            let definition = VolumeDefinition(name: name, owner: owner, createdAt: timestamp(), options: wanted, share: share)
+            let existing = table.definition(of: name)
+            if authority.decides(about: definition), existing.map(authority.decides) ?? true {
+                return try authority.define(definition, acceptsAny: options.isEmpty, until: deadline, cancellation)
+            }
+            if let existing {
+                guard let difference = try existing.difference(from: definition, state.words) else { return }
+                throw StorageError(
+                    .conflict,
+                    "volume \(text) exists with other options: \(difference); remove it first (\(state.words.removal) \(text)), its data stay on the server"
+                )
+            }
+            do throws(SystemError) { try table.define(definition) } catch {
+                throw StorageError(.local, "cannot create volume \(text): its definition cannot be stored: \(error)", cause: error)
+            }
+            logger.info("volume \(text) created under \(owner): \(wanted.source.text)")
+        }
+    }
+
+    package func mount(_ text: String, id: String, owner: String) async throws(StorageError) -> String {
+        let name = try volume(text, owner: owner)
+        defer { watch.referencesChanged() }
+        // The caller's own limit also runs while this waits in line.
+        let deadline = Deadline(after: settings.limits.mount)
+        do throws(StorageError) {
+            return try await locks.exclusively(name) { [mounter] cancellation in
+                try mounter.mount(name, id: id, until: deadline, cancellation)
+            }
+        } catch {
+            // The server logs the text; this is for those who count.
+            logger.notice("volume \(name) could not be mounted (\(error.code))")
+            throw error
+        }
+    }
+
+    package func unmount(_ text: String, id: String, owner: String) async throws(StorageError) {
+        let name = try volume(text, owner: owner)
+        // A task of its own: a caller that leaves while this waits in line cancels the answer, not the release.
+        let result: Result<Void, StorageError> = await Task { [self] in
+            do throws(StorageError) {
+                return .success(try await locks.exclusively(name) { [mounter] in try mounter.unmount(name, id: id) })
+            } catch {
+                return .failure(error)
+            }
+        }.value
+        watch.referencesChanged()
+        authority.released(name)
+        try result.get()
+    }
+
+    package func remove(_ text: String, owner: String) async throws(StorageError) {
+        let name = try volume(text, owner: owner)
+        let deadline = Deadline(after: Self.removalLimit)
+        try await locks.exclusively(name) { [remover] in try remover.remove(name, until: deadline) }
+    }
+}

@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+import JSON
+import KernelMount
+
+/// Who has a volume mounted, as its caller told it: a count for each ID. IDs are opaque here.
+///
+/// A number, not a set: `docker cp` on a running container mounts and unmounts with the ID that the container itself uses.
+package struct References: Sendable, Equatable {
+    package struct Holder: Sendable, Equatable {
+        package var count: Int
+        /// The activation of the engine that took it; each start of an engine is one more.
+        var activation: Int
+        /// Seconds since the boot at which it was last taken.
+        var since: Int
+    }
+
+    /// More than any engine mounts with one ID. A larger count is damage, and could make a sum overflow.
+    private static let mostMounts = 1_000_000_000
+
+    package private(set) var holders: [String: Holder] = [:]
+
+    package var isEmpty: Bool { holders.isEmpty }
+    package var total: Int { holders.values.reduce(0) { $0 + $1.count } }
+
+    /// Counts one more use.
+    ///
+    /// - Parameters:
+    ///   - activation: of the engine that asks.
+    ///   - now: seconds since the boot.
+    mutating func retain(_ id: String, activation: Int, now: Int) {
+        var holder = holders[id] ?? Holder(count: 0, activation: activation, since: now)
+        holder.count += 1
+        holder.activation = activation
+        holder.since = now
+        holders[id] = holder
+    }
+
+    /// - Returns: false if this ID holds nothing, which is not an error: a caller may repeat an unmount.
+    mutating func release(_ id: String) -> Bool {
+        guard var holder = holders[id] else { return false }
+        holder.count -= 1
+        holders[id] = holder.count > 0 ? holder : nil
+        return true
+    }
+
+    func isHeld(by id: String) -> Bool { holders[id] != nil }
+
+    /// Forgets all that an ID holds.
+    mutating func releaseAll(of id: String) { holders[id] = nil }
+
+    /// Forgets everything.
+    mutating func releaseAll() { holders = [:] }
+
+    /// Whether every reference is from an earlier activation, and none has been taken since `time` (seconds since the boot). Such a
+    /// reference can be a leak, because an engine that is killed never sends its unmounts.
+    package func areLeftOver(activation: Int, takenBefore time: Int) -> Bool {
+        !isEmpty && holders.values.allSatisfy { $0.activation < activation && $0.since < time }
+    }
+
+    /// The file's form. The boot's id makes a file of an earlier boot recognisable wherever it is kept.
+    func json(boot: String) -> JSONValue {
+        var list = JSONObject()
+        for (id, holder) in holders.sorted(by: { $0.key < $1.key }) {
+            list[id] = ["count": JSONValue(holder.count), "engine": JSONValue(holder.activation), "since": JSONValue(holder.since)]
+        }
+        return ["boot": .string(boot), "holders": .object(list)]
+    }
+
+    package init() {}
+
+    /// - Returns: nil for a file of another boot.
+    init?(parsing bytes: [UInt8], boot: String) throws(StorageError) {
+        let document: JSONValue
+        do throws(JSONError) { document = try JSONValue(parsing: bytes) } catch { throw StorageError(.damaged, "\(error)") }
+        guard let fields = try? JSONObjectReader(document), let written = try? fields.textIfPresent("boot"),
+            let list = try? fields.objectIfPresent("holders")
+        else {
+            throw StorageError(.damaged, "boot or holders are missing")
+        }
+        if written != boot { return nil }
+        for member in list.members.members {
+            guard let holder = try? JSONObjectReader(member.value),
+                let count: Int = try? holder.numberIfPresent("count"), (1...Self.mostMounts).contains(count),
+                let activation: Int = try? holder.numberIfPresent("engine"), let since: Int = try? holder.numberIfPresent("since")
+            else { throw StorageError(.damaged, "holder \(member.key) is not of the form {count, engine, since}") }
+            holders[member.key] = Holder(count: count, activation: activation, since: since)
+        }
+    }
+}

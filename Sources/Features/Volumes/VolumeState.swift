@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+package import LinuxSystem
+
+/// What all have in common that work on the volumes of a host: which volumes there are, who may change one, and how one is mounted.
+package struct VolumeState: Sendable {
+    package let settings: VolumeSettings
+    package let words: CallerWords
+    package let places: any MountPlaces
+    package let table: VolumeTable
+    package let locks = VolumeLocks()
+    package let exports: ExportMounts
+    let files: VolumeFiles
+
+    /// Makes the folders of the files. The table is empty. Blocks on local files.
+    ///
+    /// - Parameters:
+    ///   - words: the caller's own, for messages.
+    ///   - places: where the caller wants its volumes to be mounted.
+    /// - Throws: `SystemError` if a folder cannot be made.
+    package init(settings: VolumeSettings, words: CallerWords, places: any MountPlaces) throws(SystemError) {
+        self.settings = settings
+        self.words = words
+        self.places = places
+        files = try VolumeFiles(state: settings.stateDirectory, runtime: settings.runtimeDirectory, kind: settings.kind)
+        exports = ExportMounts(settings: settings)
+        table = VolumeTable(files: files, words: words, places: places)
+    }
+}

@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+package import KernelMount
+package import LinuxSystem
+import Synchronization
+import SystemPackage
+
+/// Which volumes exist on this host, and what is known of each.
+///
+/// Reading is cheap, and never waits for a disk or a server. A caller that changes a volume holds its lock (``VolumeLocks``). Nothing here
+/// mounts.
+package final class VolumeTable: Sendable {
+    private struct State: Sendable {
+        var records: [VolumeName: VolumeRecord] = [:]
+        /// Names for people by the ID of a reference, as far as they are known.
+        var holderNames: [String: String] = [:]
+    }
+
+    private let state = Mutex(State())
+    private let files: VolumeFiles
+    private let words: CallerWords
+    private let places: any MountPlaces
+
+    init(files: VolumeFiles, words: CallerWords, places: any MountPlaces) {
+        self.files = files
+        self.words = words
+        self.places = places
+    }
+
+    /// Where a volume is mounted, if it is.
+    func place(of name: VolumeName) -> FilePath { places.place(of: name) }
+
+    // MARK: Reading
+
+    package func record(_ name: VolumeName) -> VolumeRecord? { state.withLock { $0.records[name] } }
+
+    package func definition(of name: VolumeName) -> VolumeDefinition? { record(name)?.definition }
+
+    /// What is shown of a volume of this owner.
+    func view(of name: VolumeName, owner: String) -> VolumeView? {
+        state.withLock { state in
+            guard let record = state.records[name], record.definition.owner == owner else { return nil }
+            return record.shown
+        }
+    }
+
+    /// What is shown of all volumes of this owner, in no order.
+    func views(owner: String) -> [VolumeView] {
+        state.withLock { state in state.records.values.filter { $0.definition.owner == owner }.map(\.shown) }
+    }
+
+    /// All volumes as they are at this moment, in no order.
+    package var records: [VolumeRecord] { state.withLock { Array($0.records.values) } }
+
+    package func contains(where matches: (VolumeRecord) -> Bool) -> Bool { state.withLock { $0.records.values.contains(where: matches) } }
+
+    /// The IDs of all references.
+    package var holders: Set<String> { state.withLock { state in Set(state.records.values.flatMap { $0.references.holders.keys }) } }
+
+    /// Names for people by the ID of a reference, as far as they are known.
+    package var holderNames: [String: String] { state.withLock { $0.holderNames } }
+
+    // MARK: Changing
+
+    /// Puts in a volume that is on disk already.
+    func insert(_ record: VolumeRecord) {
+        let place = place(of: record.definition.name).string
+        state.withLock { state in
+            var record = record
+            record.render(at: place, holderNames: state.holderNames, words)
+            state.records[record.definition.name] = record
+        }
+    }
+
+    /// Puts in a volume or replaces its definition, on disk first. Blocks on a local file.
+    package func define(_ definition: VolumeDefinition) throws(SystemError) {
+        try files.write(definition)
+        insert(VolumeRecord(definition))
+    }
+
+    /// Takes a volume out, on disk first. Blocks on a local file.
+    package func remove(_ name: VolumeName) throws(SystemError) {
+        try files.removeDefinition(of: name)
+        // A failure that stays on disk is shown by the next volume of that name until it is mounted, and keeps no volume from going.
+        try? files.failures.write(nil, of: name)
+        state.withLock { state in _ = state.records.removeValue(forKey: name) }
+    }
+
+    /// Changes a volume's record and what is shown of it. Does nothing if there is no such volume.
+    func change(_ name: VolumeName, _ body: (inout VolumeRecord) -> Void) {
+        let place = place(of: name).string
+        state.withLock { state in
+            guard var record = state.records[name] else { return }
+            body(&record)
+            record.render(at: place, holderNames: state.holderNames, words)
+            state.records[name] = record
+        }
+    }
+
+    /// Notes that the kernel has mounted a volume. Blocks on a local file.
+    ///
+    /// - Throws: `SystemError` if an earlier failure stays on disk; in memory it is gone.
+    func mounted(_ name: VolumeName, _ entry: MountTableEntry) throws(SystemError) {
+        let hadFailed = record(name)?.lastFailure != nil
+        change(name) { $0.mounted(entry) }
+        if hadFailed { try files.failures.write(nil, of: name) }
+    }
+
+    /// Notes why a volume could not be mounted just now. Blocks on a local file.
+    ///
+    /// - Throws: `SystemError` if that cannot be stored; in memory it is known.
+    package func mountFailed(_ name: VolumeName, _ error: StorageError) throws(SystemError) {
+        let failure = MountFailure(error)
+        change(name) { $0.lastFailure = failure }
+        try files.failures.write(failure, of: name)
+    }
+
+    /// Replaces a volume's references, on disk first. Blocks on a local file.
+    func store(_ references: References, of name: VolumeName) throws(SystemError) {
+        try files.write(references, of: name)
+        change(name) { $0.references = references }
+    }
+
+    /// Replaces a volume's references in memory, whether or not they can be stored: what is missing on disk is missed after a restart
+    /// only. Blocks on a local file.
+    func replace(_ references: References, of name: VolumeName) throws(SystemError) {
+        change(name) { $0.references = references }
+        try files.write(references, of: name)
+    }
+
+    /// Replaces the names that references are shown with.
+    package func nameHolders(_ names: [String: String]) {
+        state.withLock { state in
+            state.holderNames = names
+            for name in state.records.keys {
+                guard var record = state.records[name], !record.references.isEmpty else { continue }
+                record.render(at: place(of: name).string, holderNames: names, words)
+                state.records[name] = record
+            }
+        }
+    }
+}

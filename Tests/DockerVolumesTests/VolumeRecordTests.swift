@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+import DockerPluginAPI
+import JSON
+import KernelMount
+import LinuxSystem
+import Testing
+
+@testable import DockerVolumes
+@testable import SharedCatalogue
+@testable import Volumes
+
+/// What `docker volume inspect` shows.
+struct VolumeRecordTests {
+    private func record() throws -> VolumeRecord {
+        var record = VolumeRecord(
+            VolumeDefinition(
+                name: VolumeName("web")!, owner: "nfsd", createdAt: "2026-03-01T12:00:00Z",
+                options: try VolumeOptions(["server": "2001:db8::7", "path": "/export", "subdir": "a/b"])))
+        let line = "1 2 0:3 /a/b /place ro,noatime shared:1 - nfs4 nas:/export rw,vers=4.1,soft,proto=tcp6,addr=2001:db8::7"
+        record.mount = MountTable(parsing: Array(line.utf8)).entries[0]
+        return record
+    }
+
+    @Test func aMountedVolume() throws {
+        var record = try record()
+        record.references.retain("b", activation: 0, now: 0)
+        record.references.retain("a", activation: 0, now: 0)
+        record.references.retain("b", activation: 0, now: 0)
+        record.render(at: "/place", holderNames: ["a": "shop", "other": "x"], .docker)
+        #expect(record.shown.name == "web")
+        #expect(record.shown.mountpoint == "/place")
+        #expect(record.shown.createdAt == "2026-03-01T12:00:00Z")
+        #expect(
+            record.shown.status == [
+                "state": "mounted", "source": "[2001:db8::7]:/export/a/b",
+                "requested": ["path": "/export", "server": "2001:db8::7", "subdir": "a/b"],
+                // The mount's ro, and not the superblock's rw.
+                "effective": "ro,noatime,vers=4.1,soft,proto=tcp6,addr=2001:db8::7", "fileSystem": "nfs4", "address": "2001:db8::7",
+                "nfsvers": "4.1", "references": 3, "heldBy": [["id": "a", "count": 1, "container": "shop"], ["id": "b", "count": 2]],
+            ])
+    }
+
+    @Test func aVolumeThatIsNotMounted() throws {
+        var record = try record()
+        record.mount = nil
+        record.lastFailure = MountFailure(text: "why", code: .silent)
+        record.render(at: "/place", holderNames: [:], .docker)
+        #expect(record.shown.mountpoint == "")
+        let status = try #require(record.shown.status)
+        #expect(status["state"] == "not mounted")
+        #expect(status["effective"] == "")
+        #expect(status["lastFailure"] == "why")
+        #expect(status["lastFailureCode"] == "silent")
+        for key in ["fileSystem", "address", "nfsvers"] { #expect(status[key] == nil) }
+    }
+
+    @Test func aVolumeThatTheKernelHolds() throws {
+        var record = try record()
+        record.busy = "process 7 is held"
+        record.render(at: "/place", holderNames: [:], .docker)
+        #expect(record.shown.status?["state"] == "process 7 is held")
+    }
+}

@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+import JSON
+import KernelMount
+import Testing
+
+@testable import Volumes
+
+struct ReferencesTests {
+    /// `docker cp` on a running container mounts and unmounts with the container's own ID.
+    @Test func oneIDMayHoldSeveralTimes() {
+        var references = References()
+        references.retain("a", activation: 0, now: 1)
+        references.retain("a", activation: 0, now: 2)
+        references.retain("b", activation: 0, now: 3)
+        #expect(references.total == 3)
+        let first = references.release("a")
+        #expect(first)
+        #expect(references.total == 2)
+        #expect(!references.isEmpty)
+        let second = references.release("a")
+        let third = references.release("a")
+        #expect(second && !third)
+        let last = references.release("b")
+        #expect(last)
+        #expect(references.isEmpty)
+        #expect(references.total == 0)
+    }
+
+    @Test func releasingWhatIsNotHeldChangesNothing() {
+        var references = References()
+        references.retain("a", activation: 0, now: 1)
+        let before = references
+        let released = references.release("b")
+        #expect(!released)
+        #expect(references == before)
+    }
+
+    @Test func allThatAnIDHoldsCanBeForgotten() {
+        var references = References()
+        for id in ["a", "a", "b"] { references.retain(id, activation: 0, now: 1) }
+        #expect(references.isHeld(by: "a") && references.isHeld(by: "b") && !references.isHeld(by: "c"))
+        references.releaseAll(of: "a")
+        references.releaseAll(of: "c")
+        #expect(!references.isHeld(by: "a"))
+        #expect(references.total == 1)
+    }
+
+    @Test func leftOverIsWhatAnEarlierEngineTookLongAgo() {
+        var references = References()
+        #expect(!references.areLeftOver(activation: 9, takenBefore: 9))
+        references.retain("a", activation: 1, now: 100)
+        #expect(references.areLeftOver(activation: 2, takenBefore: 101))
+        // The same engine, or too young.
+        #expect(!references.areLeftOver(activation: 1, takenBefore: 101))
+        #expect(!references.areLeftOver(activation: 2, takenBefore: 100))
+        // One that is in use speaks for all.
+        references.retain("b", activation: 2, now: 200)
+        #expect(!references.areLeftOver(activation: 2, takenBefore: 1000))
+    }
+
+    /// The engine that came back mounts its containers' volumes anew, with the same IDs.
+    @Test func takingAnIDAgainMakesItYoung() {
+        var references = References()
+        references.retain("a", activation: 1, now: 100)
+        references.retain("a", activation: 2, now: 500)
+        #expect(!references.areLeftOver(activation: 2, takenBefore: 1000))
+        #expect(!references.areLeftOver(activation: 3, takenBefore: 500))
+        #expect(references.areLeftOver(activation: 3, takenBefore: 501))
+    }
+
+    @Test func areReadBackWithinTheSameBootOnly() throws {
+        var references = References()
+        references.retain("a\"b", activation: 3, now: 100)
+        references.retain("a\"b", activation: 3, now: 101)
+        references.retain("", activation: 0, now: -5)
+        let bytes = references.json(boot: "this").encoded()
+        #expect(try References(parsing: bytes, boot: "this") == references)
+        #expect(try References(parsing: bytes, boot: "another") == nil)
+    }
+
+    @Test func aPartIsDamaged() throws {
+        var references = References()
+        references.retain("abc", activation: 3, now: 100)
+        let whole = references.json(boot: "this").encoded()
+        for count in 0..<whole.count {
+            #expect(throws: StorageError.self) { try References(parsing: Array(whole.prefix(count)), boot: "this") }
+        }
+    }
+
+    @Test(arguments: [
+        "null", "{}", #"{"boot":"this"}"#, #"{"boot":7,"holders":{}}"#, #"{"boot":"this","holders":[]}"#,
+        #"{"boot":"this","holders":{"a":{}}}"#,
+        #"{"boot":"this","holders":{"a":{"count":0,"engine":0,"since":0}}}"#,
+        #"{"boot":"this","holders":{"a":{"count":-1,"engine":0,"since":0}}}"#,
+        #"{"boot":"this","holders":{"a":{"count":1.5,"engine":0,"since":0}}}"#,
+        #"{"boot":"this","holders":{"a":{"count":1,"engine":"0","since":0}}}"#,
+        // The sum of two such would overflow.
+        #"{"boot":"this","holders":{"a":{"count":9223372036854775807,"engine":0,"since":0},"b":{"count":1,"engine":0,"since":0}}}"#,
+    ])
+    func countsThatCannotBeAreDamage(text: String) {
+        #expect(throws: StorageError.self) { try References(parsing: Array(text.utf8), boot: "this") }
+    }
+}
