@@ -7,7 +7,7 @@ import OCIRuntime
 ///
 /// The mounts that a user asks for are in that folder as well, as `mnt/buildah-bind-target-N`: they are interposed.
 struct BuildahMounts: EngineMounts {
-    var engine: EngineView.Engine { .buildah }
+    var engine: ContainerEngine { .buildah }
     private let bundle: [String]
 
     /// The places in the container, and the names in the bundle.

@@ -12,7 +12,7 @@ struct EngineHeuristics {
     private let sources: [HostSource]
     private let container: MountPoint.Container
 
-    var engine: EngineView.Engine { mounts.engine }
+    var engine: ContainerEngine { mounts.engine }
 
     /// - Parameter namespace: containerd's.
     init(_ id: ContainerID, _ configuration: OCIConfiguration, _ sources: [HostSource], bundle: String, namespace: String) {

@@ -8,7 +8,7 @@ import DockerPluginAPI
 /// source with the container's own id at the right place is the engine's. A user can know the id of another container. So a source with
 /// such an id counts only below a folder that also has files of this container, and only at destinations where engines mount such files.
 protocol EngineMounts {
-    var engine: EngineView.Engine { get }
+    var engine: ContainerEngine { get }
 
     /// Whether the engine has mounted it for itself.
     func isOwn(_ source: HostSource) -> Bool
@@ -22,7 +22,7 @@ extension EngineMounts {
 
 /// A user without an engine, or an unknown engine: every mount is the user's.
 struct UnknownEngineMounts: EngineMounts {
-    var engine: EngineView.Engine { .other }
+    var engine: ContainerEngine { .other }
     func isOwn(_: HostSource) -> Bool { false }
 }
 

@@ -2,45 +2,14 @@
 
 public import DockerFiles
 public import DockerPluginAPI
-import JSON
 public import OCIRuntime
-
-/// A mount of a bundle that plugins are asked about.
-public struct InterposedMount: Sendable, Equatable {
-    /// Index into the configuration's mounts.
-    public let configurationIndex: Int
-    public var mountPoint: MountPoint
-    /// Which folder of an overlay it is. Plugins are asked about each folder, and cannot replace its source.
-    public let layer: Int?
-
-    init(configurationIndex: Int, mountPoint: MountPoint, layer: Int? = nil) {
-        self.configurationIndex = configurationIndex
-        self.mountPoint = mountPoint
-        self.layer = layer
-    }
-}
 
 /// What the engine that starts a container knows of the container's mounts.
 ///
 /// Only files are read, never the engine's API. An engine holds its lock on the container while it waits for the runtime, so a request
 /// about the container would never be answered. And dockerd restarts containers before it answers any request.
 public struct EngineView: Sendable, Equatable {
-    public enum Engine: String, Sendable {
-        case docker
-        /// A plugin that Docker runs in a container of its own (`docker plugin install`).
-        case dockerPlugin = "docker plugin"
-        /// podman, CRI-O, and other engines with the same storage.
-        case podman
-        /// containerd for Kubernetes.
-        case containerd
-        case nerdctl
-        /// Also `podman build`.
-        case buildah
-        /// A user without an engine, or an unknown engine.
-        case other
-    }
-
-    public let engine: Engine
+    public let engine: ContainerEngine
     /// In the configuration's order.
     public let mounts: [InterposedMount]
 
@@ -93,6 +62,3 @@ extension EngineFilesError {
                 + "; set docker-data-root in /etc/docker/mountpoint-runc.json to the folder that Docker uses")
     }
 }
-
-/// For messages: in quotes, with control characters escaped.
-func quoted(_ text: String) -> String { JSONValue.string(text).description }

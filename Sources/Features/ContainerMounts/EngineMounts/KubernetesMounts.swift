@@ -6,7 +6,7 @@ import OCIRuntime
 
 /// containerd's Kubernetes interface, which has folders for containers and for sandboxes (pods).
 struct KubernetesMounts: EngineMounts {
-    var engine: EngineView.Engine { .containerd }
+    var engine: ContainerEngine { .containerd }
     private let id: String
     /// The sandbox that the container belongs to.
     private let sandbox: String

@@ -6,7 +6,7 @@ import OCIRuntime
 
 /// nerdctl, which keeps its own files in `/var/lib/nerdctl/HASH`, or without root in `~/.local/share/nerdctl/HASH`.
 struct NerdctlMounts: EngineMounts {
-    var engine: EngineView.Engine { .nerdctl }
+    var engine: ContainerEngine { .nerdctl }
     private let id: String
     private let namespace: String
 

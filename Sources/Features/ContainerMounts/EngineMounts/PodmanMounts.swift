@@ -8,7 +8,7 @@ import SystemPackage
 
 /// podman and CRI-O, which keep a container in `STORAGE/overlay-containers/ID/userdata`, on disk and below /run.
 struct PodmanMounts: EngineMounts {
-    var engine: EngineView.Engine { .podman }
+    var engine: ContainerEngine { .podman }
 
     private let id: String
     /// The name of the folder that contains the containers, such as `overlay-containers`.
