@@ -228,8 +228,3 @@ extension EmergencyAction {
         }
     }
 }
-
-extension String {
-    /// Whether a system call can take it for an absolute path.
-    var isAbsolutePath: Bool { utf8.first == UInt8(ascii: "/") && !utf8.contains(0) }
-}

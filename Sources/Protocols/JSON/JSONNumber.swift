@@ -15,12 +15,7 @@ public struct JSONNumber: Sendable, Hashable {
         text = value.description
     }
 
-    /// - Returns: nil if `text` is not a JSON number.
-    public init?(text: String) {
-        guard case .number(let number)? = try? JSONValue(parsing: text), number.text.utf8.count == text.utf8.count else { return nil }
-        self = number
-    }
-
+    /// For the parser, which has checked the text.
     init(validated text: String) { self.text = text }
 
     /// The value, if it is spelled as a whole number (`1.0` and `1e3` are not) and fits.

@@ -27,6 +27,14 @@ extension JSONValue {
     }
 }
 
+extension JSONNumber {
+    /// - Returns: nil if `text` is not a JSON number.
+    public init?(text: String) {
+        guard case .number(let number)? = try? JSONValue(parsing: text), number.text.utf8.count == text.utf8.count else { return nil }
+        self = number
+    }
+}
+
 /// Recursive descent over bytes that are passed along, since a span may not be stored without unsafe code.
 private struct JSONParser {
     private var position = 0

@@ -102,11 +102,6 @@ extension JSONValue: ExpressibleByBooleanLiteral, ExpressibleByIntegerLiteral, E
     }
 }
 
-extension JSONValue: CustomStringConvertible {
-    /// The compact JSON text.
-    public var description: String { String(decoding: encoded(), as: UTF8.self) }
-}
-
 extension String {
     /// Whether both are the same UTF-8. `==` would also take `é` in one code point for `é` in two, and those are two
     /// different keys to everyone else who reads the document.

@@ -25,6 +25,11 @@ extension JSONValue {
     }
 }
 
+extension JSONValue: CustomStringConvertible {
+    /// The compact JSON text.
+    public var description: String { String(decoding: encoded(), as: UTF8.self) }
+}
+
 /// Writes a document piece by piece, for answers that are not worth a ``JSONValue`` first.
 ///
 /// Sees to commas and layout. It trusts its caller with the order of calls: in an object a key before each value, and an end
