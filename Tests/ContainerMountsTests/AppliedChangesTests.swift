@@ -57,7 +57,7 @@ import Testing
     }
 
     @Test func configurationTellsOfTheContainer() throws {
-        let container = MountPoint.Container(labels: ["l": "1"], name: "box").adding(try configuration())
+        let container = ContainerDescription(labels: ["l": "1"], name: "box").adding(try configuration())
         #expect(
             container
                 == .init(

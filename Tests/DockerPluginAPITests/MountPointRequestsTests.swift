@@ -181,7 +181,7 @@ import Testing
 
     /// They are encoded once: ten mounts of one container take little longer than one.
     @Test func manyLabelsAreWrittenForEachMount() throws {
-        var container = MountPoint.Container()
+        var container = ContainerDescription()
         for number in 0..<20_000 { container.labels.append(key: "org.example.\(number)", value: "\u{e9}\"\(number)") }
         let mounts = (0..<10).map { MountPoint(type: .bind, source: "/s", destination: "/\($0)", container: container) }
         let text = Self.written(MountPointAttachRequest(id: "0f", mounts: mounts).write)

@@ -83,57 +83,6 @@ public struct MountPoint: Sendable, Equatable {
         }
     }
 
-    /// What is known of the container that is to get the mount; the same for all mounts of a request.
-    public struct Container: Sendable, Equatable {
-        /// Whom its first process runs as, in the container's own ids.
-        public struct User: Sendable, Equatable {
-            public var uid: UInt32
-            public var gid: UInt32
-            public var additionalGIDs: [UInt32]
-
-            public init(uid: UInt32, gid: UInt32, additionalGIDs: [UInt32] = []) {
-                self.uid = uid
-                self.gid = gid
-                self.additionalGIDs = additionalGIDs
-            }
-        }
-
-        /// A range of ids of a user namespace. user_namespaces(7).
-        public struct IDMapping: Sendable, Equatable {
-            public var containerID: UInt32
-            public var hostID: UInt32
-            public var size: UInt32
-
-            public init(containerID: UInt32, hostID: UInt32, size: UInt32) {
-                self.containerID = containerID
-                self.hostID = hostID
-                self.size = size
-            }
-        }
-
-        public var labels: StringMap
-        /// As the engine's user sees it, without a slash; empty if it is not known, like the rest.
-        public var name: String
-        public var user: User?
-        /// Of its user namespace; none if it stays in its creator's.
-        public var uidMappings: [IDMapping]
-        public var gidMappings: [IDMapping]
-        /// The path of its control group, or of systemd's form `slice:prefix:name`.
-        public var cgroup: String
-
-        public init(
-            labels: StringMap = [:], name: String = "", user: User? = nil, uidMappings: [IDMapping] = [], gidMappings: [IDMapping] = [],
-            cgroup: String = ""
-        ) {
-            self.labels = labels
-            self.name = name
-            self.user = user
-            self.uidMappings = uidMappings
-            self.gidMappings = gidMappings
-            self.cgroup = cgroup
-        }
-    }
-
     public struct Image: Sendable, Equatable {
         public var labels: StringMap
         /// As the container's creator spelled it.
@@ -167,7 +116,7 @@ public struct MountPoint: Sendable, Equatable {
     /// Who has attached so far, first applied first.
     public var appliedMiddleware: [AppliedMiddleware]
     public var volume: Volume
-    public var container: Container
+    public var container: ContainerDescription
     public var image: Image
 
     /// A mount that no plugin has been asked about: its effective source is its source. Its effective consistency is the default,
@@ -175,7 +124,7 @@ public struct MountPoint: Sendable, Equatable {
     public init(
         type: MountType, source: String, destination: String, readOnly: Bool = false, mode: String = "",
         propagation: Propagation = .unspecified, createSourceIfMissing: Bool = false, consistency: Consistency = .unspecified,
-        volume: Volume = Volume(), container: Container = Container(), image: Image = Image()
+        volume: Volume = Volume(), container: ContainerDescription = ContainerDescription(), image: Image = Image()
     ) {
         self.effectiveSource = source
         self.effectiveConsistency = .default

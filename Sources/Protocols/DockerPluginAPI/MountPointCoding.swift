@@ -2,50 +2,6 @@
 
 import JSON
 
-extension JSONWriter {
-    /// Writes a member, unless it is empty.
-    mutating func writeIfPresent(_ key: String, _ text: String) {
-        if text.isEmpty { return }
-        self.key(key)
-        write(text)
-    }
-
-    mutating func writeIfPresent(_ key: String, _ word: some MountPointWord) { writeIfPresent(key, word.rawValue) }
-
-    mutating func writeIfTrue(_ key: String, _ flag: Bool) {
-        if flag { write(key, flag) }
-    }
-
-    mutating func writeNumber(_ key: String, _ number: some BinaryInteger) {
-        self.key(key)
-        write(JSONValue(number))
-    }
-
-    /// Seconds as a number that is as short as it can be: `5`, not `5.0`.
-    mutating func writeIfGiven(seconds: Double?, _ key: String) {
-        guard let seconds, let number = JSONNumber(seconds) else { return }
-        self.key(key)
-        write(Int(exactly: seconds).map { JSONValue($0) } ?? .number(number))
-    }
-
-    mutating func write(_ key: String, _ flag: Bool) {
-        self.key(key)
-        write(.bool(flag))
-    }
-
-    mutating func writeIfNotEmpty<Element>(_ key: String, _ list: [Element], _ writeElement: (Element, inout JSONWriter) -> Void) {
-        if list.isEmpty { return }
-        write(key, list, writeElement)
-    }
-
-    mutating func write<Element>(_ key: String, _ list: [Element], _ writeElement: (Element, inout JSONWriter) -> Void) {
-        self.key(key)
-        beginArray()
-        for element in list { writeElement(element, &self) }
-        endArray()
-    }
-}
-
 extension MountPoint {
     init(_ object: JSONObjectReader) throws(JSONShapeError) {
         self.init(type: try object.word("Type"), source: try object.text("Source"), destination: try object.text("Destination"))
@@ -59,7 +15,7 @@ extension MountPoint {
         appliedMiddleware = try object.list("AppliedMiddleware", of: AppliedMiddleware.init)
         origin = try object.texts("Origin")
         volume = try Volume(object.object("Volume"))
-        container = try Container(object.object("Container"))
+        container = try ContainerDescription(object.object("Container"))
         image = try Image(object.object("Image"))
     }
 
@@ -116,63 +72,8 @@ extension MountPoint {
             }
         }
 
-        var container = Last<Container>()
+        var container = Last<ContainerDescription>()
         var image = Last<Image>()
-    }
-}
-
-extension MountPoint.Container {
-    init(_ object: JSONObjectReader) throws(JSONShapeError) {
-        self.init(
-            labels: try object.map("Labels"), name: try object.text("Name"), user: try object.objectIfPresent("User").map(User.init),
-            uidMappings: try object.list("UIDMappings", of: IDMapping.init),
-            gidMappings: try object.list("GIDMappings", of: IDMapping.init), cgroup: try object.text("Cgroup"))
-    }
-
-    func write(to writer: inout JSONWriter) {
-        writer.beginObject()
-        labels.write("Labels", to: &writer)
-        writer.writeIfPresent("Name", name)
-        if let user {
-            writer.key("User")
-            user.write(to: &writer)
-        }
-        writer.writeIfNotEmpty("UIDMappings", uidMappings) { $0.write(to: &$1) }
-        writer.writeIfNotEmpty("GIDMappings", gidMappings) { $0.write(to: &$1) }
-        writer.writeIfPresent("Cgroup", cgroup)
-        writer.endObject()
-    }
-}
-
-extension MountPoint.Container.User {
-    init(_ object: JSONObjectReader) throws(JSONShapeError) {
-        self.init(
-            uid: try object.number("UID"), gid: try object.number("GID"),
-            additionalGIDs: try object.numbers("AdditionalGIDs"))
-    }
-
-    func write(to writer: inout JSONWriter) {
-        writer.beginObject()
-        writer.writeNumber("UID", uid)
-        writer.writeNumber("GID", gid)
-        writer.write("AdditionalGIDs", additionalGIDs) { $1.write(JSONValue($0)) }
-        writer.endObject()
-    }
-}
-
-extension MountPoint.Container.IDMapping {
-    init(_ object: JSONObjectReader) throws(JSONShapeError) {
-        self.init(
-            containerID: try object.number("ContainerID"), hostID: try object.number("HostID"),
-            size: try object.number("Size"))
-    }
-
-    func write(to writer: inout JSONWriter) {
-        writer.beginObject()
-        writer.writeNumber("ContainerID", containerID)
-        writer.writeNumber("HostID", hostID)
-        writer.writeNumber("Size", size)
-        writer.endObject()
     }
 }
 

@@ -30,7 +30,7 @@ import Testing
             }
 
             let labels = (
-                container: MountPoint.Container(labels: ["cl": "1", "img.label": "yes", "second": "2"], name: "c1"),
+                container: ContainerDescription(labels: ["cl": "1", "img.label": "yes", "second": "2"], name: "c1"),
                 image: MountPoint.Image(
                     labels: ["img.label": "yes", "second": "2"], name: "box",
                     id: "sha256:07e4a33340ff6671bb858c9961a53ceb2b67ab5b0867b53f4531fde4aeee6a22")

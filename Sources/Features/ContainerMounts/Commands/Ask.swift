@@ -135,7 +135,7 @@ extension AskedMounts {
                 type: mount.isVolume ? .volume : .bind, source: mount.source, destination: mount.destination, readOnly: mount.isReadOnly,
                 mode: mount.mode, propagation: MountPoint.Propagation(rawValue: mount.propagation),
                 createSourceIfMissing: mount.createsSource, consistency: Consistency(rawValue: mount.consistency),
-                container: MountPoint.Container(labels: labels, name: name), image: MountPoint.Image(labels: imageLabels, name: image))
+                container: ContainerDescription(labels: labels, name: name), image: MountPoint.Image(labels: imageLabels, name: image))
             if mount.isVolume { describe(mount, &point, dataRoots, scopes, &notes) }
             point.effectiveSource = point.source.isEmpty ? "" : resolvingSymbolicLinks(FilePath(point.source)).string
             points.append(point)

@@ -23,7 +23,7 @@ enum DockerMounts {
         if pairs.isEmpty && !configuration.mounts.contains(where: TmpfsMounts.isAsked) { return [] }
 
         let volumes = try DockerVolumes(pairs.map(\.mount).filter(\.isVolume).map { ($0.name, $0.driver) }, folder: file.folder)
-        let container = MountPoint.Container(labels: file.container.labels, name: file.container.name)
+        let container = ContainerDescription(labels: file.container.labels, name: file.container.name)
         let image = MountPoint.Image(
             labels: try DockerImages.labels(of: file.container, folder: file.folder), name: file.container.imageName,
             id: file.container.image)

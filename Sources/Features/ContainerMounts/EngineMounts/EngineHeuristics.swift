@@ -10,7 +10,7 @@ struct EngineHeuristics {
     let isRecognizedByBundle: Bool
     private let mounts: any EngineMounts
     private let sources: [HostSource]
-    private let container: MountPoint.Container
+    private let container: ContainerDescription
 
     var engine: ContainerEngine { mounts.engine }
 
@@ -23,7 +23,7 @@ struct EngineHeuristics {
         mounts = recognized ?? NerdctlMounts(id, sources, namespace: namespace) ?? UnknownEngineMounts()
         self.sources = sources
         // Annotations are to podman and Kubernetes what labels are to Docker.
-        container = MountPoint.Container(labels: StringMap(uniqueEntries: configuration.annotationTexts))
+        container = ContainerDescription(labels: StringMap(uniqueEntries: configuration.annotationTexts))
     }
 
     func interposed() -> [InterposedMount] {

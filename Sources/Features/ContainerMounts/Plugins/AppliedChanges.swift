@@ -32,9 +32,9 @@ extension MountPointChanges {
     var changesMount: Bool { !effectiveSource.isEmpty || readOnly || !options.isEmpty || !propagation.isUnspecified }
 }
 
-extension MountPoint.Container {
+extension ContainerDescription {
     /// Adds what config.json says of the container.
-    func adding(_ configuration: OCIConfiguration) -> MountPoint.Container {
+    func adding(_ configuration: OCIConfiguration) -> ContainerDescription {
         var container = self
         container.user = configuration.user.map { User(uid: $0.uid, gid: $0.gid, additionalGIDs: $0.additionalGIDs) }
         container.uidMappings = configuration.uidMappings.map(IDMapping.init)
@@ -44,7 +44,7 @@ extension MountPoint.Container {
     }
 }
 
-extension MountPoint.Container.IDMapping {
+extension ContainerDescription.IDMapping {
     fileprivate init(_ mapping: OCIConfiguration.IDMapping) {
         self.init(containerID: mapping.containerID, hostID: mapping.hostID, size: mapping.size)
     }
