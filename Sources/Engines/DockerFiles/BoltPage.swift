@@ -59,6 +59,8 @@ struct BoltPage {
     private static let elementLength = 16
     private static let branchFlag: UInt16 = 0x01
     private static let leafFlag: UInt16 = 0x02
+    /// Of an element: its value is a bucket.
+    private static let bucketFlag: UInt32 = 0x01
 
     let isLeaf: Bool
     let count: Int
@@ -83,7 +85,8 @@ struct BoltPage {
         guard keyStart + keyLength + valueLength <= bytes.count else { throw BoltError.damaged("an element reaches over its page's end") }
         let valueStart = keyStart + keyLength
         return (
-            bytes.number(at: start, as: UInt32.self) & 1 != 0, bytes[keyStart..<valueStart], bytes[valueStart..<valueStart + valueLength]
+            bytes.number(at: start, as: UInt32.self) & Self.bucketFlag != 0, bytes[keyStart..<valueStart],
+            bytes[valueStart..<valueStart + valueLength]
         )
     }
 

@@ -16,7 +16,7 @@ struct RuntimeLog: Sendable {
         let message = Self.line(foreign)
         write("error", message)
         let line = Array("mountpoint-runc: \(message)\n".utf8)
-        _ = Glibc.write(2, line, line.count)
+        _ = Glibc.write(STDERR_FILENO, line, line.count)
     }
 
     /// Writes a debug message to the log, or to the system's log if there is no log.

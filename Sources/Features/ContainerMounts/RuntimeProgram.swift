@@ -45,7 +45,8 @@ public enum RuntimeProgram {
         case .create(let creation), .run(let creation), .restore(let creation):
             return try CreateCommand(invocation: invocation, creation: creation).run()
         case .start(let id): try StartCommand(invocation: invocation, id: id).run()
-        case .delete(let selection, let force): return try DeleteCommand(invocation: invocation, selection: selection, isForced: force).run()
+        case .delete(let selection, let force):
+            return try DeleteCommand(invocation: invocation, selection: selection, isForced: force).run()
         case .kill(let selection, _, _): return try KillCommand(invocation: invocation, selection: selection).run()
         case .doctor(let words): return Doctor(invocation: invocation).run(words)
         case .status(let words): return try StatusCommand(words).run(invocation)

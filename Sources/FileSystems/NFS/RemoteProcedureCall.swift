@@ -5,6 +5,10 @@ enum RemoteProcedureCall {
     static let nfsProgram: UInt32 = 100_003
     static let portmapProgram: UInt32 = 100_000
     static let statusProgram: UInt32 = 100_024
+    /// Of the port mapper and of its version 2, which are the same everywhere. RFC 1833.
+    static let portmapPort: UInt16 = 111
+    static let portmapVersion: UInt32 = 2
+    static let portmapGetPort: UInt32 = 3
 
     /// A call without credentials, as one record of the TCP transport.
     static func call(program: UInt32, version: UInt32, procedure: UInt32, arguments: [UInt32] = [], id: UInt32) -> [UInt8] {

@@ -32,7 +32,8 @@ public struct ServerProbe: Sendable {
     }
 
     /// For its rpcbind, which knows where a version 3 server listens. RFC 1833.
-    public static let portmapper = ServerProbe(port: 111, program: RemoteProcedureCall.portmapProgram, version: 2)
+    public static let portmapper = ServerProbe(
+        port: RemoteProcedureCall.portmapPort, program: RemoteProcedureCall.portmapProgram, version: RemoteProcedureCall.portmapVersion)
 
     /// Ends as soon as the first address in order that can answer has answered, at the latest at the deadline.
     public func ask(_ addresses: [ServerAddress], by deadline: Deadline, cancellation: Cancellation?) -> [ProbeResult] {
@@ -52,8 +53,9 @@ public struct ServerProbe: Sendable {
     /// Whether this host's rpc.statd is registered, which version 3 needs for locks. RFC 1833, GETPORT.
     public static func statusMonitorRuns(by deadline: Deadline) -> Bool {
         var contact = Contact(
-            ServerAddress(.ipv4, "127.0.0.1"), port: 111, program: RemoteProcedureCall.portmapProgram, version: 2, procedure: 3,
-            arguments: [RemoteProcedureCall.statusProgram, 1, 6, 0])
+            ServerAddress(.ipv4, "127.0.0.1"), port: RemoteProcedureCall.portmapPort, program: RemoteProcedureCall.portmapProgram,
+            version: RemoteProcedureCall.portmapVersion, procedure: RemoteProcedureCall.portmapGetPort,
+            arguments: [RemoteProcedureCall.statusProgram, 1, UInt32(IPPROTO_TCP), 0])
         defer { contact.close() }
         while !contact.isDone, !contact.hasFailed, !deadline.hasPassed {
             var poll = Poll()

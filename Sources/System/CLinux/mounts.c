@@ -9,19 +9,23 @@
 #include <sys/mount.h>
 #include <unistd.h>
 
+// After sys/mount.h, which in older versions of libc declares as an enumeration what these define as macros.
+#include <linux/mount.h>
+#include <linux/openat2.h>
+
 int CLinux_unshare_mounts(void) { return unshare(CLONE_NEWNS); }
 
 int CLinux_clone_tree(int descriptor, int recursively) {
-  unsigned int flags = 1 /* OPEN_TREE_CLONE */ | O_CLOEXEC | 0x1000 /* AT_EMPTY_PATH */ | (recursively ? 0x8000 /* AT_RECURSIVE */ : 0);
+  unsigned int flags = OPEN_TREE_CLONE | O_CLOEXEC | AT_EMPTY_PATH | (recursively ? AT_RECURSIVE : 0);
   return (int)syscall(__NR_open_tree, descriptor, "", flags);
 }
 
 int CLinux_attach_tree(int tree, const char *path) {
-  return (int)syscall(__NR_move_mount, tree, "", AT_FDCWD, path, 0x4 /* MOVE_MOUNT_F_EMPTY_PATH */);
+  return (int)syscall(__NR_move_mount, tree, "", AT_FDCWD, path, MOVE_MOUNT_F_EMPTY_PATH);
 }
 
 int CLinux_set_group(int from, int to) {
-  unsigned int flags = 0x4 /* MOVE_MOUNT_F_EMPTY_PATH */ | 0x40 /* MOVE_MOUNT_T_EMPTY_PATH */ | 0x100 /* MOVE_MOUNT_SET_GROUP */;
+  unsigned int flags = MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH | MOVE_MOUNT_SET_GROUP;
   return (int)syscall(__NR_move_mount, from, "", to, "", flags);
 }
 
@@ -40,11 +44,12 @@ int CLinux_mount_memory(const char *target, const char *options) {
 }
 
 int CLinux_forbid_links(const char *mount_point) {
-  uint64_t attributes[4] = {0x200000 /* attr_set: MOUNT_ATTR_NOSYMFOLLOW */, 0, 0, 0};
-  return (int)syscall(442 /* mount_setattr, the same everywhere */, AT_FDCWD, mount_point, 0, attributes, sizeof attributes);
+  struct mount_attr attributes = {.attr_set = MOUNT_ATTR_NOSYMFOLLOW};
+  return (int)syscall(__NR_mount_setattr, AT_FDCWD, mount_point, 0, &attributes, sizeof attributes);
 }
 
 int CLinux_open_in_root(int root, const char *path) {
-  uint64_t how[3] = {O_PATH | O_CLOEXEC, 0, 0x10 /* RESOLVE_IN_ROOT, which forbids magic links, too */};
-  return (int)syscall(437 /* openat2, the same everywhere */, root, path, how, sizeof how);
+  // RESOLVE_IN_ROOT forbids magic links, too.
+  struct open_how how = {.flags = O_PATH | O_CLOEXEC, .resolve = RESOLVE_IN_ROOT};
+  return (int)syscall(__NR_openat2, root, path, &how, sizeof how);
 }

@@ -7,16 +7,19 @@ import Glibc
 /// By hand: syslog(3) takes variable arguments, which Swift cannot give.
 public enum SystemLog {
     /// The priorities of syslog(3).
-    public enum Priority: Int, Sendable {
-        case error = 3
-        case warning = 4
-        case notice = 5
-        case information = 6
-        case debug = 7
-    }
+    public enum Priority: Sendable {
+        case error, warning, notice, information, debug
 
-    /// LOG_DAEMON.
-    private static let facility = 3 << 3
+        fileprivate var code: CInt {
+            switch self {
+            case .error: LOG_ERR
+            case .warning: LOG_WARNING
+            case .notice: LOG_NOTICE
+            case .information: LOG_INFO
+            case .debug: LOG_DEBUG
+            }
+        }
+    }
 
     /// Sends one line to `/dev/log` (RFC 3164). Never blocks; where there is no log, nothing happens.
     public static func write(_ message: String, priority: Priority, from program: String) {
@@ -24,7 +27,7 @@ public enum SystemLog {
         let socket = Glibc.socket(AF_UNIX, Int32(SOCK_DGRAM.rawValue | SOCK_CLOEXEC.rawValue | SOCK_NONBLOCK.rawValue), 0)
         guard socket >= 0 else { return }
         defer { close(socket) }
-        let line = Array("<\(facility | priority.rawValue)>\(program)[\(getpid())]: \(message)".utf8)
+        let line = Array("<\(LOG_DAEMON | priority.code)>\(program)[\(getpid())]: \(message)".utf8)
         address.withSocketAddress { _ = sendto(socket, line, line.count, Int32(MSG_NOSIGNAL), $0, $1) }
     }
 }

@@ -61,33 +61,33 @@ public final class Terminal {
         other = try socket.receive()
         // Runtimes leave the carriage returns to the outer terminal, which maps newlines still.
         _ = CLinux_clear_newline_mapping(other)
-        isTerminal = isatty(0) == 1 && CLinux_make_raw(0, &saved) == 0
+        isTerminal = isatty(STDIN_FILENO) == 1 && CLinux_make_raw(STDIN_FILENO, &saved) == 0
         resize()
     }
 
     /// What a wait is for; ``copy(_:)`` then takes what has come.
     public func add(to poll: inout Poll) {
         fromContainer = poll.add(isOpen ? other : nil)
-        fromCaller = poll.add(isOpen && hasInput ? 0 : nil)
+        fromCaller = poll.add(isOpen && hasInput ? STDIN_FILENO : nil)
     }
 
     /// - Parameter poll: what this was added to last.
     public func copy(_ poll: Poll) {
         // A terminal whose other side is closed reads as an error.
-        if poll.hasCome(at: fromContainer), !move(from: other, to: 1) { isOpen = false }
-        if poll.hasCome(at: fromCaller), !move(from: 0, to: other) { hasInput = false }
+        if poll.hasCome(at: fromContainer), !move(from: other, to: STDOUT_FILENO) { isOpen = false }
+        if poll.hasCome(at: fromCaller), !move(from: STDIN_FILENO, to: other) { hasInput = false }
     }
 
     /// Copies what the container has written and not yet been read.
     public func drain() {
-        while isOpen && Poll.wait(for: other, until: .now) && move(from: other, to: 1) {}
+        while isOpen && Poll.wait(for: other, until: .now) && move(from: other, to: STDOUT_FILENO) {}
     }
 
-    public func resize() { _ = CLinux_copy_window_size(0, other) }
+    public func resize() { _ = CLinux_copy_window_size(STDIN_FILENO, other) }
 
     /// Gives the caller's terminal back as it was.
     public func close() {
-        if isTerminal { _ = CLinux_restore_terminal(0, saved) }
+        if isTerminal { _ = CLinux_restore_terminal(STDIN_FILENO, saved) }
         Glibc.close(other)
         isOpen = false
     }

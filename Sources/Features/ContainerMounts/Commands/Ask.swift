@@ -2,6 +2,7 @@
 
 import DockerFiles
 import DockerPluginAPI
+import Glibc
 import JSON
 import LexicalPaths
 import LinuxSystem
@@ -49,8 +50,7 @@ struct AskCommand {
         return answer.status
     }
 
-    /// SIGHUP, SIGINT, SIGQUIT, SIGTERM. signal(7).
-    private static let interrupting: [Int32] = [1, 2, 3, 15]
+    private static let interrupting = [SIGHUP, SIGINT, SIGQUIT, SIGTERM]
 
     /// - Parameters:
     ///   - dataRoots: where Docker's files may be, for what it knows of volumes.

@@ -57,7 +57,7 @@ extension Invocation {
                 line = "container \(result.id): plugin:\(result.plugin) has detached\n"
             }
             let bytes = Array(line.utf8)
-            _ = write(1, bytes, bytes.count)
+            _ = write(STDOUT_FILENO, bytes, bytes.count)
         }
         return status
     }

@@ -38,7 +38,7 @@ final class Doctor {
     private func say(_ finding: Finding, _ text: String) {
         if finding == .failed { hasFailed = true }
         let line = Array("[\(finding.rawValue)] \(TerminalOutput.printable(text))\n".utf8)
-        _ = write(1, line, line.count)
+        _ = write(STDOUT_FILENO, line, line.count)
     }
 
     // MARK: This host

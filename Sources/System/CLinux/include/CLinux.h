@@ -6,10 +6,16 @@
 #define CLINUX_H
 
 #include <asm/unistd.h>
-#include <stdint.h>
 #include <linux/mount.h>
+#include <linux/netlink.h>
+#include <linux/openat2.h>
+#include <linux/prctl.h>
+#include <linux/sock_diag.h>
+#include <linux/stat.h>
 #include <stddef.h>
+#include <stdint.h>
 
+#include "constants.h"
 #include "mounts.h"
 #include "process.h"
 
@@ -64,9 +70,8 @@ int CLinux_termination_signals(void);
 int CLinux_read_signal(int signalfd);
 
 
-// eventfd(2), close-on-exec, counting from 0; and the names of _GNU_SOURCE that Swift's Glibc module hides.
+// eventfd(2), close-on-exec, counting from 0; and pthread_setname_np(3), which Swift's Glibc module hides.
 int CLinux_eventfd(void);
 void CLinux_name_thread(const char *name);
-enum { CLINUX_O_PATH = 010000000 };
 
 #endif

@@ -33,14 +33,6 @@ int CLinux_close_range(unsigned int first, unsigned int last);     // close_rang
 int CLinux_pidfd_open(int process);                              // pidfd_open(2), Linux 5.3
 int CLinux_try_lock(int descriptor);                               // flock(2), LOCK_EX | LOCK_NB
 
-enum {
-  CLINUX_CLONE_NEWNS = 0x00020000,
-  CLINUX_CLONE_NEWCGROUP = 0x02000000,
-  CLINUX_CLONE_NEWUTS = 0x04000000,
-  CLINUX_CLONE_NEWIPC = 0x08000000,
-  CLINUX_CLONE_NEWNET = 0x40000000
-};
-
 // Blocks every signal, and a close-on-exec signalfd(2) for all of them.
 int CLinux_all_signals(void);
 

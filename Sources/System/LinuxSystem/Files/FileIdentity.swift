@@ -27,7 +27,7 @@ public final class FileIdentity: Sendable {
     ///
     /// Asked for as a folder first: only then what is mounted on demand is mounted, as mount(2) would have it, too.
     public convenience init(at path: FilePath) throws(SystemError) {
-        let flags = CInt(CLINUX_O_PATH) | O_CLOEXEC
+        let flags = CLINUX_O_PATH | O_CLOEXEC
         let raw = try systemCall("open", on: path.string) { () -> CInt in
             path.withPlatformString { path in
                 let folder = open(path, flags | O_DIRECTORY)

@@ -19,7 +19,7 @@ public final class PinnedFile {
     ///
     /// Asked for as a folder first: only then what is mounted on demand is mounted, as mount(2) would have it, too.
     public convenience init(at path: String) throws(SystemError) {
-        let flags = CInt(CLINUX_O_PATH) | O_CLOEXEC
+        let flags = CLINUX_O_PATH | O_CLOEXEC
         let raw = try systemCall("open", on: path) { () -> CInt in
             let folder = open(path, flags | O_DIRECTORY)
             return folder < 0 && errno == ENOTDIR ? open(path, flags) : folder

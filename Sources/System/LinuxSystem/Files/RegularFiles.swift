@@ -70,7 +70,7 @@ public final class OpenFolder: Sendable {
     /// - Throws: `SystemError` of open(2), O_PATH.
     public init(at path: FilePath) throws(SystemError) {
         let path = path.isEmpty ? FilePath(".") : path
-        let flags = CInt(CLINUX_O_PATH) | O_DIRECTORY | O_CLOEXEC
+        let flags = CLINUX_O_PATH | O_DIRECTORY | O_CLOEXEC
         descriptor = try systemCall("open", on: path.string) { path.withPlatformString { open($0, flags) } }
     }
 

@@ -24,7 +24,7 @@ public final class MountNamespaceCopy {
     /// - Throws: `SystemError`; `EPERM` without the privilege. The process is in the original then.
     public init() throws(SystemError) {
         original = try Namespaces(of: nil, [.mount])
-        let flags = CInt(CLINUX_O_PATH) | O_DIRECTORY | O_CLOEXEC
+        let flags = CLINUX_O_PATH | O_DIRECTORY | O_CLOEXEC
         root = try systemCall("open", on: "/") { open("/", flags) }
         workingDirectory = open(".", flags)
         let failure = CLinux_unshare_mounts() == 0 ? nil : Errno.current
@@ -61,7 +61,7 @@ public final class MountNamespaceCopy {
             }
             if alone.contains(where: { $0.mountPoint == mountPoint }) { continue }
             let descriptor = try systemCall("open", on: mountPoint.string) {
-                mountPoint.withPlatformString { open($0, CInt(CLINUX_O_PATH) | O_CLOEXEC) }
+                mountPoint.withPlatformString { open($0, CLINUX_O_PATH | O_CLOEXEC) }
             }
             alone.append((mountPoint, descriptor))
         }
@@ -74,7 +74,7 @@ public final class MountNamespaceCopy {
     public func rejoin() {
         for mount in alone {
             let below = FilePath(root: nil, mount.mountPoint.components)
-            let peer = (below.isEmpty ? "." : below).withPlatformString { openat(root, $0, CInt(CLINUX_O_PATH) | O_CLOEXEC) }
+            let peer = (below.isEmpty ? "." : below).withPlatformString { openat(root, $0, CLINUX_O_PATH | O_CLOEXEC) }
             guard peer >= 0 else { continue }
             // EINVAL if there are none.
             _ = CLinux_set_group(peer, mount.descriptor)

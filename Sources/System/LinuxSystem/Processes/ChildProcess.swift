@@ -107,8 +107,8 @@ public enum ChildProcess {
     /// Closes every descriptor but these, and puts `/dev/null` in the place of standard input, output and error.
     public static func releaseDescriptors(except kept: [FileDescriptor]) throws(SystemError) {
         let null = try systemCall("open", on: "/dev/null") { open("/dev/null", O_RDWR | O_CLOEXEC) }
-        for standard in CInt(0)...2 { try systemCall("dup2", on: "/dev/null") { dup2(null, standard) } }
-        var next: UInt32 = 3
+        for standard in STDIN_FILENO...STDERR_FILENO { try systemCall("dup2", on: "/dev/null") { dup2(null, standard) } }
+        var next = UInt32(STDERR_FILENO) + 1
         for descriptor in kept.map({ UInt32(bitPattern: $0.rawValue) }).sorted() where descriptor >= next {
             if descriptor > next { try systemCall("close_range", on: "descriptors") { CLinux_close_range(next, descriptor - 1) } }
             next = descriptor + 1

@@ -14,7 +14,7 @@ public struct InheritedState: Sendable {
     /// - SIGCHLD has its default action: where it is ignored, children vanish without having been waited for.
     /// - SIGPIPE and SIGXFSZ are ignored: what they report is also the error of a call.
     public init() {
-        for standard in CInt(0)...2 where fcntl(standard, F_GETFD) < 0 {
+        for standard in STDIN_FILENO...STDERR_FILENO where fcntl(standard, F_GETFD) < 0 {
             // Gets the lowest number that is free, and is for programs that this one becomes, too. There is nothing to do if it fails.
             _ = open("/dev/null", O_RDWR)
         }

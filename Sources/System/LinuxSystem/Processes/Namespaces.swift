@@ -15,11 +15,11 @@ public final class Namespaces: Sendable {
 
         fileprivate var flag: CInt {
             switch self {
-            case .network: CInt(CLINUX_CLONE_NEWNET)
-            case .mount: CInt(CLINUX_CLONE_NEWNS)
-            case .ipc: CInt(CLINUX_CLONE_NEWIPC)
-            case .uts: CInt(CLINUX_CLONE_NEWUTS)
-            case .controlGroups: CInt(CLINUX_CLONE_NEWCGROUP)
+            case .network: CLINUX_CLONE_NEWNET
+            case .mount: CLINUX_CLONE_NEWNS
+            case .ipc: CLINUX_CLONE_NEWIPC
+            case .uts: CLINUX_CLONE_NEWUTS
+            case .controlGroups: CLINUX_CLONE_NEWCGROUP
             }
         }
     }
@@ -62,7 +62,7 @@ public final class Namespaces: Sendable {
             }
             if kinds.contains(.mount) {
                 root = try systemCall("open", on: "\(folder)/root") {
-                    open("\(folder)/root", CInt(CLINUX_O_PATH) | O_DIRECTORY | O_CLOEXEC)
+                    open("\(folder)/root", CLINUX_O_PATH | O_DIRECTORY | O_CLOEXEC)
                 }
             }
         } catch {

@@ -33,7 +33,7 @@ extension StreamSocket {
     public borrowing func send(_ byte: UInt8, renaming draft: String, to path: String) throws(SystemError) -> CommittedSend {
         var status = stat()
         let replaces = lstat(path, &status) == 0
-        let flags = replaces ? renameExchange : renameNoReplace
+        let flags = Int(replaces ? CLINUX_RENAME_EXCHANGE : CLINUX_RENAME_NOREPLACE)
         let sequence = SystemCallSequence()
         sequence.outlivesCaller = true
         let rename = sequence.add(.rename(draft, to: path, flags: flags))
@@ -44,7 +44,8 @@ extension StreamSocket {
             [.value(Int(descriptor)), .buffer(content), .value(1), .value(Int(MSG_NOSIGNAL) | Int(MSG_DONTWAIT)), .value(0), .value(0)])
         let undo = sequence.add(.rename(path, to: draft, flags: flags, options: .onFailure, if: rename))
         if replaces {
-            sequence.add("unlinkat", Int(__NR_unlinkat), on: draft, [.value(-100), .string(draft), .value(0)], options: .mayFail, if: send)
+            sequence.add(
+                "unlinkat", Int(__NR_unlinkat), on: draft, [SystemCall.here, .string(draft), .value(0)], options: .mayFail, if: send)
         }
         // Never ended early: that could be between the two.
         let end = try sequence.run(until: Deadline(after: .seconds(1 << 30)))
@@ -65,9 +66,6 @@ extension SystemCall {
     ) -> SystemCall {
         SystemCall(
             "renameat2", Int(__NR_renameat2), on: "\(name) to \(other)",
-            [.value(-100), .string(name), .value(-100), .string(other), .value(flags)], options: options, if: condition)
+            [Self.here, .string(name), Self.here, .string(other), .value(flags)], options: options, if: condition)
     }
 }
-
-private let renameNoReplace = 1
-private let renameExchange = 2

@@ -66,7 +66,7 @@ public final class DoorbellSocket: Sendable {
         _ path: FilePath, for call: String, _ body: (UnsafePointer<sockaddr>, socklen_t) -> CInt
     ) throws(SystemError) {
         let folder = path.removingLastComponent().string
-        let raw = try systemCall("open", on: folder) { open(folder, CInt(CLINUX_O_PATH) | O_DIRECTORY | O_CLOEXEC) }
+        let raw = try systemCall("open", on: folder) { open(folder, CLINUX_O_PATH | O_DIRECTORY | O_CLOEXEC) }
         defer { Glibc.close(raw) }
         let name = path.lastComponent?.string ?? ""
         guard let address = UnixSocketAddress("/proc/self/fd/\(raw)/\(name)") else {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 
+internal import CLinux
 import Glibc
 import SystemPackage
 
@@ -55,7 +56,7 @@ extension StreamSocket {
             let header = MemoryLayout<cmsghdr>.size
             let isCredentials =
                 bytes.loadUnaligned(as: Int.self) >= header + 12 && bytes.loadUnaligned(fromByteOffset: 8, as: CInt.self) == SOL_SOCKET
-                && bytes.loadUnaligned(fromByteOffset: 12, as: CInt.self) == 2  // SCM_CREDENTIALS
+                && bytes.loadUnaligned(fromByteOffset: 12, as: CInt.self) == CLINUX_SCM_CREDENTIALS
             let process = bytes.loadUnaligned(fromByteOffset: header, as: CInt.self)
             return isCredentials && process > 0 ? process : nil
         }

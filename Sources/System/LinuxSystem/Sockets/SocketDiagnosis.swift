@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 
+internal import CLinux
 import Glibc
 
 extension ListeningSockets {
@@ -10,8 +11,7 @@ extension ListeningSockets {
     ///
     /// - Returns: an inode of sockfs; nil if no process listens, or the kernel does not offer this: it answers `ENOENT` to both.
     public static func receiver(of address: InternetAddress, port: UInt16) -> UInt64? {
-        // NETLINK_SOCK_DIAG
-        let descriptor = socket(AF_NETLINK, CInt(SOCK_RAW.rawValue | SOCK_CLOEXEC.rawValue), 4)
+        let descriptor = socket(AF_NETLINK, CInt(SOCK_RAW.rawValue | SOCK_CLOEXEC.rawValue), NETLINK_SOCK_DIAG)
         if descriptor < 0 { return nil }
         defer { Glibc.close(descriptor) }
         let request = request(address, port)
@@ -21,23 +21,21 @@ extension ListeningSockets {
         let count = recv(descriptor, &answer, answer.count, CInt(MSG_DONTWAIT))
         let kind = answer.withUnsafeBytes { $0.loadUnaligned(fromByteOffset: 4, as: UInt16.self) }
         let state = answer[17]
-        guard count >= 88, kind == 20, state == listening else { return nil }
+        guard count >= 88, kind == SOCK_DIAG_BY_FAMILY, state == TCP_LISTEN else { return nil }
         let inode = answer.withUnsafeBytes { $0.loadUnaligned(fromByteOffset: 84, as: UInt32.self) }
         return inode == 0 ? nil : UInt64(inode)
     }
-
-    private static let listening: UInt8 = 10  // TCP_LISTEN
 
     /// struct nlmsghdr and struct inet_diag_req_v2.
     private static func request(_ address: InternetAddress, _ port: UInt16) -> [UInt8] {
         var bytes = [UInt8](repeating: 0, count: 16 + 56)
         bytes.withUnsafeMutableBytes { bytes in
             bytes.storeBytes(of: UInt32(bytes.count), toByteOffset: 0, as: UInt32.self)
-            bytes.storeBytes(of: 20, toByteOffset: 4, as: UInt16.self)  // SOCK_DIAG_BY_FAMILY
-            bytes.storeBytes(of: 1, toByteOffset: 6, as: UInt16.self)  // NLM_F_REQUEST
+            bytes.storeBytes(of: UInt16(SOCK_DIAG_BY_FAMILY), toByteOffset: 4, as: UInt16.self)
+            bytes.storeBytes(of: UInt16(NLM_F_REQUEST), toByteOffset: 6, as: UInt16.self)
             bytes[16] = UInt8(address.family)
             bytes[17] = UInt8(IPPROTO_TCP)
-            bytes.storeBytes(of: 1 << UInt32(listening), toByteOffset: 20, as: UInt32.self)
+            bytes.storeBytes(of: 1 << UInt32(TCP_LISTEN), toByteOffset: 20, as: UInt32.self)
             bytes.storeBytes(of: port.bigEndian, toByteOffset: 24, as: UInt16.self)
             UnsafeMutableRawBufferPointer(rebasing: bytes[28...]).copyBytes(from: address.bytes)
             // INET_DIAG_NOCOOKIE

@@ -31,7 +31,7 @@ public struct StreamSocket: ~Copyable {
             try socket.connect(to: UnixSocketAddress(of: FilePath(path), for: "connect"), by: deadline)
             return socket
         }
-        let file = try systemCall("open", on: path) { open(path, CInt(CLINUX_O_PATH) | O_CLOEXEC) }
+        let file = try systemCall("open", on: path) { open(path, CLINUX_O_PATH | O_CLOEXEC) }
         defer { Glibc.close(file) }
         try socket.connect(to: UnixSocketAddress(of: FilePath("/proc/self/fd/\(file)"), for: "connect"), by: deadline)
         return socket

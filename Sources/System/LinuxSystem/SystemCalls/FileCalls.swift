@@ -47,10 +47,12 @@ extension SystemCall {
 
     /// statx(2) of an open directory: its change and modification times are the result's ``changeStamp(in:)``.
     public static func status(of directory: Call, into buffer: Buffer, operand: String) -> SystemCall {
-        // AT_EMPTY_PATH and AT_STATX_FORCE_SYNC; STATX_CTIME, STATX_MTIME and STATX_INO
         SystemCall(
             "statx", Int(__NR_statx), on: operand,
-            [.result(directory), .string(""), .value(0x1000 | 0x2000), .value(0x01c0), .buffer(buffer)])
+            [
+                .result(directory), .string(""), .value(Int(CLINUX_AT_EMPTY_PATH | CLINUX_AT_STATX_FORCE_SYNC)),
+                .value(Int(STATX_CTIME | STATX_MTIME | STATX_INO)), .buffer(buffer),
+            ])
     }
 }
 

@@ -9,18 +9,17 @@ extension SystemCall {
     public typealias Options = SystemCallSequence.Options
     public typealias Buffer = SystemCallSequence.Buffer
 
-    private static let here = SystemCallSequence.Argument.value(-100)  // AT_FDCWD
-    private static let emptyPath = 0x1000  // AT_EMPTY_PATH
-    private static let removeDirectory = 0x200  // AT_REMOVEDIR
+    /// Relative paths are resolved against the working directory.
+    static var here: SystemCallSequence.Argument { .value(Int(AT_FDCWD)) }
 
     /// Names the process for ps(1). prctl(2), PR_SET_NAME: 15 bytes count.
     public static func nameProcess(_ name: String) -> SystemCall {
-        SystemCall("prctl", Int(__NR_prctl), on: name, [.value(15), .string(name)], options: .mayFail)
+        SystemCall("prctl", Int(__NR_prctl), on: name, [.value(Int(PR_SET_NAME)), .string(name)], options: .mayFail)
     }
 
     /// fsopen(2), Linux 5.2. The result is a descriptor of the new context.
     public static func fsopen(_ fileSystem: String) -> SystemCall {
-        SystemCall("fsopen", Int(__NR_fsopen), on: fileSystem, [.string(fileSystem), .value(1)])
+        SystemCall("fsopen", Int(__NR_fsopen), on: fileSystem, [.string(fileSystem), .value(Int(FSOPEN_CLOEXEC))])
     }
 
     /// fsconfig(2) with FSCONFIG_SET_STRING, or FSCONFIG_SET_FLAG without a value.
@@ -29,33 +28,39 @@ extension SystemCall {
     public static func fsconfig(_ context: Call, _ key: String, _ value: String?, operand: String? = nil) -> SystemCall {
         guard let value else {
             return SystemCall(
-                "fsconfig", Int(__NR_fsconfig), on: key, [.result(context), .value(0), .string(key), .value(0), .value(0)])
+                "fsconfig", Int(__NR_fsconfig), on: key,
+                [.result(context), .value(Int(FSCONFIG_SET_FLAG.rawValue)), .string(key), .value(0), .value(0)])
         }
         return SystemCall(
             "fsconfig", Int(__NR_fsconfig), on: operand ?? "\(key)=\(value)",
-            [.result(context), .value(1), .string(key), .string(value), .value(0)])
+            [.result(context), .value(Int(FSCONFIG_SET_STRING.rawValue)), .string(key), .string(value), .value(0)])
     }
 
     /// fsconfig(2) with FSCONFIG_CMD_CREATE: here the kernel talks to the server.
     public static func fsconfigCreate(_ context: Call, on source: String) -> SystemCall {
-        SystemCall("fsconfig(CMD_CREATE)", Int(__NR_fsconfig), on: source, [.result(context), .value(6), .value(0), .value(0), .value(0)])
+        SystemCall(
+            "fsconfig(CMD_CREATE)", Int(__NR_fsconfig), on: source,
+            [.result(context), .value(Int(FSCONFIG_CMD_CREATE.rawValue)), .value(0), .value(0), .value(0)])
     }
 
     /// fsmount(2): a mount that is attached nowhere yet; the result is a descriptor of its root.
     public static func fsmount(_ context: Call, _ attributes: MountAttributes, on source: String) -> SystemCall {
-        SystemCall("fsmount", Int(__NR_fsmount), on: source, [.result(context), .value(1), .value(Int(attributes.rawValue))])
+        SystemCall(
+            "fsmount", Int(__NR_fsmount), on: source,
+            [.result(context), .value(Int(FSMOUNT_CLOEXEC)), .value(Int(attributes.rawValue))])
     }
 
     /// open_tree(2) with OPEN_TREE_CLONE: a mount of what the descriptor names, attached nowhere yet.
     public static func openTree(_ directory: Call, on name: String) -> SystemCall {
-        let cloexec = Int(O_CLOEXEC)
-        return SystemCall(
-            "open_tree", Int(__NR_open_tree), on: name, [.result(directory), .string(""), .value(1 | cloexec | Self.emptyPath)])
+        let flags = Int(OPEN_TREE_CLONE) | Int(O_CLOEXEC) | Int(CLINUX_AT_EMPTY_PATH)
+        return SystemCall("open_tree", Int(__NR_open_tree), on: name, [.result(directory), .string(""), .value(flags)])
     }
 
     /// move_mount(2) from a descriptor onto a path of this namespace.
     public static func moveMount(_ mount: Call, to target: String) -> SystemCall {
-        SystemCall("move_mount", Int(__NR_move_mount), on: target, [.result(mount), .string(""), Self.here, .string(target), .value(4)])
+        SystemCall(
+            "move_mount", Int(__NR_move_mount), on: target,
+            [.result(mount), .string(""), Self.here, .string(target), .value(Int(MOVE_MOUNT_F_EMPTY_PATH))])
     }
 
     /// mount(2).
@@ -80,7 +85,7 @@ extension SystemCall {
 
     /// The same for a name that need not be UTF-8.
     public static func openDirectory(_ name: [UInt8], in directory: Call? = nil, operand: String) -> SystemCall {
-        let flags = Int(CInt(CLINUX_O_PATH) | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
+        let flags = Int(CLINUX_O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
         return SystemCall(
             "openat", Int(__NR_openat), on: operand,
             [directory.map(SystemCallSequence.Argument.result) ?? Self.here, .bytes(name), .value(flags)])
@@ -89,8 +94,8 @@ extension SystemCall {
     /// openat2(2) of one directory below another, like ``openDirectory(_:in:operand:)``, but never across a mount point: `EXDEV`.
     /// Linux 5.6.
     public static func openDirectoryOfSameMount(_ name: [UInt8], in directory: Call, operand: String) -> SystemCall {
-        // struct open_how: flags, mode, resolve (RESOLVE_NO_XDEV and RESOLVE_NO_SYMLINKS)
-        let how: [UInt64] = [UInt64(CInt(CLINUX_O_PATH) | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC), 0, 0x05]
+        // struct open_how: flags, mode, resolve
+        let how = [UInt64(CLINUX_O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC), 0, UInt64(RESOLVE_NO_XDEV | RESOLVE_NO_SYMLINKS)]
         return SystemCall(
             "openat2", Int(__NR_openat2), on: operand, [.result(directory), .bytes(name), .words(how), .value(how.count * 8)])
     }
@@ -128,7 +133,7 @@ extension SystemCall {
         -> SystemCall
     {
         SystemCall(
-            "unlinkat", Int(__NR_unlinkat), on: operand, [.result(directory), .bytes(name), .value(Self.removeDirectory)],
+            "unlinkat", Int(__NR_unlinkat), on: operand, [.result(directory), .bytes(name), .value(Int(AT_REMOVEDIR))],
             options: options, if: condition)
     }
 
@@ -141,7 +146,8 @@ extension SystemCall {
 
     /// faccessat(2) for existence; the result of a missing name is ENOENT. That it fails does not end the sequence.
     public static func exists(_ name: String, in directory: Call, operand: String) -> SystemCall {
-        SystemCall("faccessat", Int(__NR_faccessat), on: operand, [.result(directory), .string(name), .value(0)], options: .mayFail)
+        SystemCall(
+            "faccessat", Int(__NR_faccessat), on: operand, [.result(directory), .string(name), .value(Int(F_OK))], options: .mayFail)
     }
 
     /// openat(2) of a directory that is open by O_PATH, now for reading its names.
@@ -162,7 +168,7 @@ extension SystemCall {
 
     /// unlinkat(2) of an empty directory's path, with AT_REMOVEDIR.
     public static func removeDirectory(at path: String) -> SystemCall {
-        SystemCall("unlinkat", Int(__NR_unlinkat), on: path, [Self.here, .string(path), .value(Self.removeDirectory)])
+        SystemCall("unlinkat", Int(__NR_unlinkat), on: path, [Self.here, .string(path), .value(Int(AT_REMOVEDIR))])
     }
 
     /// unlinkat(2) of what is not a directory. That it fails does not end the sequence.

@@ -56,11 +56,11 @@ public final class SystemCallSequence: @unchecked Sendable {
         public let rawValue: UInt8
         public init(rawValue: UInt8) { self.rawValue = rawValue }
         /// A failure does not end the sequence.
-        public static let mayFail = Options(rawValue: 1)
+        public static let mayFail = Options(rawValue: UInt8(CLINUX_CALL_MAY_FAIL))
         /// Runs even after a failure.
-        public static let final = Options(rawValue: 2)
+        public static let final = Options(rawValue: UInt8(CLINUX_CALL_FINAL))
         /// Runs only after a failure.
-        public static let onFailure = Options(rawValue: 4)
+        public static let onFailure = Options(rawValue: UInt8(CLINUX_CALL_ON_FAILURE))
     }
 
     public enum CallResult: Sendable, Equatable {
@@ -128,7 +128,7 @@ public final class SystemCallSequence: @unchecked Sendable {
         call.number = added.number
         call.flags = added.options.rawValue
         call.only_if = CInt(truncatingIfNeeded: added.condition?.position ?? -1)
-        call.result = notRunResult
+        call.result = CLINUX_CALL_NOT_RUN
         withUnsafeMutablePointer(to: &call.arguments) { values in
             values.withMemoryRebound(to: Int.self, capacity: 6) { values in
                 for (index, argument) in added.arguments.enumerated() { values[index] = value(of: argument) }
@@ -165,8 +165,8 @@ public final class SystemCallSequence: @unchecked Sendable {
     public func result(of call: Call) -> CallResult {
         guard let shared else { return .notRun }
         let raw = shared.pointee.calls[call.position].result
-        if raw == notRunResult { return .notRun }
-        if raw == enteredResult { return .interrupted }
+        if raw == CLINUX_CALL_NOT_RUN { return .notRun }
+        if raw == CLINUX_CALL_ENTERED { return .interrupted }
         return raw < 0 ? .failure(Errno(rawValue: CInt(-raw))) : .success(raw)
     }
 
@@ -196,7 +196,7 @@ public final class SystemCallSequence: @unchecked Sendable {
     /// The name of the call in which the process ended, or now waits.
     public var interruptedCall: String? {
         guard let shared else { return nil }
-        for index in calls.indices where shared.pointee.calls[index].result == enteredResult { return descriptions[index].name }
+        for index in calls.indices where shared.pointee.calls[index].result == CLINUX_CALL_ENTERED { return descriptions[index].name }
         return nil
     }
 
@@ -241,6 +241,3 @@ public final class SystemCallSequence: @unchecked Sendable {
         }
     }
 }
-
-private let notRunResult = -100_000
-private let enteredResult = -100_001

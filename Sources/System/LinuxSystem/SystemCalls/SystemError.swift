@@ -33,11 +33,11 @@ extension Errno {
     /// 530) leak out of some file systems and have no text in libc. include/linux/errno.h.
     public var explained: String {
         switch rawValue {
-        case 521: "illegal file handle (errno 521)"
-        case 523: "cookie is stale (errno 523)"
-        case 524: "operation is not supported by the server (ENOTSUPP)"
-        case 526: "the server is busy (EJUKEBOX)"
-        case 512...530: "internal error of the kernel (errno \(rawValue))"
+        case KernelErrno.badHandle: "illegal file handle (errno 521)"
+        case KernelErrno.badCookie: "cookie is stale (errno 523)"
+        case KernelErrno.notSupported: "operation is not supported by the server (ENOTSUPP)"
+        case KernelErrno.jukebox: "the server is busy (EJUKEBOX)"
+        case KernelErrno.all: "internal error of the kernel (errno \(rawValue))"
         default: "\(description) (\(symbol))"
         }
     }
@@ -53,6 +53,19 @@ extension Errno {
         111: "ECONNREFUSED", 112: "EHOSTDOWN", 113: "EHOSTUNREACH", 114: "EALREADY", 115: "EINPROGRESS", 116: "ESTALE",
         121: "EREMOTEIO", 122: "EDQUOT", 125: "ECANCELED", 126: "ENOKEY", 127: "EKEYEXPIRED",
     ]
+}
+
+/// Errno values of the kernel's own include/linux/errno.h, which programs' headers do not have.
+private enum KernelErrno {
+    static let all: ClosedRange<CInt> = 512...530
+    /// EBADHANDLE.
+    static let badHandle: CInt = 521
+    /// EBADCOOKIE.
+    static let badCookie: CInt = 523
+    /// ENOTSUPP.
+    static let notSupported: CInt = 524
+    /// EJUKEBOX.
+    static let jukebox: CInt = 526
 }
 
 /// How often a call may be interrupted in turn. A signal does so once.
