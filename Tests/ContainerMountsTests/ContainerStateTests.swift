@@ -20,7 +20,7 @@ struct ContainerStateTests {
         let text =
             #"{"version":1,"boot":"b","id":"c1","phase":"created","runtime":"/usr/sbin/runc","arguments":["--root","/r"],"#
             + #""configuration":"/b/config.json","ownsProcesses":true,"timeout":30.0\#(more)}"#
-        let record = try ContainerRecord(parsing: Array(text.utf8))
+        let record = try SupervisionState(parsing: Array(text.utf8))
         #expect(record.id.text == "c1" && record.phase == .created && record.arguments == ["--root", "/r"] && record.timeout == 30)
         #expect(record.process == (more.isEmpty ? nil : ProcessIdentity(process: 8, startTime: 80)))
         #expect(record.name == (more.isEmpty ? nil : "web"))
@@ -35,24 +35,24 @@ struct ContainerStateTests {
     }
 
     private let id: ContainerID
-    private let record: ContainerRecord
+    private let record: SupervisionState
 
     init() throws {
         id = try ContainerID("c1")
-        record = ContainerRecord(
+        record = SupervisionState(
             boot: "b", id: id, phase: .created, runtime: "/usr/sbin/runc", arguments: ["--root", "/r"], configuration: "/b/config.json",
             timeout: 0.5, ownsProcesses: true, supervisor: ProcessIdentity(process: 7, startTime: .max), process: nil,
             writtenConfiguration: [.max, 3], since: "2026-03-01T12:00:00Z", name: "web", image: "nginx:1")
     }
 
     @Test func aRecordIsReadAsItWasWritten() throws {
-        #expect(try ContainerRecord(parsing: record.encoded()) == record)
+        #expect(try SupervisionState(parsing: record.encoded()) == record)
     }
 
     @Test func everyTruncationOfARecordIsRefused() {
         let bytes = record.encoded()
         for count in 0..<bytes.count {
-            #expect(throws: JSONShapeError.self, "\(count) bytes") { try ContainerRecord(parsing: Array(bytes[..<count])) }
+            #expect(throws: JSONShapeError.self, "\(count) bytes") { try SupervisionState(parsing: Array(bytes[..<count])) }
         }
     }
 

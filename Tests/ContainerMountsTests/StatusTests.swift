@@ -14,8 +14,8 @@ import Testing
 struct StatusTests {
     private static let since = "2026-03-01T12:00:00Z"
 
-    private static func record(_ id: String, phase: ContainerRecord.Phase = .created) throws -> ContainerRecord {
-        ContainerRecord(
+    private static func record(_ id: String, phase: SupervisionState.Phase = .created) throws -> SupervisionState {
+        SupervisionState(
             boot: try Boot.current().text, id: try ContainerID(id), phase: phase, runtime: "/usr/sbin/runc",
             arguments: ["--root", "/run/r"],
             configuration: "/nowhere/config.json", timeout: 1, ownsProcesses: true, supervisor: ProcessIdentity(of: getpid()),
@@ -35,7 +35,7 @@ struct StatusTests {
     ])
 
     @discardableResult
-    private func keep(_ record: ContainerRecord, _ stack: AppliedStack, in places: RuntimePlaces) throws -> ContainerFolder {
+    private func keep(_ record: SupervisionState, _ stack: AppliedStack, in places: RuntimePlaces) throws -> ContainerFolder {
         let folder = try ContainerFolder(in: places.state, root: "/run/r", id: record.id)
         try folder.make()
         try folder.write(record)

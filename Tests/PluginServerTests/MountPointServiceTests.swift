@@ -91,8 +91,8 @@ private final class TestMountPointPlugin: MountPointPlugin {
         return request.mounts.map { _ in DockerPluginAPI.Attachment(attach: true, changes: MountPointChanges(readOnly: true)) }
     }
 
-    func detach(_ request: MountPointDetachRequest) async throws(DetachFailure) {
-        if request.id == "bad" { throw DetachFailure("bad bad", isRecoverable: true) }
+    func detach(_ request: MountPointDetachRequest) async throws(DetachError) {
+        if request.id == "bad" { throw DetachError("bad bad", isRecoverable: true) }
         events.add("detach \(request.id) \(request.reason.rawValue) \(request.exitStatus ?? 0)")
     }
 

@@ -31,7 +31,7 @@ struct ReadOnlyFolder: MountPointPlugin {
         }
     }
 
-    func detach(_ request: MountPointDetachRequest) async throws(DetachFailure) {
+    func detach(_ request: MountPointDetachRequest) async throws(DetachError) {
         logger.notice("detached \(request.id): \(request.reason.rawValue)")
     }
 }

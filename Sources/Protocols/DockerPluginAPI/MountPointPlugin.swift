@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 
 /// Why a plugin could not detach.
-public struct DetachFailure: Error, Sendable, Equatable {
+public struct DetachError: Error, Sendable, Equatable {
     /// One line for the person at the engine's command line: the cause first, what to do last.
     public var message: String
     /// Whether the other plugins of the container are still to be asked. If not, what they have made stays as well.
@@ -31,7 +31,7 @@ public protocol MountPointPlugin: Sendable {
     func attach(_ request: MountPointAttachRequest) async throws(PluginError) -> [Attachment]
 
     /// Asked for each container for which ``attach(_:)`` has been called and may have had an effect, also after the plugin's own restart.
-    func detach(_ request: MountPointDetachRequest) async throws(DetachFailure)
+    func detach(_ request: MountPointDetachRequest) async throws(DetachError)
 
     /// Only for a plugin whose ``properties`` ask for it: its mounts are there, and the container has not started.
     func mounted(_ request: MountPointMountedRequest) async throws(PluginError)

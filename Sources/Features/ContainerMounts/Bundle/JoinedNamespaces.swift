@@ -16,7 +16,7 @@ extension OCIConfiguration {
     /// - Throws: `RuntimeError` if that container has ended.
     mutating func joinContainersOfSupervisors(_ state: String) throws(RuntimeError) -> Bool {
         var isChanged = false
-        var records: [ContainerRecord]?
+        var records: [SupervisionState]?
         for (index, namespace) in namespaces.enumerated() {
             guard let path = namespace.path, let (process, name) = Self.processNamespace(path) else { continue }
             let known = records ?? ContainerFolder.all(in: state).compactMap { try? $0.record() }

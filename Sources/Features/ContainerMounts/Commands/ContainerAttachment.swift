@@ -31,7 +31,7 @@ struct ContainerAttachment {
         try folder.make()
         guard let lock = try folder.attemptLock() else { throw RuntimeError("container \(id) is being created by somebody else, too") }
         let owed = OwedDetaches(in: invocation.places, root: invocation.line.root, id: id)
-        let record = ContainerRecord(
+        let record = SupervisionState(
             boot: boot.text, id: id, runtime: runtime.path, arguments: globalArguments, configuration: bundle.file.string,
             timeout: settings.timeout, ownsProcesses: bundle.configuration.hasOwnProcesses, since: timestamp(),
             name: known(bundle.mounts.first?.mountPoint.container.name), image: known(bundle.mounts.first?.mountPoint.image.name))

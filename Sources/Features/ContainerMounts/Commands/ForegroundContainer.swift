@@ -11,7 +11,7 @@ struct ForegroundContainer {
     let invocation: Invocation
     let id: ContainerID
     let runtime: DelegateRuntime
-    let record: ContainerRecord
+    let record: SupervisionState
     /// This process's child.
     let supervisor: Int32
     let console: Console?

@@ -12,7 +12,7 @@ import SystemPackage
 ///
 /// - `lock` is held by the process responsible for the container: the program that creates it, then its supervisor, then the process that
 ///   tears it down. If the lock is free and the phase is not `ended`, that process was killed; the next one to lock it is responsible.
-/// - `container.json` is a ``ContainerRecord``, `stack.json` the plugins that are still to be asked to detach.
+/// - `container.json` is a ``SupervisionState``, `stack.json` the plugins that are still to be asked to detach.
 /// - `config.json` is the bundle's as it was, if a plugin has changed a source.
 /// - `control` is the supervisor's socket.
 struct ContainerFolder: Sendable {
@@ -122,7 +122,7 @@ struct ContainerFolder: Sendable {
 
     // MARK: What is in it
 
-    func write(_ record: ContainerRecord) throws(RuntimeError) {
+    func write(_ record: SupervisionState) throws(RuntimeError) {
         try wrapping("keep the state of a container") { () throws(SystemError) in
             try replaceFile(recordFile, with: record.encoded(), durable: false)
         }
@@ -130,7 +130,7 @@ struct ContainerFolder: Sendable {
 
     /// What `container.json` is.
     enum RecordReading {
-        case record(ContainerRecord)
+        case record(SupervisionState)
         /// The file does not exist yet: the process that would have written it was killed.
         case none
         /// The file cannot be parsed.
@@ -141,14 +141,14 @@ struct ContainerFolder: Sendable {
     func readRecord() throws(RuntimeError) -> RecordReading {
         guard let bytes = try read(recordFile) else { return .none }
         do throws(JSONShapeError) {
-            return .record(try ContainerRecord(parsing: bytes))
+            return .record(try SupervisionState(parsing: bytes))
         } catch {
             return .damaged(RuntimeError("the state in \(recordFile) cannot be used: \(error)"))
         }
     }
 
     /// - Returns: nil if there is none yet.
-    func record() throws(RuntimeError) -> ContainerRecord? {
+    func record() throws(RuntimeError) -> SupervisionState? {
         switch try readRecord() {
         case .record(let record): return record
         case .none: return nil

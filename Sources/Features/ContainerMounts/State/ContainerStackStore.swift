@@ -8,13 +8,13 @@ import OCIRuntime
 final class ContainerStackStore: AppliedStackStore {
     private let folder: ContainerFolder
     private let owed: OwedDetaches
-    private let record: ContainerRecord
+    private let record: SupervisionState
     /// Whether every plugin is asked to detach after a reboot, even one that did not ask for it.
     private let persistsAll: Bool
     /// What has been made durable for the plugin that is being asked to attach.
     private var attaching: OwedDetach?
 
-    init(_ folder: ContainerFolder, _ owed: OwedDetaches, _ record: ContainerRecord, persistsAll: Bool = false) {
+    init(_ folder: ContainerFolder, _ owed: OwedDetaches, _ record: SupervisionState, persistsAll: Bool = false) {
         self.folder = folder
         self.owed = owed
         self.record = record

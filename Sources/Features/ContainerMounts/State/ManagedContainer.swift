@@ -10,7 +10,7 @@ import SystemPackage
 /// A container that plugins take part in, as its folder describes it, for a command that is not responsible for it yet.
 struct ManagedContainer {
     let folder: ContainerFolder
-    let record: ContainerRecord
+    let record: SupervisionState
     let owed: OwedDetaches
     private let invocation: Invocation
 
@@ -47,7 +47,7 @@ struct ManagedContainer {
         case .damaged(let error):
             // The record is lost, but the container must be stoppable. The responsible process still has the record in memory.
             invocation.log.warning("container \(id): \(error.message)")
-            record = ContainerRecord(
+            record = SupervisionState(
                 boot: boot?.text ?? "", id: id, phase: .created, runtime: try invocation.runtime().path,
                 arguments: invocation.line.root.map { ["--root", $0] } ?? [], configuration: "", timeout: RuntimeSettings().timeout,
                 ownsProcesses: true)

@@ -62,7 +62,7 @@ extension ContainerStatus {
     /// Reads the kept state. A damaged file shows as ``problem``.
     init(_ folder: ContainerFolder, boot: String) {
         id = folder.path.lastComponent?.string ?? ""
-        var record: ContainerRecord?
+        var record: SupervisionState?
         var stack = AppliedStack()
         do throws(RuntimeError) {
             record = try folder.record()
@@ -108,7 +108,7 @@ extension ContainerStatus {
         }
     }
 
-    private static func phase(of record: ContainerRecord, boot: String) -> Phase {
+    private static func phase(of record: SupervisionState, boot: String) -> Phase {
         if !boot.isEmpty && record.boot != boot { return .rebooted }
         switch record.phase {
         case .attaching: return .attaching

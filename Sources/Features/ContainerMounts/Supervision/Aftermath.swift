@@ -15,7 +15,7 @@ import SystemPackage
 /// not created, and ``forget()`` as the last.
 struct Aftermath {
     let folder: ContainerFolder
-    var record: ContainerRecord
+    var record: SupervisionState
     let owed: OwedDetaches
     /// Makes this process and its children responsible.
     let lock: FileLock

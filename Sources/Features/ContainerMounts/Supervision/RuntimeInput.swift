@@ -148,7 +148,7 @@ struct RuntimeInput {
     ///
     /// - Returns: its process.
     mutating func start(
-        _ runtime: DelegateRuntime, _ arguments: OriginalArguments, in folder: ContainerFolder, noting record: inout ContainerRecord
+        _ runtime: DelegateRuntime, _ arguments: OriginalArguments, in folder: ContainerFolder, noting record: inout SupervisionState
     ) throws(RuntimeError) -> Int32 {
         guard let copy = try enter() else {
             isByPath = true
@@ -174,7 +174,7 @@ struct RuntimeInput {
 
     // MARK: By path
 
-    private func replaceConfiguration(_ folder: ContainerFolder, _ record: inout ContainerRecord) throws(RuntimeError) {
+    private func replaceConfiguration(_ folder: ContainerFolder, _ record: inout SupervisionState) throws(RuntimeError) {
         let given = sources.sources.filter(\.value.isGiven)
         if given.isEmpty && !isChanged { return }
         var configuration = configuration

@@ -29,7 +29,7 @@ struct Supervisor {
     let pidFile: String?
 
     private var folder: ContainerFolder { aftermath.folder }
-    private var record: ContainerRecord { aftermath.record }
+    private var record: SupervisionState { aftermath.record }
     private var log: RuntimeLog { aftermath.log }
 
     /// The file to which the delegate runtime writes the id of the container's first process.

@@ -48,7 +48,7 @@ private struct MountPointCall: PluginCall {
 
     private func detach(_ request: MountPointDetachRequest) -> PluginReply {
         .later(subject: ("container", request.id)) {
-            do throws(DetachFailure) {
+            do throws(DetachError) {
                 try await plugin.detach(request)
                 return .success(write: MountPointDetachResponse().write)
             } catch {

@@ -5,7 +5,7 @@ import LinuxSystem
 import OCIRuntime
 
 /// What `container.json` says of a container that plugins take part in, for the processes that come later.
-struct ContainerRecord: Sendable, Equatable {
+struct SupervisionState: Sendable, Equatable {
     /// How far the container's life has come.
     enum Phase: String, Sendable {
         /// Plugins are being asked; the delegate runtime does not know the container yet.
@@ -65,7 +65,7 @@ struct ContainerRecord: Sendable, Equatable {
     }
 }
 
-extension ContainerRecord {
+extension SupervisionState {
     /// - Throws: `JSONShapeError` if it is damaged, or was written by another version of this program.
     init(parsing bytes: [UInt8]) throws(JSONShapeError) {
         let object = try JSONObjectReader.stateFile(bytes, version: Self.version)
