@@ -48,6 +48,10 @@ struct SystemErrorTests {
         #expect(text.contains("\(code)") || text.contains("(E"))
     }
 
+    @Test func aBusyServerIsCalledBusy() {
+        #expect(Errno(rawValue: 528).explained == "the server is busy (EJUKEBOX)")
+    }
+
     @Test func retriesAfterAnInterruptionOnly() throws {
         var calls = 0
         let result = try systemCall("read", on: "x") { () -> Int in

@@ -65,7 +65,7 @@ private enum KernelErrno {
     /// ENOTSUPP.
     static let notSupported: CInt = 524
     /// EJUKEBOX.
-    static let jukebox: CInt = 526
+    static let jukebox: CInt = 528
 }
 
 /// How often a call may be interrupted in turn. A signal does so once.
