@@ -114,7 +114,7 @@ let package = Package(
         .executableTarget(
             name: "docker-nfsd",
             dependencies: [
-                "LinuxSystem", "KernelMount", "NFS", "StandIn", "JSON", "PluginServer", "Volumes", "DockerVolumes",
+                "LinuxSystem", "KernelMount", "NFS", "StandIn", "PluginServer", "Volumes", "DockerVolumes",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
                 systemPackage,

@@ -54,7 +54,7 @@ struct EngineLookup: Sendable {
                         // One that answers at all is not being stopped.
                         if !answer.isEmpty { asked = before }
                         throw SystemError(
-                            "GET /volumes", .init(rawValue: 71), on: socket.string,
+                            "GET /volumes", .protocolError, on: socket.string,
                             hint: answer.isEmpty ? "no answer" : "the answer was \"\(answer)\"")
                     }
                     logger.info("the engine at \(socket) has looked up \(drivers.joined(separator: " and "))")

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 
-public import JSON
+import JSON
 public import LinuxSystem
 public import Logging
 import SystemPackage
@@ -45,7 +45,7 @@ public struct StatusReport: Sendable {
         }
     }
 
-    public var json: JSONValue {
+    var json: JSONValue {
         let volumes = lines.map { line -> JSONValue in
             var object: JSONObject = [
                 "name": .string(line.name), "driver": .string(line.driver), "createdAt": .string(line.createdAt),
@@ -58,6 +58,9 @@ public struct StatusReport: Sendable {
         for socket in sockets { listening[socket.path] = .bool(socket.state == .listening) }
         return ["listening": .object(listening), "volumes": .array(volumes)]
     }
+
+    /// ``json`` as text, ending with a newline.
+    public var jsonText: String { String(decoding: json.encoded(.pretty), as: UTF8.self) + "\n" }
 
     /// For a person, a line an item, ending with a newline.
     public var text: String {

@@ -3,7 +3,6 @@
 import ArgumentParser
 import DockerVolumes
 import Glibc
-import JSON
 import KernelMount
 import LinuxSystem
 import Logging
@@ -75,7 +74,7 @@ struct Status: AsyncParsableCommand {
             let settings = try flags.settings
             let logger = Logger(label: "docker-nfsd") { _ in JournalLogHandler(level: .warning) }
             let report = try await BlockingThread.run(named: "status") { try StatusReport(settings: settings, logger: logger) }
-            print(json ? String(decoding: report.json.encoded(.pretty), as: UTF8.self) : report.text, terminator: json ? "\n" : "")
+            print(json ? report.jsonText : report.text, terminator: "")
         } catch {
             Daemon.fail(error)
         }
