@@ -11,7 +11,8 @@ public enum ListeningSockets {
     public static func inodes(of address: InternetAddress, port: UInt16) -> [UInt64] {
         var candidates: [(rank: Int, inode: UInt64)] = []
         for (table, local) in [("/proc/net/tcp", address), ("/proc/net/tcp6", address.mapped)] where table.last == "6" || !address.isIPv6 {
-            for listener in listeners(table) where listener.port == port {
+            // A table that changes between two reads of it can show a socket twice.
+            for listener in listeners(table) where listener.port == port && !candidates.contains(where: { $0.inode == listener.inode }) {
                 // The kernel prefers the more exact one; a wildcard of IPv6 takes connections of IPv4 last.
                 if listener.address == local {
                     candidates.append((0, listener.inode))
