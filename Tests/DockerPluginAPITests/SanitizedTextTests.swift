@@ -15,6 +15,13 @@ import Testing
         #expect(SanitizedText(foreign).text == text)
     }
 
+    @Test(arguments: [("a\nb", "a?b"), ("\u{9b}31m", "?31m"), ("\u{202e}x\u{2028}", "?x?"), ("  café  ", "  café  ")])
+    func onlyItsControlsAreReplaced(foreign: String, text: String) {
+        #expect(SanitizedText.withoutControls(foreign) == text)
+        #expect(SanitizedText.hasControl(foreign) == (foreign != text))
+        #expect(PluginError(foreign).message == text)
+    }
+
     @Test func isNotEndless() {
         #expect(SanitizedText("abcdef", limit: 3).text == "abc…")
         #expect(SanitizedText("ab\ncd", limit: 3).text == "ab…")

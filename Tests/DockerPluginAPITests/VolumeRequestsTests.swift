@@ -33,6 +33,10 @@ import Testing
             (.path, #"{"Name":["v"]}"#, "Name must be a string, not an array"),
             (.mount, #"{"Name":"v"}"#, "the request has no ID"),
             (.unmount, #"{"Name":"v","ID":""}"#, "the request has an empty ID"),
+            (
+                .mount, "{\"Name\":\"v\",\"ID\":\"\(String(repeating: "é", count: 128))x\"}",
+                "the request has ID of 257 bytes; at most 256 are taken"
+            ),
             (.unmount, #"{"Name":"v","ID":1}"#, "ID must be a string, not a number"),
             (.create, #"{"Name":"v","Opts":"o=ro"}"#, "Opts must be an object, not a string"),
             (.create, #"{"Name":"v","Opts":{"a":"b","si\nze":1}}"#, #"the option "si\nze" must be a string, not a number"#),

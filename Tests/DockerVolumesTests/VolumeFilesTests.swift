@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 
+import Glibc
 import JSON
 import LinuxSystem
 import KernelMount
@@ -27,6 +28,21 @@ struct VolumeFilesTests {
         var references = References()
         references.retain("id", activation: 1, now: 5)
         return references
+    }
+
+    /// Opening such a file to read it waits for a writer.
+    @Test(.timeLimit(.minutes(1))) func aFIFOIsPassedOver() async throws {
+        try await withFixture { fixture in
+            let files = try files(fixture)
+            try files.write(definition("good"))
+            for path in ["state/volumes/fifo.json", "run/references/fifo.json"] {
+                try #require(mkfifo(fixture.folder.appending(path).string, 0o600) == 0)
+            }
+            #expect(try files.readDefinitions(logger: fixture.logger).map(\.name.text) == ["good"])
+            #expect(try files.readReferences(logger: fixture.logger).isEmpty)
+            #expect(fixture.log.contains("volumes/fifo.json cannot be used", "it must be a regular file"))
+            #expect(fixture.log.contains("references/fifo.json cannot be used", "it must be a regular file"))
+        }
     }
 
     private func put(_ text: String, _ fixture: Fixture, _ path: String) throws {

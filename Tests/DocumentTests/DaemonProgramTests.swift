@@ -53,6 +53,29 @@ struct DaemonProgramTests {
         #expect(unknown.output.hasPrefix("Error: Unknown option '--nonsense'\n"), "\(unknown)")
     }
 
+    @Test func aSecondDaemonOnTheSameFilesIsRefused() async throws {
+        try await withScratchFolder { folder in
+            let arguments = ["state", "runtime", "mount", "socket"].flatMap { ["--\($0)-directory", folder.appending($0).string] }
+            let first = Process()
+            first.executableURL = URL(fileURLWithPath: Programs.daemon)
+            first.arguments = ["serve", "--engine-socket", "none"] + arguments
+            try first.run()
+            defer {
+                first.terminate()
+                first.waitUntilExit()
+            }
+            try await eventually("it answers") {
+                FileManager.default.fileExists(atPath: folder.appending("socket/docker-nfsd.sock").string)
+            }
+            let second = try await run(["serve", "--engine-socket", "none"] + arguments)
+            #expect(second.status == 1)
+            let place = folder.appending("state/lock")
+            let end = "process \(first.processIdentifier) has it; stop that one first\n"
+            #expect(second.output.hasPrefix("docker-nfsd: lock \(place): "), "\(second)")
+            #expect(second.output.hasSuffix(end), "\(second)")
+        }
+    }
+
     @Test func aWordThatIsNoCommandIsNotUnderstood() async throws {
         let result = try await run(["nonsense"])
         #expect(result.status == 64)

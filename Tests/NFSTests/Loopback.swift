@@ -22,6 +22,8 @@ final class Loopback: Sendable {
         case answersTheSecond
         /// Says something that is no reply.
         case babbles
+        /// Sends zeros for as long as they are taken.
+        case floods
         /// Does not even take the connection: its queue is full.
         case silent
     }
@@ -103,6 +105,10 @@ final class Loopback: Sendable {
                     Glibc.close(connection)
                 } else {
                     connections.append(connection)
+                }
+                if manners == .floods {
+                    let zeros = [UInt8](repeating: 0, count: 1 << 20)
+                    send(connection, zeros, zeros.count, CInt(MSG_NOSIGNAL) | CInt(MSG_DONTWAIT.rawValue))
                 }
                 if manners == .babbles { send(connection, "SSH-2.0-OpenSSH_9.2\r\n", 21, CInt(MSG_NOSIGNAL)) }
             }

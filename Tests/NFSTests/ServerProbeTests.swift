@@ -50,6 +50,13 @@ import Testing
         #expect(took >= .milliseconds(300))
     }
 
+    /// Such a server must not fill the daemon's memory until the deadline.
+    @Test func oneThatFloodsIsNotHeardToItsEnd() async throws {
+        let server = try Loopback(.floods)
+        defer { server.close() }
+        #expect(try await ask([one], port: server.port).results == [.unreachable(.protocolError)])
+    }
+
     @Test func oneThatHangsUpIsNotWaitedFor() async throws {
         let server = try Loopback(.hangsUp)
         defer { server.close() }

@@ -46,6 +46,16 @@ struct ReferencesTests {
         #expect(references.total == 1)
     }
 
+    @Test func thereIsRoomForSoManyHoldersAndNoMore() throws {
+        var references = References()
+        for number in 0..<References.mostHolders {
+            #expect(references.hasRoom(for: "\(number)"))
+            references.retain("\(number)", activation: 0, now: 1)
+        }
+        #expect(references.hasRoom(for: "7"))
+        #expect(!references.hasRoom(for: "one more"))
+    }
+
     @Test func leftOverIsWhatAnEarlierEngineTookLongAgo() {
         var references = References()
         #expect(!references.areLeftOver(activation: 9, takenBefore: 9))

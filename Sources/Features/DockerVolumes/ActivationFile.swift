@@ -19,7 +19,7 @@ struct ActivationFile: Sendable {
 
     /// The counts by driver name; none if the file cannot be read, or is of another boot. Blocks on a local file.
     func read() -> [String: Int] {
-        guard let bytes = try? readWholeFile(file, limit: Self.longestFile), let fields = try? JSONObjectReader(parsing: bytes),
+        guard let bytes = try? readRegularFile(file, limit: Self.longestFile), let fields = try? JSONObjectReader(parsing: bytes),
             (try? fields.textIfPresent("boot")) == boot, let counts = try? fields.objectIfPresent("engines")
         else { return [:] }
         var found: [String: Int] = [:]

@@ -44,7 +44,7 @@ struct DockerContainers: Sendable {
     private func records() -> [(id: String, container: DockerContainer?)] {
         ((try? namesInFolder(folder)) ?? []).compactMap { id in
             do throws(SystemError) {
-                let bytes = try readWholeFile(folder.appending(id).appending("config.v2.json"), limit: Self.longestFile)
+                let bytes = try readRegularFile(folder.appending(id).appending("config.v2.json"), limit: Self.longestFile)
                 return (id, try? DockerContainer(parsing: bytes))
             } catch {
                 return error.errno == .noSuchFileOrDirectory || error.errno == .notDirectory ? nil : (id, nil)

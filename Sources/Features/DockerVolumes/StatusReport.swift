@@ -63,7 +63,14 @@ public struct StatusReport: Sendable {
     public var jsonText: String { String(decoding: json.encoded(.pretty), as: UTF8.self) + "\n" }
 
     /// For a person, a line an item, ending with a newline.
+    ///
+    /// Names and options are other people's words: what could do something to a terminal in them is `?`.
     public var text: String {
+        lineByLine.split(separator: "\n", omittingEmptySubsequences: false).map { SanitizedText.withoutControls(String($0)) }.joined(
+            separator: "\n")
+    }
+
+    private var lineByLine: String {
         var out = ""
         for socket in sockets {
             out += "\(socket.path): \(socket.state == .listening ? "listening" : "nobody listens (systemctl status docker-nfsd)")\n"

@@ -67,7 +67,7 @@ final class CatalogueAccess: Sendable {
 
     /// What other hosts know this one by. machine-id(5)
     private static func machineID() -> String? {
-        let bytes = (try? readWholeFile("/etc/machine-id", limit: 4096)) ?? []
+        let bytes = (try? readRegularFile("/etc/machine-id", limit: 4096)) ?? []
         let id = bytes.prefix { (0x30...0x39).contains($0) || (0x61...0x66).contains($0) }
         return id.count == 32 ? String(decoding: id, as: UTF8.self) : nil
     }

@@ -19,7 +19,7 @@ struct IdentityFile: Sendable {
     /// - Throws: `SystemError` if the file is there and cannot be read.
     func read(logger: Logger) throws(SystemError) -> [String: String] {
         let bytes: [UInt8]
-        do throws(SystemError) { bytes = try readWholeFile(file, limit: Self.longestFile) } catch {
+        do throws(SystemError) { bytes = try readRegularFile(file, limit: Self.longestFile) } catch {
             if error.errno == .noSuchFileOrDirectory { return [:] }
             throw error
         }

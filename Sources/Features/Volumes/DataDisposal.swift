@@ -20,12 +20,13 @@ struct DataDisposal: Sendable {
     func dispose(of definition: VolumeDefinition, until end: Deadline? = nil) throws(DisposalError) {
         guard definition.options.removal != .retain, let subdirectory = definition.options.subdirectory else { return }
         let (name, policy) = (definition.name, definition.options.removal.rawValue)
-        if let other = volumeOverlapping(definition) {
+        if let other = table.beginDisposal(of: definition) {
             throw DisposalError(
                 description:
                     "cannot remove volume \(name): onremove=\(policy) would touch the directory of volume \(other), which shares it; remove that volume first",
                 code: .inUse)
         }
+        defer { table.endDisposal(of: name) }
         let began = ContinuousClock.now
         var deadline = Deadline(began + settings.removal)
         if let end { deadline = deadline.earlier(end) }
@@ -82,20 +83,5 @@ struct DataDisposal: Sendable {
         case (false, true): "a part of the data is gone; correct it on the server, then run \(words.removal) again to go on"
         case (false, false): "correct it on the server, then try again"
         }
-    }
-
-    /// A volume whose directory is this one's, or inside it, or around it. A volume of a whole export does not count.
-    private func volumeOverlapping(_ definition: VolumeDefinition) -> VolumeName? {
-        func parts(_ options: VolumeOptions) -> [String] {
-            options.source.location.components + (options.subdirectory?.components ?? [])
-        }
-        let own = parts(definition.options)
-        return table.records.map(\.definition).first { other in
-            guard other.name != definition.name, other.options.source.location.server == definition.options.source.location.server else {
-                return false
-            }
-            let theirs = parts(other.options)
-            return theirs.starts(with: own) || (other.options.subdirectory != nil && own.starts(with: theirs))
-        }?.name
     }
 }

@@ -94,6 +94,8 @@ package final class HostVolumes: Sendable {
         let deadline = Deadline(after: Self.creationLimit)
         try await locks.exclusively(name) { [self] cancellation in
             let definition = VolumeDefinition(name: name, owner: owner, createdAt: timestamp(), options: wanted, share: share)
+            try table.beginCreation(of: definition)
+            defer { table.endCreation(of: name) }
             let existing = table.definition(of: name)
             if authority.decides(about: definition), existing.map(authority.decides) ?? true {
                 return try authority.define(definition, acceptsAny: options.isEmpty, until: deadline, cancellation)

@@ -18,6 +18,9 @@ package struct References: Sendable, Equatable {
     /// More than any engine mounts with one ID. A larger count is damage, and could make a sum overflow.
     private static let mostMounts = 1_000_000_000
 
+    /// So that what is written can be read again, and a caller that never releases is noticed.
+    static let mostHolders = 10_000
+
     package private(set) var holders: [String: Holder] = [:]
 
     package var isEmpty: Bool { holders.isEmpty }
@@ -45,6 +48,9 @@ package struct References: Sendable, Equatable {
     }
 
     func isHeld(by id: String) -> Bool { holders[id] != nil }
+
+    /// Whether there is room for one more use by this ID.
+    func hasRoom(for id: String) -> Bool { holders.count < Self.mostHolders || isHeld(by: id) }
 
     /// Forgets all that an ID holds.
     mutating func releaseAll(of id: String) { holders[id] = nil }

@@ -41,6 +41,17 @@ public struct VolumeDefinition: Sendable, Equatable {
         }.joined(separator: ", ")
     }
 
+    /// Whether archiving or deleting this volume's directory would touch another volume: its directory is this one, or inside it, or
+    /// around it. A volume of a whole export does not count as around.
+    func disposalTouches(_ other: VolumeDefinition) -> Bool {
+        guard other.options.source.location.server == options.source.location.server else { return false }
+        let (own, theirs) = (directory, other.directory)
+        return theirs.starts(with: own) || (other.options.subdirectory != nil && own.starts(with: theirs))
+    }
+
+    /// The names of the path on the server.
+    private var directory: [String] { options.source.location.components + (options.subdirectory?.components ?? []) }
+
     /// Reads a definition file.
     ///
     /// - Parameter catalogue: the share in whose catalogue the file is, where other hosts write too; nil for a file of this host.

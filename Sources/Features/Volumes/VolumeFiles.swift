@@ -24,8 +24,10 @@ public struct VolumeFiles: Sendable {
     private let isOwner: Bool
 
     private static let suffix = ".json"
-    /// A definition is some hundred bytes; references grow with the number of containers.
+    /// A definition is some hundred bytes.
     private static let longestFile = 4 << 20
+    /// The most holders, with IDs of 256 bytes of which each is six in JSON.
+    private static let longestReferences = References.mostHolders * (256 * 6 + 100)
 
     /// Makes the folders.
     ///
@@ -54,7 +56,7 @@ public struct VolumeFiles: Sendable {
                 continue
             }
             do {
-                let definition = try VolumeDefinition(parsing: try readWholeFile(file, limit: Self.longestFile), kind: kind)
+                let definition = try VolumeDefinition(parsing: try readRegularFile(file, limit: Self.longestFile), kind: kind)
                 guard definition.name.fileName + Self.suffix == name else {
                     throw StorageError(.damaged, "it speaks of volume \(definition.name)")
                 }
@@ -84,7 +86,7 @@ public struct VolumeFiles: Sendable {
         for name in names where name.hasSuffix(Self.suffix) {
             let file = references.appending(name)
             do {
-                let held = try References(parsing: try readWholeFile(file, limit: Self.longestFile), boot: boot)
+                let held = try References(parsing: try readRegularFile(file, limit: Self.longestReferences), boot: boot)
                 if let held, !held.isEmpty {
                     found[String(name.dropLast(Self.suffix.count))] = held
                 } else if isOwner {
@@ -125,7 +127,7 @@ public struct VolumeFiles: Sendable {
                 place = FilePath(place.string + "." + timestamp(compact: true))
             }
             // Not a rename, because references are on another file system.
-            let content = try readWholeFile(file, limit: Self.longestFile)
+            let content = try readRegularFile(file, limit: Self.longestReferences)
             try replaceFile(place, with: content)
             try removeFile(file)
             let loss = isReference ? "who holds the volume is not known" : "its volume is not known until it is created again"

@@ -27,6 +27,12 @@ struct VolumeMounter: Sendable {
     ) throws(StorageError) -> String {
         guard let record = table.record(name) else { throw StorageError(.noSuchVolume, "no such volume: \(name)") }
         if let busy = record.busy { throw StorageError(.stuck, "volume \(name) cannot be mounted now: \(busy)") }
+        guard record.references.hasRoom(for: id) else {
+            throw StorageError(
+                .inUse,
+                "volume \(name) has \(References.mostHolders) holders, more than any engine has \(words.holder)s; see who holds it (\(words.inspection) \(name))"
+            )
+        }
         if try !isMounted(record) {
             try authority.prepareMount(of: record.definition, until: deadline, cancellation)
             try mountInKernel(record.definition, until: deadline, cancellation)

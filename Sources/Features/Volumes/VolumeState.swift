@@ -11,18 +11,21 @@ package struct VolumeState: Sendable {
     package let locks = VolumeLocks()
     package let exports: ExportMounts
     let files: VolumeFiles
+    /// Two processes on the same files would unmount each other's volumes.
+    private let lock: ProcessLock
 
     /// Makes the folders of the files. The table is empty. Blocks on local files.
     ///
     /// - Parameters:
     ///   - words: the caller's own, for messages.
     ///   - places: where the caller wants its volumes to be mounted.
-    /// - Throws: `SystemError` if a folder cannot be made.
+    /// - Throws: `SystemError` if a folder cannot be made, or another process works on the files.
     package init(settings: VolumeSettings, words: CallerWords, places: any MountPlaces) throws(SystemError) {
         self.settings = settings
         self.words = words
         self.places = places
         files = try VolumeFiles(state: settings.stateDirectory, runtime: settings.runtimeDirectory, kind: settings.kind)
+        lock = try ProcessLock(settings.stateDirectory.appending("lock"))
         exports = ExportMounts(settings: settings)
         table = VolumeTable(files: files, words: words, places: places)
     }

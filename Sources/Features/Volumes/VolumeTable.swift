@@ -14,6 +14,10 @@ package final class VolumeTable: Sendable {
         var records: [VolumeName: VolumeRecord] = [:]
         /// Names for people by the ID of a reference, as far as they are known.
         var holderNames: [String: String] = [:]
+        /// What is about to be defined.
+        var creations: [VolumeName: VolumeDefinition] = [:]
+        /// The volumes whose directories are being archived or deleted.
+        var disposals: [VolumeName: VolumeDefinition] = [:]
     }
 
     private let state = Mutex(State())
@@ -59,6 +63,42 @@ package final class VolumeTable: Sendable {
 
     /// Names for people by the ID of a reference, as far as they are known.
     package var holderNames: [String: String] { state.withLock { $0.holderNames } }
+
+    // MARK: Directories
+
+    /// Says that a volume is about to be defined. From then on no other volume's disposal touches its directory, until
+    /// ``endCreation(of:)``.
+    ///
+    /// - Throws: `StorageError` (`in-use`) if the directory is being archived or deleted with another volume.
+    func beginCreation(of definition: VolumeDefinition) throws(StorageError) {
+        let other: VolumeName? = state.withLock { state in
+            let touching = state.disposals.values.first { $0.name != definition.name && $0.disposalTouches(definition) }
+            if touching == nil { state.creations[definition.name] = definition }
+            return touching?.name
+        }
+        if let other {
+            throw StorageError(
+                .inUse,
+                "cannot create volume \(definition.name): its directory is being removed with volume \(other); try again when that is done")
+        }
+    }
+
+    func endCreation(of name: VolumeName) { state.withLock { state in state.creations[name] = nil } }
+
+    /// Says that a volume's directory is about to be archived or deleted. From then on no volume is made in it, until
+    /// ``endDisposal(of:)``.
+    ///
+    /// - Returns: a volume whose directory would be touched; the disposal may not begin then. nil if there is none.
+    func beginDisposal(of definition: VolumeDefinition) -> VolumeName? {
+        state.withLock { state in
+            let others = state.records.values.map(\.definition) + state.creations.values
+            if let other = others.first(where: { $0.name != definition.name && definition.disposalTouches($0) }) { return other.name }
+            state.disposals[definition.name] = definition
+            return nil
+        }
+    }
+
+    func endDisposal(of name: VolumeName) { state.withLock { state in state.disposals[name] = nil } }
 
     // MARK: Changing
 

@@ -47,7 +47,9 @@ public struct NFSOptions: Sendable, Equatable {
             let words = try MountOption.list(list)
             try Self.refuseContradictions(words)
             let given = Set(all.map(Self.kind))
-            all = words.filter { !given.contains(Self.kind(of: $0)) } + all
+            // A word that is repeated means the same once.
+            var seen: Set<String> = []
+            all = words.filter { !given.contains(Self.kind(of: $0)) && seen.insert($0.text).inserted } + all
         }
         // It completes vers=4, before or after it.
         for option in all where option.key != "minorversion" { try accept(option) }

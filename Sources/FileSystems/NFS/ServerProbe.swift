@@ -73,6 +73,9 @@ private struct Contact {
         case failed(Errno)
     }
 
+    /// Bytes in which a reply must have begun; the one to a NULL call has 28.
+    private static let longestReply = 4096
+
     private let id: UInt32
     private let message: [UInt8]
     private var state: State
@@ -130,7 +133,11 @@ private struct Contact {
         let count = recv(descriptor, &buffer, buffer.count, 0)
         if count > 0 {
             reply.append(contentsOf: buffer[..<count])
-            if RemoteProcedureCall.isReply(reply, to: id) { state = .answered }
+            if RemoteProcedureCall.isReply(reply, to: id) {
+                state = .answered
+            } else if reply.count > Self.longestReply {
+                state = .failed(.protocolError)
+            }
         } else if count == 0 || errno != EAGAIN {
             state = .failed(count == 0 ? .connectionReset : Errno(rawValue: errno))
         }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 
+import DockerPluginAPI
 import Glibc
 public import Logging
 
@@ -31,9 +32,10 @@ public struct JournalLogHandler: LogHandler {
     static func line(_ level: Logger.Level, _ message: String, _ metadata: Logger.Metadata, isTerminal: Bool) -> [UInt8] {
         let prefix = isTerminal ? "\(level): " : "<\(priority(of: level))>"
         let rest = metadata.sorted { $0.key < $1.key }.map { " \($0.key)=\($0.value)" }.joined()
-        // What a name or a server put into a message must not begin a line of its own.
-        let bytes = (prefix + message + rest).utf8.map { $0 < 0x20 || $0 == 0x7f ? UInt8(ascii: " ") : $0 }
-        return bytes + [UInt8(ascii: "\n")]
+        // What a name or a server put into a message must not begin a line of its own, nor do anything to a terminal.
+        var line = (prefix + message + rest).unicodeScalars
+        if SanitizedText.hasControl(String(line)) { line = .init(line.map { SanitizedText.isControl($0) ? " " : $0 }) }
+        return Array(String(line).utf8) + [UInt8(ascii: "\n")]
     }
 
     /// The priorities of syslog(3).

@@ -11,8 +11,7 @@ public struct PluginError: Error, Sendable, Equatable {
 
     /// Names that users and servers chose stand in messages; a control character of theirs becomes `?`, so that it stays one line.
     public init(_ message: String) {
-        let isPlain = message.utf8.allSatisfy { $0 >= 0x20 && $0 != 0x7f }
-        self.message = isPlain ? message : String(decoding: message.utf8.map { $0 < 0x20 || $0 == 0x7f ? 0x3f : $0 }, as: UTF8.self)
+        self.message = SanitizedText.withoutControls(message)
     }
 }
 

@@ -15,9 +15,12 @@ struct RequestBody {
     }
 
     /// Text that must be there and not be empty.
-    func text(_ key: String) throws(RequestError) -> String {
+    ///
+    /// - Parameter limit: bytes of UTF-8.
+    func text(_ key: String, limit: Int = .max) throws(RequestError) -> String {
         let text = try RequestError.wrapping { () throws(JSONShapeError) in try object.need(key, object.textIfPresent) }
         if text.isEmpty { throw RequestError("the request has an empty \(key)") }
+        if text.utf8.count > limit { throw RequestError("the request has \(key) of \(text.utf8.count) bytes; at most \(limit) are taken") }
         return text
     }
 

@@ -53,7 +53,16 @@ public struct SanitizedText: Sendable, CustomStringConvertible {
 
     public var description: String { text }
 
-    public static func hasControl(_ text: String) -> Bool { text.unicodeScalars.contains { isControl($0) } }
+    /// The same text with `?` in the place of each control character, and nothing else changed.
+    public static func withoutControls(_ text: String) -> String {
+        hasControl(text) ? String(String.UnicodeScalarView(text.unicodeScalars.map { isControl($0) ? "?" : $0 })) : text
+    }
+
+    public static func hasControl(_ text: String) -> Bool {
+        // Nearly all texts are plain, and this is asked for each answer.
+        if text.utf8.allSatisfy({ (0x20..<0x7f).contains($0) }) { return false }
+        return text.unicodeScalars.contains { isControl($0) }
+    }
 
     /// Whether there is nothing to do, as for nearly all texts.
     private static func isPlain(_ text: String, _ limit: Int) -> Bool {

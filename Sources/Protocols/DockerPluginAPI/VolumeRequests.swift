@@ -23,10 +23,13 @@ public enum VolumeRequest: Sendable, Equatable {
     case list
     case capabilities
 
+    /// Bytes of a mount's ID. moby and Podman send 64 hexadecimal digits.
+    public static let longestID = 256
+
     /// Reads a request's body. Members that it does not need are ignored, and the whole body of `List` and `Capabilities`,
     /// which engines fill differently (moby `{}`, Podman nothing).
     ///
-    /// - Throws: `RequestError` for an empty body, one that is not a JSON object, a missing or empty Name or ID, and anything of
+    /// - Throws: `RequestError` for an empty body, one that is not a JSON object, a missing or empty Name or ID, an ID that is too long, and anything of
     ///   the wrong type.
     public init(_ method: VolumeMethod, body: Span<UInt8>) throws(RequestError) {
         switch method {
@@ -37,10 +40,10 @@ public enum VolumeRequest: Sendable, Equatable {
         case .remove: self = .remove(name: try RequestBody(body).text("Name"))
         case .mount:
             let body = try RequestBody(body)
-            self = .mount(name: try body.text("Name"), id: try body.text("ID"))
+            self = .mount(name: try body.text("Name"), id: try body.text("ID", limit: Self.longestID))
         case .unmount:
             let body = try RequestBody(body)
-            self = .unmount(name: try body.text("Name"), id: try body.text("ID"))
+            self = .unmount(name: try body.text("Name"), id: try body.text("ID", limit: Self.longestID))
         case .create:
             let body = try RequestBody(body)
             self = .create(name: try body.text("Name"), options: try body.textMap("Opts"))

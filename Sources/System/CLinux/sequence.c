@@ -48,7 +48,11 @@ static inline __attribute__((always_inline)) long kernel(long n, long a, long b,
 __attribute__((no_stack_protector)) static int run(void *argument) {
   struct CLinux_sequence *s = argument;
   // A daemon that dies takes its unfinished calls with it: what they were for is gone.
-  if (!s->outlives) kernel(__NR_prctl, PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0, 0);
+  if (!s->outlives) {
+    kernel(__NR_prctl, PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0, 0);
+    // It may have died before that took effect.
+    if (kernel(__NR_getppid, 0, 0, 0, 0, 0, 0) != s->parent) return 0;
+  }
   // The descriptor table is a copy. A stuck call must not hold the daemon's sockets open. (ENOSYS before Linux 5.9: they
   // stay open until the call ends.) A process that goes on without its caller keeps what the caller held, its locks above all: the
   // next must not begin before this has ended.
@@ -87,6 +91,7 @@ int CLinux_start_sequence(struct CLinux_sequence *sequence, void *stack, size_t 
   sigset_t all, before;
   sequence->failed = -1;
   sequence->finished = 0;
+  sequence->parent = getpid();
   // A handler of the parent must never run in the new process, so it starts with every signal blocked.
   sigfillset(&all);
   pthread_sigmask(SIG_BLOCK, &all, &before);

@@ -43,6 +43,7 @@ struct CLinux_sequence {
   int count;
   int kept;               // a descriptor that the process keeps open, or -1
   int outlives;           // 1: goes on when the caller's thread or process dies
+  int parent;             // out: the process that started it
   volatile int failed;    // out: index of the call that ended the sequence, or -1
   volatile int finished;  // out: 1 once the last call has returned
 };

@@ -211,7 +211,8 @@ public final class SystemCallSequence: @unchecked Sendable {
         let sequence = UnsafeMutablePointer<CLinux_sequence>.allocate(capacity: 1)
         sequence.initialize(
             to: CLinux_sequence(
-                calls: list, count: CInt(calls.count), kept: keptDescriptor, outlives: outlivesCaller ? 1 : 0, failed: -1, finished: 0))
+                calls: list, count: CInt(calls.count), kept: keptDescriptor, outlives: outlivesCaller ? 1 : 0, parent: 0, failed: -1,
+                finished: 0))
         let stack = UnsafeMutableRawPointer.allocate(byteCount: Self.stackSize, alignment: 4096)
         shared = sequence
         self.stack = stack
