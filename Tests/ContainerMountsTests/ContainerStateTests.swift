@@ -98,6 +98,17 @@ struct ContainerStateTests {
         }
     }
 
+    @Test func itsFoldersAreForTheirOwnerAlone() async throws {
+        try await withScratchFolder { scratch in
+            let state = scratch.appending("state")
+            let folder = try ContainerFolder(in: state.string, root: nil, id: id)
+            try folder.make()
+            try folder.write(record)
+            let paths = [state, state.appending("containers"), folder.path, folder.path.appending("container.json")]
+            #expect(try await command(["stat", "-c", "%a"] + paths.map(\.string)).output == "700\n700\n700\n600\n")
+        }
+    }
+
     @Test func aDamagedRecordIsAnErrorThatNamesTheFile() async throws {
         try await withScratchFolder { state in
             let folder = try ContainerFolder(in: state.string, root: nil, id: id)

@@ -168,8 +168,8 @@ import Testing
             _ = try await driver.mount("web", id: "a")
             let result = try await command(["umount", fixture.place("web").string])
             #expect(result.status == 0, "\(result)")
-            let mode = try await command(["stat", "-c", "%a %u", fixture.place("web").string])
-            #expect(mode.output == "0 0\n")
+            let modes = try await command(["stat", "-c", "%a %u", fixture.place("web").string, fixture.settings.mountDirectory.string])
+            #expect(modes.output == "0 0\n711 0\n")
         }
     }
 

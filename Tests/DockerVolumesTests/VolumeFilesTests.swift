@@ -5,6 +5,7 @@ import JSON
 import LinuxSystem
 import KernelMount
 import SystemPackage
+import TestSupport
 import Testing
 
 @testable import DockerVolumes
@@ -175,6 +176,24 @@ struct VolumeFilesTests {
         try await withFixture { fixture in
             try activations(fixture).write(["huge": .max, "negative": -1, "good": 2])
             #expect(try activations(fixture).read() == ["good": 2])
+        }
+    }
+
+    // MARK: Rights
+
+    @Test func foldersAreForTheirOwnerAlone() async throws {
+        try await withFixture { fixture in
+            _ = try files(fixture)
+            let folders = ["state/volumes", "state/damaged", "run/references"].map { fixture.folder.appending($0).string }
+            #expect(try await command(["stat", "-c", "%a"] + folders).output == "700\n700\n700\n")
+        }
+    }
+
+    @Test(.needs(.root)) func theCatalogueIsForRootAlone() async throws {
+        try await withHosts { a, _, export in
+            try await a.driver.create("web", options: [:])
+            let folders = [".docker-nfsd", ".docker-nfsd/volumes", ".docker-nfsd/uses"].map { export.appending($0).string }
+            #expect(try await command(["stat", "-c", "%a %u"] + folders).output == "700 0\n700 0\n700 0\n")
         }
     }
 

@@ -2,6 +2,7 @@
 
 import Foundation
 import DockerVolumes
+import SystemPackage
 import TestSupport
 import Testing
 
@@ -88,6 +89,20 @@ struct DaemonProgramTests {
         let result = try await run(["--generate-completion-script", shell])
         #expect(result.status == 0)
         #expect(result.output == (try Document("Packaging/completions/\(file)").text), "write Packaging/completions/\(file) again")
+    }
+
+    @Test func theStandInForTestsIsChosenByTheEnvironmentAlone() async throws {
+        let variable = "DOCKER_NFSD_TEST_STAND_IN"
+        let shown = "[warning] NFS version 4: tmpfs stands in for it: a test\n"
+        #expect(try await run(["doctor"], environment: [variable: "tmpfs:none"]).output.contains(shown))
+        #expect(try await !run(["doctor"]).output.contains("stands in for it"))
+        #expect(try await run(["doctor", "--test-stand-in", "tmpfs:none"]).status == 64)
+        try await withScratchFolder { folder in
+            let file = folder.string + "/settings.json"
+            try "{\"test-stand-in\": \"tmpfs:none\"}".write(toFile: file, atomically: true, encoding: .utf8)
+            let result = try await run(["doctor", "--config", file])
+            #expect(result.status == 1 && result.output.contains("test-stand-in"), "\(result)")
+        }
     }
 
     @Test func theManualHasEachCommandAndFlag() async throws {

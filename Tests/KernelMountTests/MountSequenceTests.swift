@@ -44,6 +44,13 @@ import Testing
         }
     }
 
+    /// mount(2) takes all options as one string, in which a comma begins the next one.
+    @Test func aValueWithACommaIsRefusedForMount() throws {
+        let plan = try parameters([MountOption("context", "a,b")])
+        let error = #expect(throws: AttemptFailure.self) { try Mounter(stagingFolder: "/nowhere", program: "test").dataString(of: plan) }
+        #expect(error?.error.description.contains("a value with a comma") == true, "\(String(describing: error))")
+    }
+
     @Test(arguments: [("size", "abc"), ("frobnicate", "1"), ("frobnicate", nil)]) func theKernelsWordsAboutABadOption(
         key: String, value: String?
     ) async throws {

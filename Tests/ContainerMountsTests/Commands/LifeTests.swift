@@ -3,6 +3,7 @@
 import DockerSupport
 import Foundation
 import Glibc
+import JSON
 import TestSupport
 import Testing
 
@@ -72,6 +73,19 @@ struct LifeTests {
             #expect(try await runtime.run("delete", "--force", "c1").status == 0)
             #expect(runtime.log.lines == ["first Attach c1", "first Detach c1"])
             #expect(!runtime.processes.contains(process))
+            #expect(runtime.files(below: "run") == [])
+        }
+    }
+
+    @Test func wrongSettingsKeepNoContainerFromEnding() async throws {
+        try await ScratchRuntime.with("first") { runtime, _ in
+            try await runtime.startContainer("c1")
+            try runtime.write(settings: ["no-such-key": true])
+            let refused = try await runtime.run("create", "--bundle", runtime.makeBundle("c2"), "c2")
+            #expect(refused.status == 1 && refused.output.contains("no-such-key"), "\(refused)")
+            #expect(try await runtime.run("kill", "c1", "KILL").status == 0)
+            #expect(try await runtime.run("delete", "--force", "c1").status == 0)
+            #expect(runtime.log.lines == ["first Attach c1", "first Detach c1"])
             #expect(runtime.files(below: "run") == [])
         }
     }
