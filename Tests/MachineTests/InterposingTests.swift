@@ -7,32 +7,57 @@ import Testing
 extension MachineTests {
     /// mountpoint-runc below a Docker Engine 26 with systemd's control groups of version 2.
     @Suite(.machine("interposing")) struct Interposing {
-        @Test("the README's example, followed by hand, does what it says")
-        func example() async throws {
-            let readme = try Readme()
+        @Test("the README's first use, followed by hand, does what it says")
+        func firstUse() async throws {
+            let readme = try ExamplePage("README.md")
+            let guardian = try Data(contentsOf: URL(fileURLWithPath: Repository.root + "/Examples/guard.py")).base64EncodedString()
             try await Guest.expect(
                 """
-                mkdir -p /etc/docker /root/example; cd /root/example
+                mkdir -p /etc/docker /root/sources/Examples; cd /root/sources
+                base64 -d > Examples/guard.py <<< \(guardian); chmod 755 Examples/guard.py
                 base64 -d > /etc/docker/daemon.json <<< \(try readme.block("/etc/docker/daemon.json"))
-                base64 -d > /etc/docker/mountpoint-runc.json <<< \(try readme.block("/etc/docker/mountpoint-runc.json"))
-                base64 -d > first.py <<< \(try readme.block("first.py"))
-                base64 -d > start.sh <<< \(try readme.block("start")); base64 -d > run.sh <<< \(try readme.block("run"))
                 """)
-            for step in ["start", "run"] {
-                let output = try await Guest.run("cd /root/example; . ./\(step).sh 2>&1; disown -a").output
+            try await follow(readme, ["first use"])
+            let left = try await Guest.expect(
+                """
+                find /run/mountpoint-runc/containers -type f; pkill -f guard.py; rm /run/docker/plugins/guard.sock /etc/guard.json
+                """)
+            #expect(left == "", "\(left)")
+        }
+
+        @Test("the first plugin of Docs/writing-a-plugin.md, followed by hand, does what it says")
+        func firstPlugin() async throws {
+            let page = try ExamplePage("Docs/writing-a-plugin.md")
+            try await Guest.expect(
+                """
+                mkdir -p /etc/docker /root/sources; cd /root/sources
+                base64 -d > /etc/docker/daemon.json <<< \(try ExamplePage("README.md").block("/etc/docker/daemon.json"))
+                base64 -d > first.py <<< \(try page.block("first.py"))
+                """)
+            try await follow(page, ["start", "run"])
+            let left = try await Guest.expect(
+                """
+                rm /srv/data/done; find /run/mountpoint-runc/containers -type f; pkill -f first.py; rm /run/docker/plugins/first.sock
+                """)
+            #expect(left == "", "\(left)")
+        }
+
+        /// Runs blocks of a page one after another, and looks for what the page says that they print, in its order.
+        private func follow(_ page: ExamplePage, _ steps: [String]) async throws {
+            for step in steps {
+                let output = try await Guest.run(
+                    "cd /root/sources; base64 -d > step.sh <<< \(try page.block(step)); . ./step.sh 2>&1; disown -a"
+                ).output
+                let expectations = page.expectations(of: step)
+                #expect(!expectations.isEmpty)
                 var rest = output[...]
-                for expected in readme.expectations(of: step) {
+                for expected in expectations {
                     let found = rest.range(of: expected)
                     #expect(found != nil, "\(step): no \(expected) in its place in: \(output)")
                     if let found { rest = rest[found.upperBound...] }
                 }
                 #expect(!output.contains("[failed]"), "\(output)")
             }
-            let left = try await Guest.expect(
-                """
-                rm /srv/data/done; find /run/mountpoint-runc/containers -type f; pkill -f first.py; rm /run/docker/plugins/first.sock
-                """)
-            #expect(left == "", "\(left)")
         }
 
         @Test("with live-restore, a container outlives Docker, and its plugin is told once when it ends")
@@ -162,18 +187,20 @@ extension MachineTests {
     }
 }
 
-/// The blocks of the README that are marked `<!-- example: NAME -->`.
-private struct Readme {
+/// The blocks of a document that are marked `<!-- example: NAME -->`.
+private struct ExamplePage {
+    private let path: String
     private let lines: [Substring]
 
-    init() throws {
-        lines = try String(contentsOfFile: Repository.root + "/README.md", encoding: .utf8).split(
+    init(_ path: String) throws {
+        self.path = path
+        lines = try String(contentsOfFile: Repository.root + "/" + path, encoding: .utf8).split(
             separator: "\n", omittingEmptySubsequences: false)
     }
 
     /// A block's content, in base64 so that no shell changes it.
     func block(_ name: String) throws -> String {
-        let mark = try #require(lines.firstIndex(of: "<!-- example: \(name) -->"), "the README has no example \(name)")
+        let mark = try #require(lines.firstIndex(of: "<!-- example: \(name) -->"), "\(path) has no example \(name)")
         let content = lines[(mark + 2)...].prefix { !$0.hasPrefix("```") }
         return Data((content.joined(separator: "\n") + "\n").utf8).base64EncodedString()
     }

@@ -83,7 +83,7 @@ extension SharedEngineTests {
             text.replacing("SECRET", with: secret).replacing("ABOVE", with: above).replacing("DATA", with: data)
         }
 
-        /// Makes the folders, and a guard as README's advice has it.
+        /// Makes the folders, and a guard as Docs/mountpoint-runc.md advises.
         private func withGuard(_ chain: [String] = ["first"], _ body: (Scenario) async throws -> Void) async throws {
             try await Scenario.run("first", "second") { scenario in
                 for folder in ["above/secret", "above/secret/in", "beside/other"] { _ = try scenario.folder(folder) }
@@ -141,12 +141,12 @@ extension SharedEngineTests {
         }
 
         /// On a `/srv` that only this test sees.
-        @Test("README's example is such a guard")
-        func readmesGuard() async throws {
+        @Test("The first plugin of Docs/writing-a-plugin.md is such a guard")
+        func firstPlugin() async throws {
             try await Scenario.run("second") { scenario in
                 let commands = [["mount", "-t", "tmpfs", "tmpfs", "/srv"], ["mkdir", "/srv/private", "/srv/data"]]
                 try await with(commands, mounts: ["/srv"], in: scenario) {
-                    try await withReadmesPlugin(on: scenario.host) {
+                    try await withFirstPlugin(on: scenario.host) {
                         try scenario.setChain(["first"])
                         for (name, options) in [
                             "below": ["type=none", "o=bind", "device=/srv/private"], "above": ["type=none", "o=bind", "device=/srv"],
@@ -163,9 +163,9 @@ extension SharedEngineTests {
             }
         }
 
-        private func withReadmesPlugin(on host: PrivateHost, _ body: () async throws -> Void) async throws {
-            let readme = try String(contentsOfFile: Repository.root + "/README.md", encoding: .utf8)
-            let program = try #require(readme.firstMatch(of: /<!-- example: first\.py -->\n```python\n([^`]*)```/)?.output.1)
+        private func withFirstPlugin(on host: PrivateHost, _ body: () async throws -> Void) async throws {
+            let page = try String(contentsOfFile: Repository.root + "/Docs/writing-a-plugin.md", encoding: .utf8)
+            let program = try #require(page.firstMatch(of: /<!-- example: first\.py -->\n```python\n([^`]*)```/)?.output.1)
             let (file, number) = (PrivateHost.folder + "/first.py", PrivateHost.folder + "/first.pid")
             try host.write(String(program), to: file)
             let plugin = try host.start(["sh", "-c", "echo $$ > \(number); exec python3 \(file)"], log: "first.log")
