@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 
 package import LinuxSystem
+import SystemPackage
 
 /// What all have in common that work on the volumes of a host: which volumes there are, who may change one, and how one is mounted.
 package struct VolumeState: Sendable {

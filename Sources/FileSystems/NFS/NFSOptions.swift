@@ -48,8 +48,8 @@ public struct NFSOptions: Sendable, Equatable {
             try Self.refuseContradictions(words)
             let given = Set(all.map(Self.kind))
             // A word that is repeated means the same once.
-            var seen: Set<String> = []
-            all = words.filter { !given.contains(Self.kind(of: $0)) && seen.insert($0.text).inserted } + all
+            var seen: Set<MountOption> = []
+            all = words.filter { !given.contains(Self.kind(of: $0)) && seen.insert($0).inserted } + all
         }
         // It completes vers=4, before or after it.
         for option in all where option.key != "minorversion" { try accept(option) }
