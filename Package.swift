@@ -189,7 +189,7 @@ let package = Package(
         ),
         .target(name: "DockerSupport", dependencies: ["TestSupport", "DockerFiles", "JSON", "LinuxSystem"], path: "Tests/DockerSupport"),
         .testTarget(
-            name: "DockerFilesTests", dependencies: ["DockerFiles", "DockerSupport", "LinuxSystem", "TestSupport", systemPackage],
+            name: "DockerFilesTests", dependencies: ["DockerFiles", "DockerSupport", "JSON", "LinuxSystem", "TestSupport", systemPackage],
             path: "Tests/DockerFilesTests"
         ),
         .testTarget(name: "DockerTests", dependencies: ["DockerSupport", "TestSupport", "JSON"], path: "Tests/DockerTests"),

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 
 import Glibc
+import JSON
 import LinuxSystem
 import SystemPackage
 import TestSupport
@@ -32,6 +33,8 @@ import Testing
             }
             let error = #expect(throws: EngineFilesError.self) { try DockerSettings.read(from: file.string) }
             #expect(error?.description.hasPrefix("cannot use \(file): ") == true)
+            let isContent = content.hasPrefix("{") || content == "[]"
+            #expect(isContent ? error?.cause is JSONShapeError : error?.cause is SystemError)
         }
     }
 }

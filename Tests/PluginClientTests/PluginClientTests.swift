@@ -2,6 +2,7 @@
 
 import Foundation
 import Glibc
+import LinuxSystem
 import PluginClient
 import Synchronization
 import SystemPackage
@@ -106,6 +107,7 @@ import Testing
             #expect(error.plugin == "scripted")
             #expect(error.message.hasPrefix("plugin scripted at \(plugin.endpoint.address): A.B: the answer "))
             #expect(error.message.contains(reason), "\(error.message)")
+            #expect(error.cause != nil)
         }
     }
 
@@ -116,6 +118,7 @@ import Testing
             let error = try #require(call(plugin, Array(repeating: UInt8(ascii: " "), count: 10)))
             #expect(error.kind == .unclear)
             #expect(error.message.contains("no answer came") && error.message.contains("(ECONNRESET)"), "\(error.message)")
+            #expect((error.cause as? SystemError)?.errno == .connectionReset)
         }
     }
 
@@ -143,6 +146,7 @@ import Testing
             let error = try #require(call(plugin, timeout: Self.short))
             #expect(error.kind == .unclear)
             #expect(error.message.contains("within 0.2 seconds"), "\(error.message)")
+            #expect(error.cause == nil, "nothing has failed but the time was up")
             #expect(start.duration(to: .now) >= Self.short)
         }
     }
@@ -154,6 +158,7 @@ import Testing
             let error = try #require(call(plugin, timeout: Self.short, Array(repeating: UInt8(ascii: " "), count: 8 << 20)))
             #expect(error.kind == .notSent)
             #expect(error.message.contains("(ETIMEDOUT): it did not read the request within 0.2 seconds"), "\(error.message)")
+            #expect((error.cause as? SystemError)?.errno == .timedOut)
             // A small one is: it waits in the socket, and may still be read.
             #expect(call(plugin, timeout: Self.short)?.kind == .unclear)
         }

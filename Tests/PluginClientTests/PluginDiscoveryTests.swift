@@ -2,6 +2,7 @@
 
 import Foundation
 import Glibc
+import LinuxSystem
 import PluginClient
 import SystemPackage
 import TestSupport
@@ -68,6 +69,7 @@ import Testing
             try #require(mkfifo("\(folder)/etc/\(name)", 0o600) == 0)
             let error = #expect(throws: PluginClientError.self) { try discovery.find("p") }
             #expect(error?.message.contains("it must be a regular file") == true)
+            #expect(error?.cause is SystemError)
         }
     }
 

@@ -75,6 +75,7 @@ import Testing
             let error = callError { _ = try loader(folder).load("p") }
             #expect(error?.kind == .unclear)
             #expect(error?.message.contains("Plugin.Activate: it answered what cannot be understood: ") == true, "\(error?.message ?? "")")
+            #expect(error?.cause is ResponseError)
             #expect(plugin.calls == 1)
         }
     }

@@ -57,7 +57,7 @@ public struct DockerVolumes {
             let object = try JSONObjectReader(parsing: value)
             return Volume(labels: try object.map("Labels"), options: try object.map("Options"))
         } catch {
-            throw EngineFilesError(path, "what it says of the volume \(JSONValue.string(name)): \(error)")
+            throw EngineFilesError(path, "what it says of the volume \(JSONValue.string(name)): \(error)", cause: error)
         }
     }
 

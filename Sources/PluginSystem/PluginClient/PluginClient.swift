@@ -95,7 +95,7 @@ public struct PluginClient: Sendable {
             case .tcp(let host, let port): return try connect(to: host, port, by: deadline)
             }
         } catch {
-            var failure = PluginClientError(.notSent, endpoint, "\(error); \(advice(error.errno))")
+            var failure = PluginClientError(.notSent, endpoint, "\(error); \(advice(error.errno))", cause: error)
             failure.isAbsence = error.errno == .noSuchFileOrDirectory || error.errno == .connectionRefused
             throw failure
         }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 
 /// A call that got no answer, or a refusal.
-public struct PluginClientError: Error, Sendable, Equatable, CustomStringConvertible {
+public struct PluginClientError: Error, Sendable, CustomStringConvertible {
     public enum Kind: Sendable, Equatable {
         /// The plugin has not seen the whole request, and cannot have acted on it.
         case notSent
@@ -20,16 +20,26 @@ public struct PluginClientError: Error, Sendable, Equatable, CustomStringConvert
     /// Whether the plugin is not running: there is no socket, or no process listens. Nothing has been sent then, and a plugin that is being
     /// restarted will be back soon.
     public var isAbsence = false
+    /// The error below it, if there is one.
+    public var cause: (any Error)?
 
-    public init(_ kind: Kind, plugin: String, _ message: String) {
+    public init(_ kind: Kind, plugin: String, _ message: String, cause: (any Error)? = nil) {
         self.kind = kind
         self.plugin = plugin
         self.message = message
+        self.cause = cause
     }
 
-    init(_ kind: Kind, _ endpoint: PluginEndpoint, _ message: String) {
-        self.init(kind, plugin: endpoint.name.text, "plugin \(endpoint.name) at \(endpoint.address): \(message)")
+    init(_ kind: Kind, _ endpoint: PluginEndpoint, _ message: String, cause: (any Error)? = nil) {
+        self.init(kind, plugin: endpoint.name.text, "plugin \(endpoint.name) at \(endpoint.address): \(message)", cause: cause)
     }
 
     public var description: String { message }
+}
+
+extension PluginClientError: Equatable {
+    /// Without the causes, which cannot be compared.
+    public static func == (one: PluginClientError, other: PluginClientError) -> Bool {
+        one.kind == other.kind && one.plugin == other.plugin && one.message == other.message && one.isAbsence == other.isAbsence
+    }
 }

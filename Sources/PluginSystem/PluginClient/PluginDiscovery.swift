@@ -82,7 +82,7 @@ public struct PluginDiscovery: Sendable {
             asksForTLS = object.has("TLSConfig")
             text = asksForTLS ? "" : try object.need("Addr", object.textIfPresent)
         } catch {
-            throw refusal(name, path, error.place.isEmpty ? error.reason : "has a wrong member: \(error)")
+            throw refusal(name, path, error.place.isEmpty ? error.reason : "has a wrong member: \(error)", cause: error)
         }
         if asksForTLS {
             throw refusal(
@@ -97,7 +97,8 @@ public struct PluginDiscovery: Sendable {
             return try readRegularFile(FilePath(path), limit: Self.specificationLimit)
         } catch {
             throw PluginClientError(
-                .notSent, plugin: name.text, "plugin \(name): \(error); correct this file, or take the plugin out of the chain")
+                .notSent, plugin: name.text, "plugin \(name): \(error); correct this file, or take the plugin out of the chain",
+                cause: error)
         }
     }
 
@@ -105,11 +106,11 @@ public struct PluginDiscovery: Sendable {
         do throws(PluginAddressError) {
             return try PluginAddress(text)
         } catch {
-            throw refusal(name, path, "gives the address \"\(SanitizedText(text, limit: 200).text)\": \(error)")
+            throw refusal(name, path, "gives the address \"\(SanitizedText(text, limit: 200).text)\": \(error)", cause: error)
         }
     }
 
-    private func refusal(_ name: PluginName, _ path: String, _ what: String) -> PluginClientError {
-        PluginClientError(.notSent, plugin: name.text, "plugin \(name): \(path) \(what)")
+    private func refusal(_ name: PluginName, _ path: String, _ what: String, cause: (any Error)? = nil) -> PluginClientError {
+        PluginClientError(.notSent, plugin: name.text, "plugin \(name): \(path) \(what)", cause: cause)
     }
 }

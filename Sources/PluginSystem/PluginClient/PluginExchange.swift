@@ -18,9 +18,9 @@ struct PluginExchange {
         case cutShort(PluginClientError)
     }
 
-    private func error(_ kind: PluginClientError.Kind, _ message: String) -> PluginClientError {
+    private func error(_ kind: PluginClientError.Kind, _ message: String, cause: (any Error)? = nil) -> PluginClientError {
         // The method as Docker's errors name it, such as MountPointPlugin.MountPointAttach.
-        PluginClientError(kind, endpoint, "\(path.dropFirst()): \(message)")
+        PluginClientError(kind, endpoint, "\(path.dropFirst()): \(message)", cause: cause)
     }
 
     /// Sends the request.
@@ -39,10 +39,12 @@ struct PluginExchange {
         case .sent: return .whole
         case .unclear(let what): throw error(.unclear, what)
         case .notRenamed(let failure):
-            throw error(.notRecorded, "the call was not made, since its record could not be put in its place: \(failure)")
+            throw error(
+                .notRecorded, "the call was not made, since its record could not be put in its place: \(failure)", cause: failure)
         case .notSent(let failure):
             let advice = failure.errno == .timedOut ? "it did not read the request within \(timeout)" : "it has not got the whole request"
-            let error = error(.notSent, "\(failure): \(advice); restart the plugin, or take it out of the chain")
+            let error = error(
+                .notSent, "\(failure): \(advice); restart the plugin, or take it out of the chain", cause: failure)
             if failure.errno == .brokenPipe || failure.errno == .connectionReset { return .cutShort(error) }
             throw error
         }
@@ -76,36 +78,54 @@ struct PluginExchange {
     func receive(from socket: borrowing StreamSocket, limit: Int, after sending: Sending) throws(PluginClientError) -> PluginAnswer {
         var parser = AnswerParser(limit: limit)
         var senders = Senders()
-        let problem = read(from: socket, into: &parser, &senders)
-        // A refusal's status counts even if its words are incomplete.
-        if let status = parser.status, status != 200 { throw refusal(status, parser.body) }
-        if case .cutShort(let failure) = sending {
-            throw problem == nil ? error(.unclear, "it answered before it had the whole request, and closed the connection") : failure
+        do throws(PluginClientError) {
+            try read(from: socket, into: &parser, &senders)
+        } catch {
+            // A refusal's status counts even if its words are incomplete.
+            try checkStatus(of: parser)
+            if case .cutShort(let failure) = sending { throw failure }
+            throw error
         }
-        if let problem { throw error(.unclear, "\(problem); whether it acted is not known, its log may tell") }
+        try checkStatus(of: parser)
+        if case .cutShort = sending {
+            throw error(.unclear, "it answered before it had the whole request, and closed the connection")
+        }
         return PluginAnswer(body: parser.body, sender: senders.only)
     }
 
-    /// - Returns: why there is no whole answer.
-    private func read(from socket: borrowing StreamSocket, into parser: inout AnswerParser, _ senders: inout Senders) -> String? {
+    /// - Throws: `PluginClientError` of the kind `unclear` if there is no whole answer.
+    private func read(
+        from socket: borrowing StreamSocket, into parser: inout AnswerParser, _ senders: inout Senders
+    ) throws(PluginClientError) {
         var buffer = [UInt8](repeating: 0, count: 16 << 10)
-        do throws(SystemError) {
-            while !parser.isComplete {
-                if !socket.wait(for: .receiving, by: deadline) || deadline.hasPassed {
-                    return parser.status == nil ? "no answer came within \(timeout)" : "the answer was not complete within \(timeout)"
-                }
-                guard let (count, process) = try socket.receiveWithSender(into: &buffer) else { continue }
-                if count > 0 { senders.note(process) }
-                do throws(AnswerError) {
-                    if count > 0 { try parser.consume(buffer[..<count]) } else { try parser.end() }
-                } catch {
-                    return "the answer \(error.reason)"
-                }
+        while !parser.isComplete {
+            if !socket.wait(for: .receiving, by: deadline) || deadline.hasPassed {
+                throw unclear(parser.status == nil ? "no answer came within \(timeout)" : "the answer was not complete within \(timeout)")
             }
-            return nil
-        } catch {
-            return parser.status == nil ? "no answer came: \(error)" : "the answer broke off: \(error)"
+            let received: (count: Int, process: CInt?)?
+            do throws(SystemError) {
+                received = try socket.receiveWithSender(into: &buffer)
+            } catch {
+                throw unclear(parser.status == nil ? "no answer came: \(error)" : "the answer broke off: \(error)", cause: error)
+            }
+            guard let (count, process) = received else { continue }
+            if count > 0 { senders.note(process) }
+            do throws(AnswerError) {
+                if count > 0 { try parser.consume(buffer[..<count]) } else { try parser.end() }
+            } catch {
+                throw unclear("the answer \(error.reason)", cause: error)
+            }
         }
+    }
+
+    /// - Parameter cause: nil if the time was up.
+    private func unclear(_ problem: String, cause: (any Error)? = nil) -> PluginClientError {
+        error(.unclear, "\(problem); whether it acted is not known, its log may tell", cause: cause)
+    }
+
+    /// - Throws: `PluginClientError` of the kind `refused` for a status other than 200.
+    private func checkStatus(of parser: AnswerParser) throws(PluginClientError) {
+        if let status = parser.status, status != 200 { throw refusal(status, parser.body) }
     }
 
     private func refusal(_ status: Int, _ body: [UInt8]) -> PluginClientError {

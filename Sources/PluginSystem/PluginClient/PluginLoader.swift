@@ -82,6 +82,6 @@ public struct PluginLoader: Sendable {
 extension PluginEndpoint {
     fileprivate func cannotRead(_ method: some StringProtocol, _ error: ResponseError) -> PluginClientError {
         let reason = SanitizedText(error.message, limit: 500).text
-        return PluginClientError(.unclear, self, "\(method): it answered what cannot be understood: \(reason)")
+        return PluginClientError(.unclear, self, "\(method): it answered what cannot be understood: \(reason)", cause: error)
     }
 }

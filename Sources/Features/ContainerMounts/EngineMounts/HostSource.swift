@@ -62,7 +62,7 @@ struct HostSource {
         do throws(ConfigurationError) {
             layers = try OverlayLayers(options: mount.options)
         } catch {
-            throw .unclear(mount, "is \(error)")
+            throw .unclear(mount, "is \(error)", cause: error)
         }
         return layers.folders.enumerated().map { number, path in
             HostSource(
@@ -77,9 +77,9 @@ struct HostSource {
 }
 
 extension EngineFilesError {
-    static func unclear(_ mount: OCIConfiguration.Mount, _ reason: String) -> EngineFilesError {
+    static func unclear(_ mount: OCIConfiguration.Mount, _ reason: String, cause: (any Error)? = nil) -> EngineFilesError {
         EngineFilesError(
             "plugins cannot be asked about the mount at \(quoted(mount.cleanedDestination)): it \(reason); leave it out, mount it on the "
-                + "host and give the container a bind mount of that, or use a runtime without mount point plugins")
+                + "host and give the container a bind mount of that, or use a runtime without mount point plugins", cause: cause)
     }
 }
