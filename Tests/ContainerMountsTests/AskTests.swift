@@ -3,6 +3,8 @@
 import DockerPluginAPI
 import Foundation
 import JSON
+import LinuxSystem
+import MountPointChain
 import PluginClient
 import Synchronization
 import SystemPackage
@@ -113,7 +115,9 @@ struct AskTests {
             defer { for plugin in [first, second, third] { plugin.end() } }
             let answer = try ask(["-v", "/:/y"], ["first", "second", "third"], places)
             #expect(answer.status == 1)
-            #expect(answer.denial == "middleware plugin:third failed with error: it is private")
+            #expect(answer.denial == RuntimeError(.pluginDenied, "middleware plugin:third failed with error: it is private"))
+            #expect(answer.json["denial"] == "middleware plugin:third failed with error: it is private")
+            #expect(answer.json["denialCode"] == "plugin-denied")
             #expect(order.withLock { $0 } == ["second", "first"])
             #expect(third.methods.last == "MountPointAttach", "one that has refused has nothing to detach")
             #expect(answer.json["mounts"] == .null)
@@ -127,7 +131,26 @@ struct AskTests {
             defer { plugin.end() }
             let answer = try ask(["-v", "/:/y"], ["first"], places)
             #expect(answer.status == 1)
+            #expect(answer.denial?.code == .pluginUnclear)
             #expect(plugin.methods.suffix(2) == ["MountPointAttach", "MountPointDetach"])
+        }
+    }
+
+    @Test func aSourceThatIsNotThereIsAnAnswerThatCannotBeUsed() async throws {
+        try await withPlaces { places, folder in
+            let plugin = try AnsweringPlugin(
+                "first", in: folder + "/plugins",
+                [
+                    "MountPointAttach": { _ in
+                        ["Success": true, "Attachments": [["Attach": true, "Changes": ["EffectiveSource": "/nonexistent"]]]]
+                    }
+                ])
+            defer { plugin.end() }
+            let denial = try #require(try ask(["--mount", "type=bind,src=/,dst=/y"], ["first"], places).denial)
+            #expect(denial.code == .pluginInvalid)
+            let source = (denial.cause as? ChainError)?.cause as? SourceError
+            #expect(source?.isMissing == true && (source?.cause as? SystemError)?.errno == .noSuchFileOrDirectory)
+            #expect(plugin.methods.last == "MountPointDetach")
         }
     }
 
@@ -146,7 +169,7 @@ struct AskTests {
             defer { for plugin in [first, second] { plugin.end() } }
             let answer = try ask(["-v", "/:/y"], ["first", "second"], places) { isInterrupted.withLock { $0 } }
             #expect(answer.status == 1)
-            #expect(answer.denial?.contains("interrupted") == true)
+            #expect(answer.denial?.message.contains("interrupted") == true)
             #expect(first.methods.last == "MountPointDetach")
             #expect(!second.methods.contains("MountPointAttach"))
         }
@@ -186,6 +209,9 @@ struct AskTests {
         try await withPlaces { places, _ in
             let error = #expect(throws: RuntimeError.self) { try ask(["-v", "/:/y"], ["first"], places) }
             #expect(error?.message.hasPrefix("middleware plugin:first failed with error: ") == true)
+            #expect(error?.code == .pluginUnreachable)
+            let call = ((error?.cause as? ChainError)?.cause as? ChainedPluginError)?.cause as? PluginClientError
+            #expect(call?.isAbsence == true, "each layer keeps the error below it")
         }
     }
 
@@ -218,7 +244,7 @@ struct AskTests {
         (["--mount", "type=bind,colour=red"], "ask: --mount has \"colour\", which is not known here"),
     ])
     func badArgumentsAreOneLine(words: [String], message: String) {
-        #expect(throws: RuntimeError(message)) { try AskCommand(words) }
+        #expect(throws: RuntimeError(.badArguments, message)) { try AskCommand(words) }
     }
 
     @Test func mountsAreReadAsDockerReadsThem() throws {

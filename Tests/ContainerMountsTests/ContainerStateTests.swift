@@ -116,8 +116,10 @@ struct ContainerStateTests {
             try replaceFile(folder.path.appending("container.json"), with: Array("{}".utf8), durable: false)
             let error = #expect(throws: RuntimeError.self) { try folder.record() }
             #expect(error?.message.contains("container.json") == true)
+            #expect(error?.code == .state && error?.cause is JSONShapeError)
             try replaceFile(folder.path.appending("stack.json"), with: Array("[".utf8), durable: false)
-            #expect(throws: RuntimeError.self) { try folder.stack() }
+            let second = #expect(throws: RuntimeError.self) { try folder.stack() }
+            #expect(second?.code == .state && second?.cause is StackStoreError)
         }
     }
 }

@@ -69,10 +69,27 @@ struct DebugLogTests {
         }
     }
 
+    /// containerd and podman read `level` and `msg`.
+    @Test(arguments: [true, false])
+    func anErrorHasItsCodeInJSONAlone(isJSON: Bool) async throws {
+        try await withScratchFolder { scratch in
+            let path = scratch.appending("log").string
+            RuntimeLog(path: path, isJSON: isJSON).error(RuntimeError(.pluginDenied, "plugin \"first\" said no"))
+            let text = try String(contentsOfFile: path, encoding: .utf8)
+            if isJSON {
+                let entry = try JSONValue(parsing: text)
+                #expect(entry["level"] == "error" && entry["msg"] == "plugin \"first\" said no" && entry["code"] == "plugin-denied")
+                #expect(entry["time"]?.stringValue != nil)
+            } else {
+                #expect(text.hasSuffix(" level=error msg=\"plugin \\\"first\\\" said no\"\n"), "\(text)")
+            }
+        }
+    }
+
     @Test func theSettingIsReadAndMustBeABoolean() throws {
         #expect(try RuntimeSettings(parsing: Array(#"{"debug":true}"#.utf8)).isDebugging)
         #expect(!RuntimeSettings().isDebugging)
-        #expect(throws: RuntimeError("debug must be true or false, not a number")) {
+        #expect(throws: RuntimeError(.badSettings, "debug must be true or false, not a number")) {
             try RuntimeSettings(parsing: Array(#"{"debug":1}"#.utf8))
         }
     }

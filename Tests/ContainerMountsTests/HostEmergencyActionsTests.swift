@@ -37,4 +37,27 @@ struct HostEmergencyActionsTests {
             #expect(try namesInFolder(full) == ["file"])
         }
     }
+
+    @Test func aFileAndAnEmptyFolderAreRemoved() async throws {
+        try await withScratchFolder { folder in
+            let (file, empty) = (folder.appending("file"), folder.appending("empty"))
+            try replaceFile(file, with: [], durable: false)
+            try makeFolder(empty, mode: 0o755)
+            for path in [file, empty] { try actions.remove(path.string) }
+            #expect(try namesInFolder(folder) == [])
+        }
+    }
+
+    @Test func whatCannotBeDoneSaysWhichCallFailed() async throws {
+        try await withScratchFolder { folder in
+            try makeFolders(folder.appending("full/below"), mode: 0o755)
+            for (path, code) in [(folder.appending("full"), Errno.directoryNotEmpty), (folder.appending("none"), .noSuchFileOrDirectory)] {
+                let error = #expect(throws: EmergencyActionError.self) { try actions.remove(path.string) }
+                #expect((error?.cause as? SystemError)?.errno == code)
+                #expect(error?.message.hasPrefix("unlinkat \(path): ") == true, "\(error?.message ?? "")")
+            }
+            let error = #expect(throws: EmergencyActionError.self) { try actions.unmount(folder.string) }
+            #expect((error?.cause as? SystemError)?.call == "umount2")
+        }
+    }
 }

@@ -171,6 +171,7 @@ import Testing
                 try await prepare(folder, ["lowerdir=" + layers], pinned: [0]).enter { _ in }
             }
             #expect(error?.message.contains(#"the mount at "/m" cannot be prepared: it is an overlay whose options are longer"#) == true)
+            #expect(error?.code == .badBundle && error?.cause is ConfigurationError)
         }
     }
 }

@@ -58,6 +58,7 @@ struct PinnedSourcesTests {
             let error = #expect(throws: RuntimeError.self) { try sources.lookAgain(0, at: "/m", after: "plugin:first") }
             #expect(error?.message.contains("\(file) of the mount at /m was moved or replaced while plugin:first attached it") == true)
             #expect(error?.message.contains("give another one as EffectiveSource") == true)
+            #expect(error?.code == .hostRefused && error?.cause is SystemError)
         }
     }
 

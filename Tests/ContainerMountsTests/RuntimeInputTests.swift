@@ -157,6 +157,7 @@ import Testing
             unlink("\(folder)/f")
             let second = await #expect(throws: RuntimeError.self) { try await removed.enter { _ in } }
             #expect(second?.message.contains("it has been removed since the plugins were asked") == true)
+            #expect(second?.code == .hostRefused && second?.cause is SystemError)
         }
     }
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 
 import Glibc
+import JSON
 import LinuxSystem
 import SystemPackage
 import TestSupport
@@ -39,6 +40,7 @@ struct RuntimeSettingsTests {
     func refuses(text: String, words: String) {
         let error = #expect(throws: RuntimeError.self) { try RuntimeSettings(parsing: Array(text.utf8)) }
         #expect(error?.message.contains(words) == true, "\(error?.message ?? "")")
+        #expect(error?.code == .badSettings && error?.cause is JSONShapeError)
     }
 
     @Test func namesTheFile() async throws {
@@ -47,6 +49,7 @@ struct RuntimeSettingsTests {
             try replaceFile(file, with: Array("{".utf8), durable: false)
             let error = #expect(throws: RuntimeError.self) { try RuntimeSettings.read(from: file.string) }
             #expect(error?.message.hasPrefix(file.string + ": ") == true)
+            #expect(error?.code == .badSettings && error?.cause is JSONShapeError)
         }
     }
 
@@ -84,6 +87,7 @@ struct RuntimeSettingsTests {
             }
             let error = #expect(throws: RuntimeError.self) { try RuntimeSettings.read(from: file.string) }
             #expect(error?.message.hasPrefix("the settings cannot be read: ") == true, "\(error?.message ?? "")")
+            #expect(error?.code == .badSettings && error?.cause is SystemError)
         }
     }
 

@@ -192,8 +192,11 @@ struct StatusTests {
             for (wanted, id) in [("abc1", "abc1"), ("abc", "abd2"), ("abd", "abd2"), ("web", "abc1")] {
                 #expect(try json([wanted], places).map { $0["id"]?.stringValue } == [id], "\(wanted)")
             }
-            #expect(throws: RuntimeError("\"ab\" may be any of abc1, abd2; give more of the id")) { try output(["ab"], places) }
-            #expect(throws: RuntimeError.self) { try output(["x"], places) }
+            #expect(throws: RuntimeError(.badArguments, "\"ab\" may be any of abc1, abd2; give more of the id")) {
+                try output(["ab"], places)
+            }
+            let error = #expect(throws: RuntimeError.self) { try output(["x"], places) }
+            #expect(error?.code == .noSuchContainer)
         }
     }
 
@@ -225,6 +228,6 @@ struct StatusTests {
         (["a", "b"], "status: one container at most, and \"b\" is a second"), ([""], "status: the container's name or id is empty"),
     ])
     func badArgumentsAreOneLine(words: [String], message: String) {
-        #expect(throws: RuntimeError(message)) { try StatusCommand(words) }
+        #expect(throws: RuntimeError(.badArguments, message)) { try StatusCommand(words) }
     }
 }

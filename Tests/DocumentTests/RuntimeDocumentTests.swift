@@ -43,6 +43,13 @@ struct RuntimeDocumentTests {
         for entry in entries { try check(entry.names.first ?? "", default: entry.cells[0], entry.cells[1]) }
     }
 
+    @Test func theReferenceHasEachCodeOfAFailure() throws {
+        let entries = Entry.all(in: try Document("Docs/mountpoint-runc.md").section("Codes"))
+        #expect(entries.flatMap(\.names) == RuntimeError.Code.all.map(\.description))
+        for code in RuntimeError.Code.all { #expect(RuntimeError.Code(code.description) == code) }
+        #expect(RuntimeError.Code("nonsense") == nil)
+    }
+
     @Test func theManualHasEachSettingWithItsDefaultAndRange() throws {
         let terms = try ManualPage("mountpoint-runc.json.5").terms("SETTINGS")
         #expect(terms.map { String($0.prefix { $0 != " " }) }.sorted() == (try keys()))

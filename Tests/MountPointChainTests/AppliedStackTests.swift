@@ -88,7 +88,8 @@ import Testing
             ),
         ])
     func refusesWhatIsDamaged(text: String, message: String) {
-        #expect(throws: StackStoreError(message)) { try AppliedStack(parsing: Array(text.utf8).span) }
+        let error = #expect(throws: StackStoreError(message)) { try AppliedStack(parsing: Array(text.utf8).span) }
+        #expect(error?.cause is JSONShapeError)
     }
 
     @Test(arguments: ["null", "7", "[7]", #"[{"Remove":1}]"#])

@@ -18,6 +18,8 @@ import Testing
         plugins[place].answerAttach = .failure(ChainedPluginError(kind, "MountPointPlugin.MountPointAttach: no"))
         let error = #expect(throws: ChainError.self) { try host.attach(plugins) }
         #expect(error?.description == "middleware plugin:\(plugins[place].name) failed with error: MountPointPlugin.MountPointAttach: no")
+        #expect(error?.kind == (kind == .notSent ? .unreachable : kind == .refused ? .refused : .unclear))
+        #expect((error?.cause as? ChainedPluginError)?.kind == kind)
         let asked = plugins.prefix(kind == .notSent ? place : place + 1).map { "\($0.name) attach 0f /x=/srv/x /y=/srv/y" }
         #expect(Array(host.events.dropFirst(3)) == asked + detached.map { "\($0) detach 0f" })
         #expect(host.kept?.isEmpty == true)
@@ -63,7 +65,7 @@ import Testing
         let plugins = [FakePlugin]("abc", on: host)
         plugins[1].redirects(to: source)
         let error = #expect(throws: ChainError.self) { try host.attach(plugins) }
-        #expect(error == ChainError(plugin: "b", message: message))
+        #expect(error == ChainError(.invalidAnswer, plugin: "b", message: message))
         #expect(host.events.filter { $0.contains("detach") } == ["b detach 0f", "a detach 0f"])
         #expect(!host.events.contains { $0.hasPrefix("c attach") })
         #expect(host.kept?.isEmpty == true)
@@ -146,6 +148,8 @@ import Testing
         host.failingPrepares = true
         let error = #expect(throws: ChainError.self) { try host.attach([FakePlugin]("a", on: host)) }
         #expect(error?.description == "cannot record that plugin:a is asked to attach, so it was not: no space for a draft")
+        #expect(error?.kind == .notRecorded && error?.plugin == nil)
+        #expect((error?.cause as? ChainedPluginError)?.cause as? StackStoreError == StackStoreError("no space for a draft"))
         #expect(host.events == ["a properties"])
     }
 
@@ -155,6 +159,7 @@ import Testing
         plugins[1].answerAttach = .failure(ChainedPluginError(.notRecorded, "rename failed"))
         let error = #expect(throws: ChainError.self) { try host.attach(plugins) }
         #expect(error?.description == "cannot record that plugin:b is asked to attach, so it was not: rename failed")
+        #expect(error?.kind == .notRecorded && error?.plugin == nil)
         #expect(Array(host.events.dropFirst(2)) == ["a attach 0f /x=/srv/x /y=/srv/y", "a detach 0f"])
     }
 
@@ -163,6 +168,7 @@ import Testing
         host.failingWrites = true
         let error = #expect(throws: ChainError.self) { try host.attach([FakePlugin]("ab", on: host)) }
         #expect(error?.description == "cannot record what plugin:a has attached: no space for the record")
+        #expect(error?.kind == .notRecorded && error?.cause is StackStoreError)
         #expect(Array(host.events.dropFirst(2)) == ["a attach 0f /x=/srv/x /y=/srv/y", "a detach 0f"])
         #expect(host.kept?.plugins.map(\.state) == [.detaching], "the draft still counted")
         #expect(error?.undoing.failures == [])

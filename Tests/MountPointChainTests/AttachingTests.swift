@@ -127,8 +127,9 @@ import Testing
         plugins[0].answerMounted = ChainedPluginError(.refused, "cannot mark /x")
         let error = #expect(throws: ChainError.self) { try attached.stack.reportMounted(container: "0f", pid: 42, plugin: plugins.named) }
         #expect(error?.description == "middleware plugin:a failed with error: cannot mark /x")
+        #expect(error?.kind == .refused && error?.cause as? ChainedPluginError == plugins[0].answerMounted)
         #expect(host.events == ["a mounted 0f 42 /x=/new/x"])
-        #expect(throws: ChainError(plugin: "a", message: "there is no plugin a")) {
+        #expect(throws: ChainError(.unreachable, plugin: "a", message: "there is no plugin a")) {
             try attached.stack.reportMounted(container: "0f", pid: 42, plugin: [FakePlugin]().named)
         }
     }

@@ -60,6 +60,7 @@ import Testing
         plugins[1].answerAttach = .success([Attachment(attach: true, changes: changes)])
         let error = #expect(throws: ChainError.self) { try host.attach(plugins) }
         #expect(error?.plugin == "b" && error?.message.hasPrefix(words) == true, "\(error?.message ?? "")")
+        #expect(error?.kind == .invalidAnswer)
         #expect(host.events.suffix(2) == ["b detach 0f", "a detach 0f"])
     }
 
@@ -69,9 +70,11 @@ import Testing
         let made = MountPoint(type: .bind, source: "/s", destination: "/x", createSourceIfMissing: true)
         let change = [MountPointChanges(effectiveSource: "/new")]
         #expect(try attach(change, made, on: host).effectiveSource == "/new")
-        #expect(throws: ChainError(plugin: "a", message: "it gave \"/new\" as the source of /x: /new does not exist", undoing: .init())) {
+        let message = "it gave \"/new\" as the source of /x: /new does not exist"
+        let error = #expect(throws: ChainError(.invalidAnswer, plugin: "a", message: message, undoing: .init())) {
             try attach(change, twoMounts[0], on: host)
         }
+        #expect((error?.cause as? SourceError)?.isMissing == true)
         host.missingPaths = []
         host.badPaths = ["/new"]
         #expect(throws: ChainError.self) { try attach(change, made, on: host) }

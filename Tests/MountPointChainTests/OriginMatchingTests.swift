@@ -48,6 +48,7 @@ import Testing
             try host.attach(plugins, origins: { (_) throws(SourceError) in throw SourceError("the mount table cannot be read") })
         }
         #expect(error?.description == "the mount table cannot be read")
+        #expect(error?.kind == .sources && error?.plugin == nil && error?.cause is SourceError)
         #expect(host.events.suffix(2) == ["origins /srv/x /srv/y", "a detach 0f"])
     }
 

@@ -21,6 +21,7 @@ import Testing
         plugins[1].answerProperties = .failure(ChainedPluginError(kind, "cannot connect to /run/docker/plugins/b.sock"))
         let error = #expect(throws: ChainError.self) { try host.attach(plugins) }
         #expect(error?.description == "middleware plugin:b failed with error: cannot connect to /run/docker/plugins/b.sock")
+        #expect((error?.cause as? ChainedPluginError)?.kind == kind)
         #expect(host.events == ["a properties", "b properties"])
         #expect(host.history == [])
     }

@@ -16,15 +16,18 @@ struct DelegateRuntime: Sendable {
         let name = wanted ?? "runc"
         guard let path = name.utf8.contains(UInt8(ascii: "/")) ? name : Self.find(name) else {
             throw RuntimeError(
+                .delegate,
                 "\(name) is not in PATH; install it, or name the runtime with --runtime-path or runtime-path in the settings")
         }
         do throws(SystemError) {
             try systemCall("access", on: path) { access(path, X_OK) }
         } catch {
-            throw RuntimeError("the runtime cannot be run: \(error); correct --runtime-path or runtime-path in the settings")
+            throw RuntimeError(
+                .delegate, "the runtime cannot be run: \(error); correct --runtime-path or runtime-path in the settings", cause: error)
         }
         if let itself = try? FileIdentity(at: "/proc/self/exe"), let found = try? FileIdentity(at: path), found.isSame(as: itself) {
             throw RuntimeError(
+                .delegate,
                 "the runtime \(path) is mountpoint-runc itself; name runc or crun with --runtime-path or runtime-path in the settings")
         }
         self.path = path
@@ -51,9 +54,13 @@ struct DelegateRuntime: Sendable {
 
     /// Replaces this process with the runtime. execve(2).
     ///
-    /// - Returns: only if that fails.
-    func become(_ arguments: OriginalArguments) -> RuntimeError {
-        RuntimeError("the runtime cannot be run: \(ChildProcess.become(path, arguments.words(after: path)))")
+    /// - Throws: `RuntimeError` if that fails.
+    func become(_ arguments: OriginalArguments) throws(RuntimeError) -> Never {
+        do throws(SystemError) {
+            try ChildProcess.become(path, arguments.words(after: path))
+        } catch {
+            throw RuntimeError(.delegate, "the runtime cannot be run: \(error)", cause: error)
+        }
     }
 
     /// Starts a command of the runtime, which is killed if this process ends before it.
@@ -61,7 +68,7 @@ struct DelegateRuntime: Sendable {
         do throws(SystemError) {
             return try ChildProcess.spawn(path, arguments.words(after: path), diesWithParent: true)
         } catch {
-            throw RuntimeError("the runtime cannot be run: \(error)")
+            throw RuntimeError(.delegate, "the runtime cannot be run: \(error)", cause: error)
         }
     }
 
@@ -71,7 +78,7 @@ struct DelegateRuntime: Sendable {
         do throws(SystemError) {
             return try ChildProcess.wait(for: child)
         } catch {
-            throw RuntimeError("the runtime's end cannot be seen: \(error)")
+            throw RuntimeError(.local, "the runtime's end cannot be seen: \(error)", cause: error)
         }
     }
 }

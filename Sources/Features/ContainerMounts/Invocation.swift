@@ -47,9 +47,9 @@ struct Invocation {
         do throws(RuntimeError) {
             let runtime = if let known { known } else { try self.runtime() }
             inherited.restoreSignals()
-            throw runtime.become(arguments(line.handedOn))
+            try runtime.become(arguments(line.handedOn))
         } catch {
-            log.error(error.message)
+            log.error(error)
             _exit(1)
         }
     }

@@ -12,9 +12,9 @@ struct RuntimeLog: Sendable {
     var isJSON = false
 
     /// Writes an error to the log and to standard error, as runc does.
-    func error(_ foreign: String) {
-        let message = Self.line(foreign)
-        write("error", message)
+    func error(_ error: RuntimeError) {
+        let message = Self.line(error.message)
+        write("error", message, error.code)
         let line = Array("mountpoint-runc: \(message)\n".utf8)
         _ = Glibc.write(STDERR_FILENO, line, line.count)
     }
@@ -44,14 +44,16 @@ struct RuntimeLog: Sendable {
 
     private static let lineLimit = 64 << 10
 
-    private func write(_ level: String, _ message: String) {
+    /// - Parameter code: a further member in JSON. containerd and podman read `level` and `msg`, and ignore members that they do not know.
+    private func write(_ level: String, _ message: String, _ code: RuntimeError.Code? = nil) {
         guard let path, !path.isEmpty else { return }
         let descriptor = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY, 0o644)
         guard descriptor >= 0 else { return }
         defer { close(descriptor) }
         var line: [UInt8]
         if isJSON {
-            let entry: JSONObject = ["level": .string(level), "msg": .string(message), "time": .string(timestamp())]
+            var entry: JSONObject = ["level": .string(level), "msg": .string(message), "time": .string(timestamp())]
+            if let code { entry["code"] = .string(code.description) }
             line = JSONValue.object(entry).encoded()
         } else {
             line = Array("time=\"\(timestamp())\" level=\(level) msg=\(JSONValue.string(message))".utf8)

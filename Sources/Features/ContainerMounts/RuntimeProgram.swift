@@ -24,7 +24,7 @@ public enum RuntimeProgram {
         do throws(CommandLineError) {
             line = try RuntimeCommandLine(parsing: words(given))
         } catch {
-            RuntimeLog().error("\(error)")
+            RuntimeLog().error(RuntimeError(.badArguments, "\(error)", cause: error))
             return 1
         }
         let log = RuntimeLog(path: line.log, isJSON: line.logFormat == "json")
@@ -32,7 +32,7 @@ public enum RuntimeProgram {
         do throws(RuntimeError) {
             return try run(invocation)
         } catch {
-            log.error(error.message)
+            log.error(error)
             return 1
         }
     }

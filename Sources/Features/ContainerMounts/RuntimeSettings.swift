@@ -34,12 +34,12 @@ struct RuntimeSettings: Sendable, Equatable {
             guard let found = try readRegularFileIfThere(FilePath(path), limit: sizeLimit) else { return RuntimeSettings() }
             bytes = found
         } catch {
-            throw RuntimeError("the settings cannot be read: \(error)")
+            throw RuntimeError(.badSettings, "the settings cannot be read: \(error)", cause: error)
         }
         do throws(RuntimeError) {
             return try RuntimeSettings(parsing: bytes)
         } catch {
-            throw RuntimeError("\(path): \(error)")
+            throw error.prefixed(by: path)
         }
     }
 
@@ -54,7 +54,7 @@ struct RuntimeSettings: Sendable, Equatable {
         do throws(JSONShapeError) {
             try self.init(try JSONObjectReader(parsing: bytes))
         } catch {
-            throw RuntimeError(error.place.isEmpty ? error.reason : error.description)
+            throw RuntimeError(.badSettings, error.place.isEmpty ? error.reason : error.description, cause: error)
         }
     }
 

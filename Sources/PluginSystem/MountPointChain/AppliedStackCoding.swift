@@ -17,7 +17,7 @@ extension AppliedStack {
             try self.init(try JSONObjectReader(parsing: bytes))
         } catch {
             let record = "the record of mount point plugins"
-            throw StackStoreError(error.place.isEmpty ? error.message(about: record) : "\(record): \(error)")
+            throw StackStoreError(error.place.isEmpty ? error.message(about: record) : "\(record): \(error)", cause: error)
         }
     }
 

@@ -36,7 +36,7 @@ public protocol ChainedPlugin {
 }
 
 /// A call of a plugin that has failed.
-public struct ChainedPluginError: Error, Sendable, Equatable {
+public struct ChainedPluginError: Error, Sendable {
     public enum Kind: Sendable {
         /// It cannot be found, reached or loaded; it knows nothing of the call.
         case notSent
@@ -51,10 +51,13 @@ public struct ChainedPluginError: Error, Sendable, Equatable {
     public var kind: Kind
     /// The text after `failed with error: `.
     public var message: String
+    /// The error below it, if there is one.
+    public var cause: (any Error)?
 
-    public init(_ kind: Kind, _ message: String) {
+    public init(_ kind: Kind, _ message: String, cause: (any Error)? = nil) {
         self.kind = kind
         self.message = message
+        self.cause = cause
     }
 }
 
@@ -86,11 +89,16 @@ public protocol AppliedStackStore {
 }
 
 /// A stack that cannot be written or read.
-public struct StackStoreError: Error, Sendable, Equatable {
+public struct StackStoreError: Error, Sendable {
     /// One line.
     public var message: String
+    /// The error below it, if there is one.
+    public var cause: (any Error)?
 
-    public init(_ message: String) { self.message = message }
+    public init(_ message: String, cause: (any Error)? = nil) {
+        self.message = message
+        self.cause = cause
+    }
 }
 
 /// What the host does in place of a plugin that cannot be asked to detach, and where warnings go.
@@ -104,22 +112,52 @@ public protocol EmergencyActions {
 }
 
 /// A path that could not be removed or unmounted.
-public struct EmergencyActionError: Error, Sendable, Equatable {
+public struct EmergencyActionError: Error, Sendable {
     /// One line, with the path.
     public var message: String
+    /// The error below it, if there is one.
+    public var cause: (any Error)?
 
-    public init(_ message: String) { self.message = message }
+    public init(_ message: String, cause: (any Error)? = nil) {
+        self.message = message
+        self.cause = cause
+    }
 }
 
 /// A source that a plugin has given and that cannot be mounted.
-public struct SourceError: Error, Sendable, Equatable {
+public struct SourceError: Error, Sendable {
     /// One line, with the path.
     public var message: String
     /// Whether nothing is there. A mount whose source is made if it is missing may go on then.
     public var isMissing: Bool
+    /// The error below it, if there is one.
+    public var cause: (any Error)?
 
-    public init(_ message: String, isMissing: Bool = false) {
+    public init(_ message: String, isMissing: Bool = false, cause: (any Error)? = nil) {
         self.message = message
         self.isMissing = isMissing
+        self.cause = cause
+    }
+}
+
+// MARK: Comparing without the causes, which cannot be compared
+
+extension ChainedPluginError: Equatable {
+    public static func == (one: ChainedPluginError, other: ChainedPluginError) -> Bool {
+        one.kind == other.kind && one.message == other.message
+    }
+}
+
+extension StackStoreError: Equatable {
+    public static func == (one: StackStoreError, other: StackStoreError) -> Bool { one.message == other.message }
+}
+
+extension EmergencyActionError: Equatable {
+    public static func == (one: EmergencyActionError, other: EmergencyActionError) -> Bool { one.message == other.message }
+}
+
+extension SourceError: Equatable {
+    public static func == (one: SourceError, other: SourceError) -> Bool {
+        one.message == other.message && one.isMissing == other.isMissing
     }
 }

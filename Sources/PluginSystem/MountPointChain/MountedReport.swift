@@ -24,7 +24,7 @@ extension AppliedStack {
             do throws(ChainedPluginError) {
                 try plugin(entry.name).mounted(MountPointMountedRequest(id: container, pid: pid, mounts: mounts))
             } catch {
-                throw ChainError(plugin: entry.name, message: error.message)
+                throw ChainError(error, of: entry.name)
             }
         }
     }

@@ -48,7 +48,7 @@ extension PluginChain {
                 try ask(link, about: wanted, in: &attached, of: container, store: store, since: now(), checkingSource: check)
             } catch {
                 release()
-                throw undo(attached.stack, after: error, of: container, store: store, actions: actions)
+                try undo(attached.stack, after: error, of: container, store: store, actions: actions)
             }
         }
         return attached
@@ -61,7 +61,7 @@ extension PluginChain {
     ) throws(ChainError) {
         let name = link.plugin.name
         let before = attached.stack
-        var entry = AppliedPlugin(
+        let entry = AppliedPlugin(
             name: name, state: .attaching, wantsMounted: link.properties.mounted, detachTimeout: link.properties.detachTimeout,
             persistent: link.properties.persistent, since: since)
         attached.stack.plugins.append(entry)
@@ -74,23 +74,19 @@ extension PluginChain {
             if error.kind != .unclear { attached.stack = before }
             if error.kind == .notRecorded {
                 throw ChainError(
-                    plugin: nil, message: "cannot record that plugin:\(name) is asked to attach, so it was not: \(error.message)")
+                    .notRecorded, plugin: nil,
+                    message: "cannot record that plugin:\(name) is asked to attach, so it was not: \(error.message)", cause: error)
             }
-            throw ChainError(plugin: name, message: error.message)
+            throw ChainError(error, of: name)
         }
 
-        let (mounts, problem) = Self.apply(attachments, of: name, to: wanted, in: &attached.mounts, checkingSource: check)
         attached.stack = before
-        if !mounts.isEmpty {
-            entry.state = .attached
-            entry.mounts = mounts
-            attached.stack.plugins.append(entry)
-        }
-        if let problem { throw ChainError(plugin: name, message: problem) }
+        try Self.apply(attachments, of: entry, to: wanted, in: &attached, checkingSource: check)
         do throws(StackStoreError) {
             try store.write(attached.stack)
         } catch {
-            throw ChainError(plugin: nil, message: "cannot record what plugin:\(name) has attached: \(error.message)")
+            throw ChainError(
+                .notRecorded, plugin: nil, message: "cannot record what plugin:\(name) has attached: \(error.message)", cause: error)
         }
     }
 
@@ -103,7 +99,7 @@ extension PluginChain {
         do throws(SourceError) {
             for (index, origin) in zip(changed, try findOrigins(changed, mounts)) { mounts[index].origin = origin }
         } catch {
-            throw ChainError(plugin: nil, message: error.message)
+            throw ChainError(.sources, plugin: nil, message: error.message, cause: error)
         }
         known = mounts.map(\.appliedMiddleware.count)
     }
@@ -112,65 +108,84 @@ extension PluginChain {
         do throws(StackStoreError) {
             return try store.prepare(stack)
         } catch {
-            throw ChainedPluginError(.notRecorded, error.message)
+            throw ChainedPluginError(.notRecorded, error.message, cause: error)
         }
     }
 
-    /// Changes the mounts as the plugin says.
+    /// Changes the mounts as the plugin says, and puts what it has attached on the stack.
     ///
-    /// - Returns: what it has attached, also if there is something wrong with it, and what is wrong.
+    /// - Throws: `ChainError` if there is something wrong with what it says. What it has attached is on the stack then, too.
     private static func apply(
-        _ attachments: [Attachment], of plugin: String, to wanted: [Int], in mounts: inout [MountPoint],
+        _ attachments: [Attachment], of plugin: AppliedPlugin, to wanted: [Int], in attached: inout AttachedMounts,
         checkingSource check: (String) throws(SourceError) -> Void
-    ) -> (attached: [AppliedMount], problem: String?) {
-        var attached: [AppliedMount] = []
-        var problem: String?
+    ) throws(ChainError) {
+        var entry = plugin
+        var problem: ChainError?
         for (attachment, index) in zip(attachments, wanted) where attachment.attach {
-            if problem == nil { problem = Self.problem(of: attachment, for: mounts[index], checkingSource: check) }
-            if problem == nil { mounts[index].apply(attachment.changes, of: plugin) }
-            attached.append(
+            do throws(ChainError) {
+                // After a mistake nothing else that the plugin says is done.
+                if problem == nil {
+                    try Self.check(attachment, of: plugin.name, for: attached.mounts[index], checkingSource: check)
+                    attached.mounts[index].apply(attachment.changes, of: plugin.name)
+                }
+            } catch {
+                problem = error
+            }
+            let mount = attached.mounts[index]
+            entry.mounts.append(
                 AppliedMount(
-                    destination: mounts[index].destination, effectiveSource: mounts[index].effectiveSource,
-                    emergencyDetach: attachment.emergencyDetach, source: mounts[index].source))
+                    destination: mount.destination, effectiveSource: mount.effectiveSource, emergencyDetach: attachment.emergencyDetach,
+                    source: mount.source))
         }
-        return (attached, problem)
+        if !entry.mounts.isEmpty {
+            entry.state = .attached
+            attached.stack.plugins.append(entry)
+        }
+        if let problem { throw problem }
     }
 
-    private static func problem(
-        of attachment: Attachment, for mount: MountPoint, checkingSource check: (String) throws(SourceError) -> Void
-    ) -> String? {
+    /// - Throws: `ChainError` if the plugin asks for what cannot be done.
+    private static func check(
+        _ attachment: Attachment, of plugin: String, for mount: MountPoint, checkingSource check: (String) throws(SourceError) -> Void
+    ) throws(ChainError) {
+        func invalid(_ message: String, cause: (any Error)? = nil) -> ChainError {
+            ChainError(.invalidAnswer, plugin: plugin, message: message, cause: cause)
+        }
         let destination = mount.destination
         for action in attachment.emergencyDetach {
             if let path = action.path, !path.isAbsolutePath {
-                return "it gave \(JSONValue.string(path)) as an emergency action's path for \(destination), which must be absolute"
+                throw invalid("it gave \(JSONValue.string(path)) as an emergency action's path for \(destination), which must be absolute")
             }
         }
         if let option = attachment.changes.options.first(where: { !MountOption.known.contains($0) }) {
             let known = MountOption.known.map(\.rawValue).joined(separator: ", ")
-            return "it gave \(JSONValue.string(option.rawValue)) as an option of \(destination); it can add \(known)"
+            throw invalid("it gave \(JSONValue.string(option.rawValue)) as an option of \(destination); it can add \(known)")
         }
         let propagation = attachment.changes.propagation
         if !propagation.isUnspecified && propagation != .rprivate && propagation != .rslave {
-            return "it gave \(JSONValue.string(propagation.rawValue)) as the propagation of \(destination), which can be rprivate or rslave"
+            throw invalid(
+                "it gave \(JSONValue.string(propagation.rawValue)) as the propagation of \(destination), which can be rprivate or rslave")
         }
         let source = attachment.changes.effectiveSource
-        if source.isEmpty { return nil }
+        if source.isEmpty { return }
         guard source.isAbsolutePath else {
-            return "it gave \(JSONValue.string(source)) as the source of \(destination), which must be an absolute path"
+            throw invalid("it gave \(JSONValue.string(source)) as the source of \(destination), which must be an absolute path")
         }
         do throws(SourceError) {
             try check(source)
-            return nil
         } catch {
-            if error.isMissing && mount.createSourceIfMissing { return nil }
-            return "it gave \(JSONValue.string(source)) as the source of \(destination): \(error.message)"
+            if error.isMissing && mount.createSourceIfMissing { return }
+            throw invalid("it gave \(JSONValue.string(source)) as the source of \(destination): \(error.message)", cause: error)
         }
     }
 
+    /// Asks those that had attached to detach.
+    ///
+    /// - Throws: always, the error with how that went.
     private func undo(
         _ stack: AppliedStack, after error: ChainError, of container: String, store: some AppliedStackStore,
         actions: some EmergencyActions
-    ) -> ChainError {
+    ) throws(ChainError) -> Never {
         var stack = stack
         var error = error
         stack.ending = ContainerEnding(.notStarted)
@@ -186,7 +201,7 @@ extension PluginChain {
             }
         }
         error.undoing = unwinding.outcome
-        return error
+        throw error
     }
 }
 

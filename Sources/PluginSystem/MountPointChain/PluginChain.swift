@@ -26,7 +26,7 @@ public struct PluginChain {
             do throws(ChainedPluginError) {
                 links.append(Link(plugin: plugin, properties: try plugin.properties()))
             } catch {
-                throw ChainError(plugin: plugin.name, message: error.message)
+                throw ChainError(error, of: plugin.name)
             }
         }
         self.links = links

@@ -84,7 +84,8 @@ struct OperatorCommandTests {
             plugins["first"]?.when("Attach") { _ in ["Success": false, "Err": "no"] }
             let result = try await runtime.run("ask", "--json", "-v", "/:/y")
             #expect(result.status == 1)
-            #expect(try JSONValue(parsing: result.output)["denial"] == "middleware plugin:first failed with error: no")
+            let answer = try JSONValue(parsing: result.output)
+            #expect(answer["denial"] == "middleware plugin:first failed with error: no" && answer["denialCode"] == "plugin-denied")
             try runtime.write(settings: [:])
             let empty = try await runtime.run("ask", "-v", "/:/y")
             #expect(empty.status == 1)
@@ -109,6 +110,42 @@ struct OperatorCommandTests {
                 }, "\(messages)")
             _ = try await runtime.run("delete", "--force", "c1")
         }
+    }
+
+    /// What an engine that counts failures goes by, in the file that it reads.
+    @Test func theJSONLogHasTheCodeOfAFailure() async throws {
+        try await ScratchRuntime.with("first") { runtime, plugins in
+            let bundle = try runtime.makeBundle("c1")
+            let first = try #require(plugins["first"])
+            first.when("Attach") { _ in ["Success": false, "Err": "no"] }
+            #expect(try await Self.failure(runtime, bundle) == "plugin-denied")
+            first.when("Attach") { _ in ["Success": true, "Attachments": [["Attach": true, "Changes": ["ReadOnly": 1]]]] }
+            #expect(try await Self.failure(runtime, bundle) == "plugin-unclear")
+            first.when("Attach") { _ in ["Success": true, "Attachments": [["Attach": true, "Changes": ["EffectiveSource": "x"]]]] }
+            #expect(try await Self.failure(runtime, bundle) == "plugin-invalid")
+            #expect(try await Self.failure(runtime, runtime.folder) == "bad-bundle")
+            let docker = "\(runtime.folder)/daemon.json"
+            try "{".write(toFile: docker, atomically: true, encoding: .utf8)
+            #expect(try await Self.failure(runtime, bundle) == "engine-files")
+            unlink(docker)
+            try runtime.write(settings: ["mount-point-plugins": ["absent"], "plugin-timeout": 1])
+            #expect(try await Self.failure(runtime, bundle) == "plugin-unreachable")
+            try runtime.write(settings: ["runtime-path": "/nonexistent"])
+            #expect(try await Self.failure(runtime, bundle) == "delegate")
+            try runtime.write(settings: ["mount-point-plugins": 7])
+            #expect(try await Self.failure(runtime, bundle) == "bad-settings")
+        }
+    }
+
+    /// The code of the one error that a `create` logs.
+    private static func failure(_ runtime: ScratchRuntime, _ bundle: String) async throws -> String? {
+        let log = runtime.folder + "/log"
+        let result = try await runtime.run("--log", log, "--log-format", "json", "create", "--bundle", bundle, "c1")
+        defer { unlink(log) }
+        let entry = try JSONValue(parsing: try String(contentsOfFile: log, encoding: .utf8))
+        #expect(result.status == 1 && entry["level"] == "error", "\(entry)")
+        #expect(result.output == "mountpoint-runc: \(entry["msg"]?.stringValue ?? "")\n")
+        return entry["code"]?.stringValue
     }
 
     private static func container(_ runtime: ScratchRuntime) async throws -> JSONValue {

@@ -12,7 +12,7 @@ struct AskedAnswer {
     /// As they would be in the container; nil if it would not start, or no plugin was asked.
     var mounts: [MountPoint]?
     /// Why the container would not start.
-    var denial: String?
+    var denial: RuntimeError?
     /// What could not be undone.
     var failures: [String] = []
     /// What could not be found out before the plugins were asked.
@@ -37,7 +37,8 @@ struct AskedAnswer {
                         ]
                     })
             } ?? .null
-        object["denial"] = denial.map { .string($0) } ?? .null
+        object["denial"] = denial.map { .string($0.message) } ?? .null
+        object["denialCode"] = denial.map { .string($0.code.description) } ?? .null
         object["failures"] = .array(failures.map { .string($0) })
         object["notes"] = .array(notes.map { .string($0) })
         return .object(object)
@@ -76,7 +77,7 @@ struct AskedAnswer {
             lines.append("  source    \(mount.source)")
             lines.append("  is        \(mount.effectiveSource), \(by)")
         }
-        if let denial { lines.append("the container would not start: \(denial)") }
+        if let denial { lines.append("the container would not start: \(denial.message)") }
         lines += failures.map { "not undone: \($0)" }
         return lines.map { TerminalOutput.printable($0) + "\n" }.joined()
     }

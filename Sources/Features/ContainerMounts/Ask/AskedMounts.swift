@@ -66,18 +66,21 @@ struct AskedMounts: Equatable {
             default:
                 let (flag, given) = Self.split(word, at: "=")
                 guard Self.flags.contains(where: { $0.utf8.elementsEqual(flag.utf8) }) else {
-                    throw RuntimeError("ask: \(JSONValue.string(word)) is not known; mountpoint-runc ask --help says what is")
+                    throw RuntimeError(
+                        .badArguments, "ask: \(JSONValue.string(word)) is not known; mountpoint-runc ask --help says what is")
                 }
                 var value = given
                 if value == nil, position < words.count {
                     value = words[position]
                     position += 1
                 }
-                guard let value, !value.isEmpty else { throw RuntimeError("ask: \(flag) needs a value") }
+                guard let value, !value.isEmpty else { throw RuntimeError(.badArguments, "ask: \(flag) needs a value") }
                 try accept(flag, value)
             }
         }
-        if mounts.isEmpty && !wantsHelp { throw RuntimeError("ask: no mount is given; say -v SOURCE:PATH, and --help for more") }
+        if mounts.isEmpty && !wantsHelp {
+            throw RuntimeError(.badArguments, "ask: no mount is given; say -v SOURCE:PATH, and --help for more")
+        }
     }
 
     private static let flags = [
@@ -112,7 +115,7 @@ struct AskedMounts: Equatable {
             String(decoding: $0, as: UTF8.self)
         }
         guard fields.count <= 3, fields.allSatisfy({ !$0.isEmpty }), let destination = fields.count == 1 ? fields.first : fields[1] else {
-            throw RuntimeError("ask: -v \(JSONValue.string(text)) must be SOURCE:PATH or SOURCE:PATH:MODE")
+            throw RuntimeError(.badArguments, "ask: -v \(JSONValue.string(text)) must be SOURCE:PATH or SOURCE:PATH:MODE")
         }
         var mount = Mount()
         mount.source = fields.count == 1 ? "" : fields[0]
@@ -141,6 +144,7 @@ struct AskedMounts: Equatable {
             case "type":
                 guard value == "bind" || value == "volume" else {
                     throw RuntimeError(
+                        .badArguments,
                         "ask: --mount takes type=bind and type=volume; plugins are asked about no \(JSONValue.string(value))")
                 }
                 mount.isVolume = value == "volume"
@@ -153,7 +157,7 @@ struct AskedMounts: Equatable {
             case "volume-opt": add(value, to: &mount.driverOptions)
             case "volume-label": add(value, to: &mount.labels)
             case "volume-nocopy", "bind-recursive", "bind-nonrecursive", "volume-subpath": break
-            default: throw RuntimeError("ask: --mount has \(JSONValue.string(key)), which is not known here")
+            default: throw RuntimeError(.badArguments, "ask: --mount has \(JSONValue.string(key)), which is not known here")
             }
         }
         return try finished(mount, destination)
@@ -162,11 +166,11 @@ struct AskedMounts: Equatable {
     private static func finished(_ mount: Mount, _ destination: String) throws(RuntimeError) -> Mount {
         var mount = mount
         guard destination.utf8.first == UInt8(ascii: "/") else {
-            throw RuntimeError("ask: \(JSONValue.string(destination)) is no absolute path in a container")
+            throw RuntimeError(.badArguments, "ask: \(JSONValue.string(destination)) is no absolute path in a container")
         }
         mount.destination = LexicalPath.absolute(destination)
         if !mount.isVolume {
-            if mount.source.isEmpty { throw RuntimeError("ask: the bind mount at \(mount.destination) has no source") }
+            if mount.source.isEmpty { throw RuntimeError(.badArguments, "ask: the bind mount at \(mount.destination) has no source") }
             mount.source = LexicalPath.fromWorkingDirectory(mount.source)
             if mount.propagation.isEmpty { mount.propagation = "rprivate" }
         }

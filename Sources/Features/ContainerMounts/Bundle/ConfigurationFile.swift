@@ -31,7 +31,7 @@ enum ConfigurationFile {
             file = try FileIdentity(at: draft)
         } catch {
             try? removeFile(draft, durable: false)
-            throw RuntimeError("the bundle's configuration cannot be changed: \(error)")
+            throw RuntimeError(.local, "the bundle's configuration cannot be changed: \(error)", cause: error)
         }
         do throws(RuntimeError) {
             try noting(file)
@@ -39,7 +39,7 @@ enum ConfigurationFile {
             do throws(SystemError) {
                 try renameFile(draft, to: target)
             } catch {
-                throw RuntimeError("the bundle's configuration cannot be changed: \(error)")
+                throw RuntimeError(.local, "the bundle's configuration cannot be changed: \(error)", cause: error)
             }
         } catch {
             try? removeFile(draft, durable: false)

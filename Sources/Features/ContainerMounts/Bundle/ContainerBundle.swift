@@ -33,7 +33,7 @@ struct ContainerBundle {
         do throws(ConfigurationError) {
             configuration = try OCIConfiguration(parsing: bytes)
         } catch {
-            throw RuntimeError("\(file) cannot be used: \(error)")
+            throw RuntimeError(.badBundle, "\(file) cannot be used: \(error)", cause: error)
         }
         isChanged = try configuration.joinContainersOfSupervisors(state)
         self.configuration = configuration
@@ -43,6 +43,7 @@ struct ContainerBundle {
         if configuration.mounts.allSatisfy({ $0.kind == .kernel && !TmpfsMounts.isAsked($0) }) { return }
         if !opened.hasTextPaths {
             throw RuntimeError(
+                .badBundle,
                 "the path of the bundle, \(quoted(file.string)), has bytes that are not UTF-8, so that its mounts cannot be told from those of its "
                     + "engine; use another path")
         }
@@ -56,7 +57,7 @@ struct ContainerBundle {
                 runtimeRoot: invocation.line.root, dataRoots: (settings.dataRoot.map { [$0] } ?? []) + docker.dataRoots,
                 initPath: docker.initPath, scope: scopes.scope)
         } catch {
-            throw RuntimeError("\(error)")
+            throw RuntimeError(error)
         }
         // Docker's order of mounts of the same depth changes from start to start.
         mounts = try view.mounts.map { (mount) throws(RuntimeError) in try completing(mount) }.sorted {
@@ -69,7 +70,7 @@ struct ContainerBundle {
         do throws(EngineFilesError) {
             return (settings.dataRoot.map { [$0] } ?? []) + (try DockerSettings.read(from: places.dockerSettings)).dataRoots
         } catch {
-            throw RuntimeError("\(error)")
+            throw RuntimeError(error)
         }
     }
 

@@ -23,7 +23,8 @@ extension OCIConfiguration {
             records = known
             guard let record = known.first(where: { $0.supervisor?.process == process && $0.supervisor?.isAlive == true }) else { continue }
             guard let first = record.process, first.isAlive else {
-                throw RuntimeError("container \(record.id), whose \(namespace.type) namespace is to be joined, is not running")
+                throw RuntimeError(
+                    .noSuchContainer, "container \(record.id), whose \(namespace.type) namespace is to be joined, is not running")
             }
             setPath(ofNamespace: index, to: "/proc/\(first.process)/ns/\(name)")
             isChanged = true

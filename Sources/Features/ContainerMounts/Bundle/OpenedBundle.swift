@@ -20,9 +20,10 @@ struct OpenedBundle {
     /// - Throws: `RuntimeError` if the file is missing or cannot be read, or if runc and crun would read different files.
     init(bundle: PathArgument?, config: PathArgument?) throws(RuntimeError) {
         if let config, config == "config.json", bundle != nil {
-            throw RuntimeError("--config config.json with --bundle is one file to runc and another to crun; give its absolute path")
+            throw RuntimeError(
+                .badArguments, "--config config.json with --bundle is one file to runc and another to crun; give its absolute path")
         }
-        if let config, config.bytes.isEmpty { throw RuntimeError("--config needs the path of a file") }
+        if let config, config.bytes.isEmpty { throw RuntimeError(.badArguments, "--config needs the path of a file") }
         do throws(SystemError) {
             let opened = try OpenFolder(at: FilePath(bundle ?? ""))
             folder = try opened.path()
@@ -36,7 +37,8 @@ struct OpenedBundle {
                 file = folder.appending("config.json")
             }
         } catch {
-            throw RuntimeError("the bundle's configuration cannot be read: \(error); name the bundle with --bundle")
+            throw RuntimeError(
+                .badBundle, "the bundle's configuration cannot be read: \(error); name the bundle with --bundle", cause: error)
         }
     }
 

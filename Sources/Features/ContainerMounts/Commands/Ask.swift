@@ -26,6 +26,7 @@ struct AskCommand {
         let settings = try invocation.settings()
         if settings.plugins.isEmpty {
             throw RuntimeError(
+                .badSettings,
                 "ask: the chain is empty, so no plugin is asked about any mount; name plugins in \(invocation.places.settings)")
         }
         let signals: SignalQueue
@@ -33,7 +34,7 @@ struct AskCommand {
             // Signals are blocked from here on, so that plugins which have attached are asked to detach before this program ends.
             signals = try SignalQueue()
         } catch {
-            throw RuntimeError("ask: cannot wait for signals: \(error)")
+            throw RuntimeError(.local, "ask: cannot wait for signals: \(error)", cause: error)
         }
         var isInterrupted = false
         let loader = invocation.loader(timeout: settings.timeout, settings: settings)
@@ -65,7 +66,7 @@ struct AskCommand {
         do throws(ChainError) {
             chain = try PluginChain(asking: plugins)
         } catch {
-            throw RuntimeError("\(error)")
+            throw RuntimeError(error)
         }
         let id = Self.madeUpID()
         var answer = AskedAnswer(id: id, isDryRun: asked.isDryRun, plugins: plugins)
@@ -85,7 +86,7 @@ struct AskCommand {
                     do throws(RuntimeError) {
                         return try Self.origins(of: changed.map { mounts[$0] })
                     } catch {
-                        throw SourceError(error.message)
+                        throw SourceError(error.message, cause: error)
                     }
                 })
             answer.mounts = attached.mounts
@@ -99,14 +100,16 @@ struct AskCommand {
             answer.failures = outcome.failures
         } catch {
             answer.failures = error.undoing.failures
-            answer.denial = "\(ChainError(plugin: error.plugin, message: error.message))"
+            var denial = error
+            denial.undoing = UnwindingOutcome()
+            answer.denial = RuntimeError(denial)
         }
         return answer
     }
 
     private static func checkSource(_ path: String) throws(SourceError) {
         do throws(SystemError) { _ = try FileIdentity(at: path) } catch {
-            throw SourceError("\(error)", isMissing: error.errno == .noSuchFileOrDirectory)
+            throw SourceError("\(error)", isMissing: error.errno == .noSuchFileOrDirectory, cause: error)
         }
     }
 

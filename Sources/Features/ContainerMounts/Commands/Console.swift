@@ -20,7 +20,7 @@ final class Console {
             unlink(path)
             socket = try TerminalSocket(at: FilePath(path))
         } catch {
-            throw RuntimeError("cannot make a terminal's socket: \(error)")
+            throw RuntimeError(.local, "cannot make a terminal's socket: \(error)", cause: error)
         }
     }
 
@@ -29,7 +29,7 @@ final class Console {
         do throws(SystemError) {
             terminal = try Terminal(of: socket)
         } catch {
-            throw RuntimeError("the container's terminal did not come: \(error)")
+            throw RuntimeError(.delegate, "the container's terminal did not come: \(error)", cause: error)
         }
     }
 

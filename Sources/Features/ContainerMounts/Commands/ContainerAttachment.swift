@@ -29,7 +29,9 @@ struct ContainerAttachment {
         let boot = try Self.boot()
         let folder = try ContainerFolder(in: invocation.places.state, root: invocation.line.root, id: id)
         try folder.make()
-        guard let lock = try folder.attemptLock() else { throw RuntimeError("container \(id) is being created by somebody else, too") }
+        guard let lock = try folder.attemptLock() else {
+            throw RuntimeError(.busy, "container \(id) is being created by somebody else, too")
+        }
         let owed = OwedDetaches(in: invocation.places, root: invocation.line.root, id: id)
         let record = SupervisionState(
             boot: boot.text, id: id, runtime: runtime.path, arguments: globalArguments, configuration: bundle.file.string,
@@ -73,7 +75,7 @@ struct ContainerAttachment {
         do throws(SystemError) {
             return try Boot.current()
         } catch {
-            throw RuntimeError("cannot keep the state of a container: \(error)")
+            throw RuntimeError(.state, "cannot keep the state of a container: \(error)", cause: error)
         }
     }
 
@@ -97,7 +99,7 @@ struct ContainerAttachment {
                 checkingSource: { (path) throws(SourceError) in try given.pin(path) },
                 findingOrigins: { (changed, mounts) throws(SourceError) in try findOrigins(changed, mounts, given) })
         } catch {
-            throw RuntimeError("\(error)")
+            throw RuntimeError(error)
         }
     }
 
@@ -111,6 +113,7 @@ struct ContainerAttachment {
         let layer = bundle.mounts[position].layer
         if layer != nil, let changing {
             throw RuntimeError(
+                .pluginInvalid,
                 "\(applied[changing].name) gave another source for a folder of the overlay at \(quoted(left.destination)); these cannot be "
                     + "replaced, and a plugin can only allow or deny them")
         }
@@ -126,7 +129,7 @@ struct ContainerAttachment {
             for position in changed { try adopt(position, as: mounts[position], given) }
             return try bundle.findOrigins(of: changed, mounts.map(\.effectiveSource))
         } catch {
-            throw SourceError(error.message)
+            throw SourceError(error.message, cause: error)
         }
     }
 
@@ -138,7 +141,8 @@ struct ContainerAttachment {
             do throws(SystemError) {
                 try makeSource(FilePath(source))
             } catch {
-                throw RuntimeError("cannot make the source \(source) of the mount at \(after.destination): \(error)")
+                throw RuntimeError(
+                    .local, "cannot make the source \(source) of the mount at \(after.destination): \(error)", cause: error)
             }
         }
     }
@@ -171,7 +175,7 @@ private final class GivenSources {
             if let failure = source.failure { throw failure }
             sources.append(source)
         } catch {
-            throw SourceError("\(error)", isMissing: error.errno == .noSuchFileOrDirectory)
+            throw SourceError("\(error)", isMissing: error.errno == .noSuchFileOrDirectory, cause: error)
         }
     }
 
@@ -181,7 +185,7 @@ private final class GivenSources {
         do throws(SystemError) {
             return try PinnedSources.Source(at: path)
         } catch {
-            throw RuntimeError("the source of a mount cannot be looked up: \(error)")
+            throw RuntimeError(.hostRefused, "the source of a mount cannot be looked up: \(error)", cause: error)
         }
     }
 

@@ -37,7 +37,7 @@ struct CreateCommand {
         if hasPlugins { try bundle.findMounts(id: creation.id, invocation: invocation, settings: settings) }
         if bundle.mounts.isEmpty { return try handOver(bundle, to: runtime) }
         if let root = invocation.line.root, access("\(root)/\(id)", F_OK) == 0 {
-            throw RuntimeError("container \(id) is there already; delete it first")
+            throw RuntimeError(.exists, "container \(id) is there already; delete it first")
         }
 
         let loader = invocation.loader(timeout: settings.timeout, settings: settings)
@@ -47,6 +47,7 @@ struct CreateCommand {
         guard chain.isWanted(bundle.mounts.map(\.mountPoint)) else { return try handOver(bundle, to: runtime) }
         if let flag = invocation.line.flagWithoutText {
             throw RuntimeError(
+                .badArguments,
                 "\(flag) has bytes that are not UTF-8, and cannot be kept with what is known of the container; use another path")
         }
         if !chain.asksForOrigin { try bundle.findOrigins() }
@@ -84,7 +85,7 @@ struct CreateCommand {
         do throws(ChainError) {
             return try PluginChain(asking: settings.plugins.map { loader.plugin($0, limits: settings.limits) })
         } catch {
-            throw RuntimeError("\(error)")
+            throw RuntimeError(error)
         }
     }
 
@@ -98,7 +99,9 @@ struct CreateCommand {
             invocation.handOver(to: runtime)
         }
         guard case .create = invocation.line.command else {
-            throw RuntimeError("\(bundle.file) names a namespace of the supervisor of a container; name it by the container's own process")
+            throw RuntimeError(
+                .badBundle,
+                "\(bundle.file) names a namespace of the supervisor of a container; name it by the container's own process")
         }
         if try RuntimeInput(bundle, place: invocation.places.sources).enter() != nil { invocation.handOver(to: runtime) }
         try ConfigurationFile.replace(bundle.file, with: bundle.configuration.encoded())
@@ -144,7 +147,7 @@ struct CreateCommand {
     private func clearLeftovers() throws(RuntimeError) {
         guard let managed = try ManagedContainer(id, invocation: invocation) else { return }
         if managed.record.process?.isAlive == true && managed.record.supervisor?.isAlive == true {
-            throw RuntimeError("container \(id) is there already, and runs")
+            throw RuntimeError(.exists, "container \(id) is there already, and runs")
         }
         try managed.clear(isNew: true)
     }
@@ -157,7 +160,7 @@ struct CreateCommand {
         } catch {
             supervisor.input.sources.release()
             supervisor.aftermath.abandon()
-            throw RuntimeError("cannot supervise the container: \(error)")
+            throw RuntimeError(.local, "cannot supervise the container: \(error)", cause: error)
         }
         if child == 0 {
             statusPipe.keepWriting()
@@ -168,7 +171,7 @@ struct CreateCommand {
         supervisor.aftermath.lock.leaveToChildren()
         guard let status = statusPipe.receive() else {
             try ManagedContainer(id, invocation: invocation)?.clear(removingFromRuntime: true)
-            throw RuntimeError("the supervisor of container \(id) was killed while it was being created")
+            throw RuntimeError(.killed, "the supervisor of container \(id) was killed while it was being created")
         }
         if status != 0 { return status }
         if case .create = invocation.line.command { return 0 }

@@ -12,7 +12,8 @@ struct DetachCommand {
 
     func run() throws(RuntimeError) -> Int32 {
         guard (1...2).contains(words.count), let first = words.first, let id = try? ContainerID(first) else {
-            throw RuntimeError("detach needs the id of a container, and takes the name of a plugin: detach ID [PLUGIN]")
+            throw RuntimeError(
+                .badArguments, "detach needs the id of a container, and takes the name of a plugin: detach ID [PLUGIN]")
         }
         let only = words.dropFirst().first
         let asking = OwedAsking(occasion: .command, places: invocation.places, log: invocation.log)
@@ -25,6 +26,7 @@ struct DetachCommand {
             let what = only.map { "plugin \(JSONValue.string($0)) is not owed a detach" } ?? "no plugin is owed a detach"
             let stillThere = ContainerFolder.all(in: invocation.places.state).contains { (try? $0.record())??.id == id }
             throw RuntimeError(
+                .nothingOwed,
                 stillThere ? "container \(id) is still there; its plugins are asked when it ends" : "\(what) for container \(id)")
         }
         return invocation.report(results)
@@ -37,7 +39,9 @@ struct RecoverCommand {
     let words: [String]
 
     func run() throws(RuntimeError) -> Int32 {
-        if let word = words.first { throw RuntimeError("recover takes no arguments, and \(JSONValue.string(word)) is one") }
+        if let word = words.first {
+            throw RuntimeError(.badArguments, "recover takes no arguments, and \(JSONValue.string(word)) is one")
+        }
         return invocation.report(try Recovery(places: invocation.places, log: invocation.log).run(isAgain: true))
     }
 }

@@ -25,7 +25,7 @@ struct ForegroundContainer {
         do throws(SystemError) {
             signals = isForeground ? try SignalQueue() : nil
         } catch {
-            throw RuntimeError("cannot wait for signals: \(error)")
+            throw RuntimeError(.local, "cannot wait for signals: \(error)", cause: error)
         }
         if !isStarted {
             if let managed = try ManagedContainer(id, invocation: invocation) { managed.releaseGroups() }

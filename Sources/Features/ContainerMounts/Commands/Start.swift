@@ -11,7 +11,7 @@ struct StartCommand {
     func run() throws(RuntimeError) -> Never {
         guard let managed = try ManagedContainer(id, invocation: invocation) else { invocation.handOver() }
         if !managed.isSettled, try managed.folder.attemptLock() == nil {
-            throw RuntimeError("container \(id) is still being created; start it when create has returned")
+            throw RuntimeError(.busy, "container \(id) is still being created; start it when create has returned")
         }
         managed.releaseGroups()
         invocation.handOver(to: DelegateRuntime(recorded: managed.record.runtime))

@@ -23,10 +23,12 @@ struct StatusCommand {
             case "--help", "-h": wantsHelp = true
             default:
                 if word.utf8.first == UInt8(ascii: "-") {
-                    throw RuntimeError("status: there is no flag \(JSONValue.string(word)); \(Self.usage)")
+                    throw RuntimeError(.badArguments, "status: there is no flag \(JSONValue.string(word)); \(Self.usage)")
                 }
-                if wanted != nil { throw RuntimeError("status: one container at most, and \(JSONValue.string(word)) is a second") }
-                if word.isEmpty { throw RuntimeError("status: the container's name or id is empty") }
+                if wanted != nil {
+                    throw RuntimeError(.badArguments, "status: one container at most, and \(JSONValue.string(word)) is a second")
+                }
+                if word.isEmpty { throw RuntimeError(.badArguments, "status: the container's name or id is empty") }
                 wanted = word
             }
         }
@@ -97,9 +99,11 @@ struct StatusCommand {
         } catch  where error.errno == .noSuchFileOrDirectory && isRoot {
             return []
         } catch  where error.errno == .noSuchFileOrDirectory {
-            throw RuntimeError("this user has no containers with plugins; those of the host are for root to see: run it with sudo")
+            throw RuntimeError(
+                .noSuchContainer, "this user has no containers with plugins; those of the host are for root to see: run it with sudo")
         } catch {
-            throw RuntimeError("what is kept of containers cannot be read: \(error)\(isRoot ? "" : "; run it with sudo")")
+            throw RuntimeError(
+                .state, "what is kept of containers cannot be read: \(error)\(isRoot ? "" : "; run it with sudo")", cause: error)
         }
     }
 
@@ -111,8 +115,10 @@ struct StatusCommand {
         if let first = found.first, found.count == 1 { return first }
         let text = JSONValue.string(wanted)
         if found.isEmpty {
-            throw RuntimeError("no plugin takes part in a container \(text); mountpoint-runc status lists those in which one does")
+            throw RuntimeError(
+                .noSuchContainer, "no plugin takes part in a container \(text); mountpoint-runc status lists those in which one does")
         }
-        throw RuntimeError("\(text) may be any of \(found.map(\.id).joined(separator: ", ")); give more of the id")
+        throw RuntimeError(
+            .badArguments, "\(text) may be any of \(found.map(\.id).joined(separator: ", ")); give more of the id")
     }
 }

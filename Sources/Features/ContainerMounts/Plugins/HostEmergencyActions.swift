@@ -12,28 +12,31 @@ struct HostEmergencyActions: EmergencyActions {
     let timeout: Duration
 
     func remove(_ path: String) throws(EmergencyActionError) {
-        guard let error = try error(of: "unlinkat", on: path, .removeFile(at: path)) else { return }
-        guard error.errno == .isDirectory || error.errno == .notPermitted else { throw EmergencyActionError("\(error)") }
-        if let error = try self.error(of: "unlinkat", on: path, .removeDirectory(at: path)) { throw EmergencyActionError("\(error)") }
+        do throws(EmergencyActionError) {
+            try perform("unlinkat", on: path, .removeFile(at: path))
+        } catch {
+            let code = (error.cause as? SystemError)?.errno
+            guard code == .isDirectory || code == .notPermitted else { throw error }
+            try perform("unlinkat", on: path, .removeDirectory(at: path))
+        }
     }
 
     func unmount(_ path: String) throws(EmergencyActionError) {
-        if let error = try error(of: "umount2", on: path, .unmount(path, .noFollow)) { throw EmergencyActionError("\(error)") }
+        try perform("umount2", on: path, .unmount(path, .noFollow))
     }
 
-    private func error(
-        of name: String, on path: String, _ made: SystemCall
-    ) throws(EmergencyActionError) -> SystemError? {
+    /// - Throws: `EmergencyActionError`; its cause is the call's `SystemError`, unless the call did not return.
+    private func perform(_ name: String, on path: String, _ made: SystemCall) throws(EmergencyActionError) {
         let sequence = SystemCallSequence()
         let call = sequence.add(made)
         let end: SequenceEnd
         do throws(SystemError) {
             end = try sequence.run(until: Deadline(after: timeout))
+            if case .finished = end, let failure = sequence.error(of: call) { throw failure }
         } catch {
-            throw EmergencyActionError("\(error)")
+            throw EmergencyActionError("\(error)", cause: error)
         }
         guard case .finished = end else { throw EmergencyActionError("\(name) \(path): it did not return within \(timeout)") }
-        return sequence.error(of: call)
     }
 
     func warn(_ text: String) { log.warning("container \(container): \(text)") }

@@ -27,7 +27,7 @@ final class SocketPlugin: ChainedPlugin {
             loaded = plugin
             return limits.applied(to: plugin.properties, timeout: loader.timeout)
         } catch {
-            throw ChainedPluginError(.notSent, Self.words(error, of: .properties))
+            throw ChainedPluginError(.notSent, Self.words(error, of: .properties), cause: error)
         }
     }
 
@@ -115,7 +115,7 @@ final class SocketPlugin: ChainedPlugin {
                 }
             }
         } catch {
-            if isLoading { throw ChainedPluginError(.notSent, Self.words(error, of: .properties)) }
+            if isLoading { throw ChainedPluginError(.notSent, Self.words(error, of: .properties), cause: error) }
             let kind: ChainedPluginError.Kind =
                 switch error.kind {
                 case .notSent: .notSent
@@ -123,7 +123,7 @@ final class SocketPlugin: ChainedPlugin {
                 case .refused: .refused
                 case .unclear: .unclear
                 }
-            throw ChainedPluginError(kind, Self.words(error, of: method))
+            throw ChainedPluginError(kind, Self.words(error, of: method), cause: error)
         }
     }
 
@@ -139,7 +139,8 @@ final class SocketPlugin: ChainedPlugin {
         do throws(ResponseError) {
             return try body()
         } catch {
-            throw ChainedPluginError(.unclear, "its answer to \(method.rawValue.dropFirst()) cannot be understood: \(error)")
+            throw ChainedPluginError(
+                .unclear, "its answer to \(method.rawValue.dropFirst()) cannot be understood: \(error)", cause: error)
         }
     }
 }

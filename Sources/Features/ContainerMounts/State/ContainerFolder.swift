@@ -27,7 +27,9 @@ struct ContainerFolder: Sendable {
 
     private init(in state: String, root: String?, name: String) throws(RuntimeError) {
         let folder = Self.name(ofRoot: root)
-        guard folder.utf8.count <= 255 else { throw RuntimeError("the path given with --root is too long: \(root ?? "")") }
+        guard folder.utf8.count <= 255 else {
+            throw RuntimeError(.badArguments, "the path given with --root is too long: \(root ?? "")")
+        }
         above = FilePath(state).appending("containers").appending(folder)
         path = above.appending(name)
     }
@@ -95,7 +97,7 @@ struct ContainerFolder: Sendable {
         } catch  where error.errno == .noSuchFileOrDirectory {
             return nil
         } catch {
-            throw RuntimeError("cannot lock the state of a container: \(error)")
+            throw RuntimeError(.state, "cannot lock the state of a container: \(error)", cause: error)
         }
     }
 
@@ -143,7 +145,7 @@ struct ContainerFolder: Sendable {
         do throws(JSONShapeError) {
             return .record(try SupervisionState(parsing: bytes))
         } catch {
-            return .damaged(RuntimeError("the state in \(recordFile) cannot be used: \(error)"))
+            return .damaged(RuntimeError(.state, "the state in \(recordFile) cannot be used: \(error)", cause: error))
         }
     }
 
@@ -177,7 +179,7 @@ struct ContainerFolder: Sendable {
         do throws(StackStoreError) {
             stack = try AppliedStack(parsing: bytes.span)
         } catch {
-            return .damaged(RuntimeError("the state in \(stackFile) cannot be used: \(error.message)"))
+            return .damaged(RuntimeError(.state, "the state in \(stackFile) cannot be used: \(error.message)", cause: error))
         }
         // The plugins above were asked too, or could not be asked. Which of the two is no longer known.
         if let place = try askedPlace() {
@@ -239,7 +241,7 @@ struct ContainerFolder: Sendable {
         } catch  where error.errno == .noSuchFileOrDirectory {
             return nil
         } catch {
-            throw RuntimeError("the state of a container cannot be read: \(error)")
+            throw RuntimeError(.state, "the state of a container cannot be read: \(error)", cause: error)
         }
     }
 
@@ -247,7 +249,7 @@ struct ContainerFolder: Sendable {
         do throws(SystemError) {
             return try body()
         } catch {
-            throw RuntimeError("cannot \(purpose): \(error)")
+            throw RuntimeError(.state, "cannot \(purpose): \(error)", cause: error)
         }
     }
 
@@ -280,7 +282,7 @@ extension ContainerFolder: AppliedStackStore {
             }
             forgetAskedPlace()
         } catch {
-            throw StackStoreError("the applied plugins cannot be recorded: \(error)")
+            throw StackStoreError("the applied plugins cannot be recorded: \(error)", cause: error)
         }
     }
 
@@ -291,7 +293,7 @@ extension ContainerFolder: AppliedStackStore {
             try replaceFile(draft, with: stack.encoded(), durable: false)
         } catch {
             if let prepared = prepareByName(stack) { return prepared }
-            throw StackStoreError("the applied plugins cannot be recorded: \(error)")
+            throw StackStoreError("the applied plugins cannot be recorded: \(error)", cause: error)
         }
         return PreparedRename(draft: draft.string, path: stackFile.string)
     }

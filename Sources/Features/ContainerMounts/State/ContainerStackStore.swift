@@ -58,7 +58,7 @@ final class ContainerStackStore: AppliedStackStore {
         do throws(RuntimeError) {
             if let one { try owed.persist(one) }
         } catch {
-            throw StackStoreError(error.message)
+            throw StackStoreError(error.message, cause: error)
         }
         return one
     }

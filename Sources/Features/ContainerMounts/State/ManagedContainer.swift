@@ -94,10 +94,11 @@ struct ManagedContainer {
             if deadline.hasPassed { break }
             // Another container of that id may have been created meanwhile.
             if isNew, let now = try? folder.record(), now.phase == .created, now.process?.isAlive == true, now.supervisor?.isAlive == true {
-                throw RuntimeError("container \(record.id) is there already, and runs")
+                throw RuntimeError(.exists, "container \(record.id) is there already, and runs")
             }
         }
         throw RuntimeError(
+            .busy,
             "container \(record.id) is still being undone after \(limit); mountpoint-runc doctor says which plugin does not answer")
     }
 

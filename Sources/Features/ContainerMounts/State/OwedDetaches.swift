@@ -95,12 +95,12 @@ struct OwedDetaches: Sendable {
         } catch  where error.errno == .noSuchFileOrDirectory {
             return nil
         } catch {
-            throw RuntimeError("cannot find out which plugins are owed their detach: \(error)")
+            throw RuntimeError(.state, "cannot find out which plugins are owed their detach: \(error)", cause: error)
         }
         do throws(JSONShapeError) {
             return try OwedDetach(parsing: bytes)
         } catch {
-            throw RuntimeError("the state in \(file) cannot be used: \(error)")
+            throw RuntimeError(.state, "the state in \(file) cannot be used: \(error)", cause: error)
         }
     }
 
@@ -159,7 +159,7 @@ struct OwedDetaches: Sendable {
         do throws(SystemError) {
             return try body()
         } catch {
-            throw RuntimeError("cannot \(purpose): \(error)")
+            throw RuntimeError(.state, "cannot \(purpose): \(error)", cause: error)
         }
     }
 

@@ -113,11 +113,13 @@ struct Aftermath {
         let isUnasked = stack.plugins.contains { ($0.state == .attached || $0.state == .attaching) && !owed.contains($0) }
         // The worker may have failed before it asked, for example for want of descriptors. The next command tries again.
         if isUnasked, (try folder.record())?.phase != .ended {
-            throw RuntimeError("container \(record.id): it is kept, since its plugins have not been asked to detach")
+            throw RuntimeError(.teardown, "container \(record.id): it is kept, since its plugins have not been asked to detach")
         }
         if !owed.isEmpty {
             // The worker could not write it.
-            guard moveOwed(stack) else { throw RuntimeError("container \(record.id): it is kept, since plugins are owed their detach") }
+            guard moveOwed(stack) else {
+                throw RuntimeError(.teardown, "container \(record.id): it is kept, since plugins are owed their detach")
+            }
         }
         try folder.remove()
         withExtendedLifetime(lock) {}
@@ -143,7 +145,8 @@ struct Aftermath {
             if process.isAlive {
                 try? process.signal(SIGKILL)
                 if !process.waitUntilEnded(Deadline(after: Self.killLimit)) {
-                    throw RuntimeError("process \(process.process) of container \(record.id) does not end; its mounts are still in use")
+                    throw RuntimeError(
+                        .teardown, "process \(process.process) of container \(record.id) does not end; its mounts are still in use")
                 }
             }
             if !record.ownsProcesses { killProcesses() }
@@ -227,7 +230,7 @@ struct Aftermath {
                 // Not by the store, which would remove durable files: they stay until the plugin has been asked.
                 try folder.write(rest)
             } catch {
-                throw RuntimeError(error.message)
+                throw RuntimeError(.state, error.message, cause: error)
             }
             return true
         } catch {

@@ -15,7 +15,7 @@ struct CreationStatusPipe: Sendable {
             reading = FileDescriptor(rawValue: ends.reading)
             writing = FileDescriptor(rawValue: ends.writing)
         } catch {
-            throw RuntimeError("\(error)")
+            throw RuntimeError(.local, "\(error)", cause: error)
         }
     }
 

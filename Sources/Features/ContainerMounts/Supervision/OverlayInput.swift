@@ -98,9 +98,12 @@ struct OverlayInput {
             self.folders = folders
             options = try OverlayLayers.options(mount.options, replacing: replacements)
         } catch let error as SystemError {
-            throw RuntimeError("the folders of the overlay at \(quoted(mount.cleanedDestination)) cannot be prepared: \(error)")
+            throw RuntimeError(
+                .hostRefused, "the folders of the overlay at \(quoted(mount.cleanedDestination)) cannot be prepared: \(error)",
+                cause: error)
         } catch {
-            throw RuntimeError("the mount at \(quoted(mount.cleanedDestination)) cannot be prepared: it is \(error)")
+            throw RuntimeError(
+                .badBundle, "the mount at \(quoted(mount.cleanedDestination)) cannot be prepared: it is \(error)", cause: error)
         }
     }
 

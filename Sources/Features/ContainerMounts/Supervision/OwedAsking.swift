@@ -50,7 +50,8 @@ struct OwedAsking {
             return []
         }
         guard let lock = try owed.lock(until: Deadline(after: Self.lockLimit)) else {
-            throw RuntimeError("another process has been asking plugins of container \(owed.id) to detach for \(Self.lockLimit)")
+            throw RuntimeError(
+                .busy, "another process has been asking plugins of container \(owed.id) to detach for \(Self.lockLimit)")
         }
         defer { owed.release(lock) }
         owed.forgetAsked(log)
@@ -117,9 +118,9 @@ struct Recovery {
             try makeFolders(FilePath(places.state), mode: 0o700)
             lock = try FileLock.wait(for: FilePath(places.state + "/recovery.lock"), until: Deadline(after: .seconds(120)))
         } catch {
-            throw RuntimeError("cannot tell plugins of containers that a reboot has ended: \(error)")
+            throw RuntimeError(.state, "cannot tell plugins of containers that a reboot has ended: \(error)", cause: error)
         }
-        guard let lock else { throw RuntimeError("another process has been telling plugins of a reboot for two minutes") }
+        guard let lock else { throw RuntimeError(.busy, "another process has been telling plugins of a reboot for two minutes") }
         defer { withExtendedLifetime(lock) {} }
         guard isAgain || isNeeded else { return [] }
         let asking = OwedAsking(occasion: .boot, places: places, log: log)

@@ -93,7 +93,7 @@ final class PinnedSources {
             pinned[Owner(mount: mount, layer: layer)] = source
             return source.text
         } catch {
-            throw RuntimeError("the source of a mount cannot be looked up: \(error)")
+            throw RuntimeError(.hostRefused, "the source of a mount cannot be looked up: \(error)", cause: error)
         }
     }
 
@@ -133,11 +133,14 @@ final class PinnedSources {
             if try isAt(before.text, file) { keep(now, of: owner) }
         } catch  where error.errno == .noSuchFileOrDirectory {
             throw RuntimeError(
+                .hostRefused,
                 "the source \(before.text) of the mount at \(destination) was moved or replaced while \(plugins) attached it, so the "
                     + "container would get what was there before; a plugin must change a source in place"
-                    + (layer == nil ? ", or give another one as EffectiveSource" : ""))
+                    + (layer == nil ? ", or give another one as EffectiveSource" : ""),
+                cause: error)
         } catch {
-            throw RuntimeError("the source of the mount at \(destination) cannot be looked up again: \(error)")
+            throw RuntimeError(
+                .hostRefused, "the source of the mount at \(destination) cannot be looked up again: \(error)", cause: error)
         }
     }
 

@@ -62,7 +62,7 @@ struct RuntimeInput {
             refusal = error
         }
         guard let refusal, !refusal.isRefusal else { return nil }
-        throw RuntimeError("the sources of the container's mounts cannot be prepared: \(refusal)")
+        throw RuntimeError(.hostRefused, "the sources of the container's mounts cannot be prepared: \(refusal)", cause: refusal)
     }
 
     private func overlays() throws(RuntimeError) -> [OverlayInput] {
@@ -168,7 +168,8 @@ struct RuntimeInput {
         } catch {
             kill(child, SIGKILL)
             _ = try? ChildProcess.wait(for: child)
-            throw RuntimeError("the mount namespace in which the container is created cannot be left: \(error)")
+            throw RuntimeError(
+                .local, "the mount namespace in which the container is created cannot be left: \(error)", cause: error)
         }
     }
 
@@ -204,10 +205,11 @@ struct RuntimeInput {
             }
             mounted = table
         } catch {
-            throw RuntimeError("cannot check what is mounted in the container: \(error)")
+            throw RuntimeError(.local, "cannot check what is mounted in the container: \(error)", cause: error)
         }
         if let wrong = MountedSources.firstMissing(of: pinned, in: mounted) {
             throw RuntimeError(
+                .hostRefused,
                 "the source \(wrong.path) of the mount at \(wrong.destination) has changed since the plugins were asked; the container is "
                     + "not started")
         }

@@ -30,7 +30,7 @@ enum SourceOrigins {
                 table = try MountOrigins(
                     parsing: readWholeFile("/proc/self/mountinfo", limit: 64 << 20), typesWithPathInSource: ["nfs", "nfs4"])
             } catch {
-                throw RuntimeError("cannot tell plugins what else shows the sources of mounts: \(error)")
+                throw RuntimeError(.local, "cannot tell plugins what else shows the sources of mounts: \(error)", cause: error)
             }
             var origins: [[String]] = []
             for source in sources {
@@ -40,6 +40,7 @@ enum SourceOrigins {
             if origins.count == sources.count { return origins }
         }
         throw RuntimeError(
+            .hostRefused,
             "cannot tell plugins what else shows the sources of mounts, since folders above them are moved all the time; start again")
     }
 
@@ -75,6 +76,7 @@ enum SourceOrigins {
         }
         guard let found else {
             throw RuntimeError(
+                .hostRefused,
                 "cannot tell plugins what else shows \(source.path): it is mounted at more than \(MountOrigins.limit) places; unmount some")
         }
         let slash = [UInt8(ascii: "/")]

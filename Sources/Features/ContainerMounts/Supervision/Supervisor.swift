@@ -58,7 +58,7 @@ struct Supervisor {
                 return tearDown(home, doorbell, after: end)
             }
         } catch {
-            log.error(error.message)
+            log.error(error)
             status = 1
         }
         // The delegate runtime cannot remove control groups that this process is in.
@@ -79,7 +79,7 @@ struct Supervisor {
             try ChildProcess.becomeSubreaper()
             signals = try SignalQueue()
         } catch {
-            throw RuntimeError("cannot supervise the container: \(error)")
+            throw RuntimeError(.local, "cannot supervise the container: \(error)", cause: error)
         }
         aftermath.record.supervisor = ProcessIdentity(of: getpid())
         aftermath.record.phase = .creating
@@ -96,7 +96,7 @@ struct Supervisor {
         } catch {
             kill(child, SIGKILL)
             _ = try? ChildProcess.wait(for: child)
-            throw RuntimeError("cannot supervise the container: \(error)")
+            throw RuntimeError(.local, "cannot supervise the container: \(error)", cause: error)
         }
     }
 
@@ -113,7 +113,7 @@ struct Supervisor {
             let process = Int32(String(decoding: text.filter { $0 > 0x20 }, as: UTF8.self)),
             let identity = ProcessIdentity(of: process)
                 ?? children.end(of: process).map({ _ in ProcessIdentity(process: process, startTime: 0) })
-        else { throw RuntimeError("\(runtime.path) has not said in \(file) which process it has made") }
+        else { throw RuntimeError(.delegate, "\(runtime.path) has not said in \(file) which process it has made") }
         aftermath.restoreConfiguration()
         aftermath.record.writtenConfiguration = nil
         aftermath.record.process = identity
@@ -139,7 +139,7 @@ struct Supervisor {
     private func settle(_ children: ChildEvents, _ home: SupervisorHome, _ statusPipe: CreationStatusPipe) throws(RuntimeError)
         -> DoorbellSocket
     {
-        guard let process = record.process?.process else { throw RuntimeError("the container has no process") }
+        guard let process = record.process?.process else { throw RuntimeError(.state, "the container has no process") }
         // A restored container runs already, and may have ended.
         let hasEnded = children.end(of: process) != nil
         if !hasEnded {
@@ -160,7 +160,7 @@ struct Supervisor {
                 ] + home.namespaces.descriptors)
             return doorbell
         } catch {
-            throw RuntimeError("cannot supervise the container: \(error)")
+            throw RuntimeError(.local, "cannot supervise the container: \(error)", cause: error)
         }
     }
 
@@ -183,7 +183,7 @@ struct Supervisor {
                 aftermath.loader.plugin(name)
             }
         } catch {
-            throw RuntimeError("\(error)")
+            throw RuntimeError(error)
         }
     }
 

@@ -67,10 +67,10 @@ public enum ChildProcess {
     /// Becomes another program. execve(2).
     ///
     /// - Parameter arguments: ends with nil.
-    /// - Returns: only if it fails.
-    public static func become(_ path: String, _ arguments: [UnsafeMutablePointer<CChar>?]) -> SystemError {
+    /// - Throws: `SystemError` if it fails.
+    public static func become(_ path: String, _ arguments: [UnsafeMutablePointer<CChar>?]) throws(SystemError) -> Never {
         execv(path, arguments)
-        return SystemError("execve", .current, on: path)
+        throw SystemError("execve", .current, on: path)
     }
 
     /// Blocks until one child has ended. waitpid(2).
