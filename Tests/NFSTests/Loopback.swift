@@ -108,7 +108,7 @@ final class Loopback: Sendable {
                 }
                 if manners == .floods {
                     let zeros = [UInt8](repeating: 0, count: 1 << 20)
-                    send(connection, zeros, zeros.count, CInt(MSG_NOSIGNAL) | CInt(MSG_DONTWAIT.rawValue))
+                    send(connection, zeros, zeros.count, CInt(MSG_NOSIGNAL) | CInt(MSG_DONTWAIT))
                 }
                 if manners == .babbles { send(connection, "SSH-2.0-OpenSSH_9.2\r\n", 21, CInt(MSG_NOSIGNAL)) }
             }
@@ -144,7 +144,7 @@ final class Loopback: Sendable {
             let reply = [0x80, 0, 0, 20] + id + [0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 1]
             send(connection, reply, 6, CInt(MSG_NOSIGNAL))
             send(connection, Array(reply.dropFirst(6)), reply.count - 6, CInt(MSG_NOSIGNAL))
-        case .mute, .hangsUp, .babbles, .silent: break
+        case .mute, .hangsUp, .babbles, .floods, .silent: break
         }
         return true
     }

@@ -72,11 +72,11 @@ struct NFSOptionsTests {
         for text in ["retry", "retry=", "retry=x", "retry=-1", "retry=1000001", "retry=1.5"] {
             #expect(refusal(text).contains("is not a number of minutes"))
         }
+    }
 
     @Test func aRepeatedWordCountsOnce() throws {
         let repeated = String(repeating: "hard,ro,timeo=50,", count: 1000) + "ro"
         #expect(try NFSOptions(repeated) == NFSOptions("hard,ro,timeo=50"))
-    }
     }
 
     @Test(arguments: [

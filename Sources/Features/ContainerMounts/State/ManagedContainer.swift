@@ -38,8 +38,8 @@ struct ManagedContainer {
             }
             self.record = record
         case .none:
-            // Its process was killed before any plugin was asked, so nothing has to be undone.
-            if let lock = try folder.attemptLock() {
+            // Its process was killed before any plugin was asked, so nothing has to be undone. Or another process is removing the folder.
+            if let lock = try folder.waitForLock(until: Deadline(after: .zero)) {
                 try folder.remove()
                 withExtendedLifetime(lock) {}
             }
