@@ -41,6 +41,34 @@ struct VolumeRecordTests {
             ])
     }
 
+    @Test func aPersonReadsALineAnItem() throws {
+        var record = try record()
+        for id in ["b", "a", "b"] { record.references.retain(id, activation: 0, now: 0) }
+        record.lastFailure = MountFailure(text: "why", code: .silent)
+        #expect(
+            VolumeStatus(record: record, holderNames: ["a": "shop"], .docker).text(at: "/place") == """
+                  source     [2001:db8::7]:/export/a/b
+                  state      mounted at /place
+                  requested  path=/export server=2001:db8::7 subdir=a/b
+                  effective  ro,noatime,vers=4.1,soft,proto=tcp6,addr=2001:db8::7
+                  server     2001:db8::7
+                  failed     why (silent)
+                  held by    container shop
+                  held by    mount b, 2 times
+
+                """)
+        record.mount = nil
+        record.references.releaseAll()
+        record.lastFailure = nil
+        #expect(
+            VolumeStatus(record: record, holderNames: [:], .docker).text(at: "/place") == """
+                  source     [2001:db8::7]:/export/a/b
+                  state      not mounted
+                  requested  path=/export server=2001:db8::7 subdir=a/b
+
+                """)
+    }
+
     @Test func aVolumeThatIsNotMounted() throws {
         var record = try record()
         record.mount = nil

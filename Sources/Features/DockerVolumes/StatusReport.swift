@@ -78,21 +78,7 @@ public struct StatusReport: Sendable {
         }
         if lines.isEmpty { out += "no volumes\n" }
         for line in lines {
-            let status = line.status
-            out += "\n\(line.name)  (driver \(line.driver), created \(line.createdAt))\n"
-            out += "  source     \(status.source)\n"
-            if let share = status.share { out += "  share      \(share)\n" }
-            out += "  state      \(status.state)\(status.fileSystem == nil ? "" : " at \(line.place)")\n"
-            out += "  requested  \(status.requested.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }.joined(separator: " "))\n"
-            if status.fileSystem != nil {
-                out += "  effective  \(status.effective.joined(separator: ","))\n"
-                if let address = status.connection["address"] { out += "  server     \(address)\n" }
-            }
-            if let failure = status.lastFailure { out += "  failed     \(failure.text) (\(failure.code))\n" }
-            for holder in status.references {
-                out +=
-                    "  held by    \(holder.name.map { "container \($0)" } ?? "mount \(holder.id)")\(holder.count > 1 ? ", \(holder.count) times" : "")\n"
-            }
+            out += "\n\(line.name)  (driver \(line.driver), created \(line.createdAt))\n" + line.status.text(at: line.place)
         }
         return out
     }

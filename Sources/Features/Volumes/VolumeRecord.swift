@@ -105,4 +105,29 @@ package struct VolumeStatus: Sendable {
         }
         return object
     }
+
+    /// For a person, a line an item, each ending with a newline.
+    ///
+    /// - Parameter place: the mount point.
+    package func text(at place: String) -> String {
+        var items = [("source", source)]
+        if let share { items.append(("share", share)) }
+        items.append(("state", fileSystem == nil ? state : "\(state) at \(place)"))
+        items.append(("requested", requested.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }.joined(separator: " ")))
+        if fileSystem != nil {
+            items.append(("effective", effective.joined(separator: ",")))
+            if let address = connection["address"] { items.append(("server", address)) }
+        }
+        if let lastFailure { items.append(("failed", "\(lastFailure.text) (\(lastFailure.code))")) }
+        for reference in references {
+            let holder = reference.name.map { "\(holderKey) \($0)" } ?? "mount \(reference.id)"
+            items.append(("held by", reference.count > 1 ? "\(holder), \(reference.count) times" : holder))
+        }
+        return items.map { name, value in
+            "  " + name + String(repeating: " ", count: max(1, Self.columns - name.utf8.count)) + value + "\n"
+        }.joined()
+    }
+
+    /// Of a line's name with the blanks behind it.
+    private static let columns = 11
 }
