@@ -9,6 +9,9 @@ import Testing
 struct VolumeOptionDocumentTests {
     private let names = (NFS().optionNames + NFS().otherOptionNames + VolumeOptions.names).sorted()
 
+    /// What may be a name of an option, such as `subdir`, or one of two words with a hyphen.
+    private func words(_ text: String) -> [String] { text.matches(of: /[a-z]+(?:-[a-z]+)*/).map { String($0.output) } }
+
     @Test func theReferenceHasEachOption() throws {
         let entries = Entry.all(in: try Document("Docs/docker-nfsd.md").section("Volume options"))
         #expect(entries.flatMap(\.names).sorted() == names)
@@ -16,10 +19,10 @@ struct VolumeOptionDocumentTests {
 
     @Test func theManualHasEachOption() throws {
         let page = try ManualPage("docker-nfsd.8")
-        let terms = page.terms("VOLUME OPTIONS").flatMap { $0.matches(of: /[a-z]+/).map { String($0.output) } }
+        let terms = page.terms("VOLUME OPTIONS").flatMap(words)
         #expect(terms.allSatisfy(names.contains), "\(terms)")
-        let words = Set(page.section("VOLUME OPTIONS").flatMap { $0.matches(of: /[a-z]+/).map { String($0.output) } })
-        #expect(names.filter { !words.contains($0) } == [])
+        let found = Set(page.section("VOLUME OPTIONS").flatMap(words))
+        #expect(names.filter { !found.contains($0) } == [])
     }
 
     @Test func theReferenceAndTheManualHaveEachPolicyOfRemoval() throws {
