@@ -165,7 +165,7 @@ import Testing
             let driver = try fixture.start().nfsd
             for name in names { try await driver.create(name, options: basis) }
             #expect(fixture.names("state/volumes").count == names.count)
-            #expect(fixture.names("state") == ["damaged", "volumes"])
+            #expect(fixture.names("state") == ["damaged", "lock", "volumes"])
             let again = try fixture.start().nfsd
             #expect(Set(again.list().map { Array($0.name.utf8) }) == Set(names.map { Array($0.utf8) }))
             #expect(fixture.names("state/damaged").isEmpty)
