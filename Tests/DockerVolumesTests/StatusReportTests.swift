@@ -41,9 +41,9 @@ struct StatusReportTests {
 
     @Test func namesOfOthersDoNothingToATerminal() async throws {
         try await withFixture { fixture in
-            try await fixture.start().nfsd.create("\u{1b}[2Jx\u{9b}", options: ["server": "nas", "path": "/a"])
+            try await fixture.start().nfsd.create("\u{1b}[2Jx\u{9b}\ny", options: ["server": "nas", "path": "/a"])
             let text = try report(fixture).text
-            #expect(text.contains("\n?[2Jx?  (driver nfsd, created "))
+            #expect(text.contains("\n?[2Jx??y  (driver nfsd, created "))
             #expect(!text.unicodeScalars.contains { $0 == "\u{1b}" || $0 == "\u{9b}" })
         }
     }

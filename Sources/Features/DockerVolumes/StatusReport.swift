@@ -67,19 +67,31 @@ public struct StatusReport: Sendable {
     ///
     /// Names and options are other people's words: what could do something to a terminal in them is `?`.
     public var text: String {
-        lineByLine.split(separator: "\n", omittingEmptySubsequences: false).map { SanitizedText.withoutControls(String($0)) }.joined(
-            separator: "\n")
-    }
-
-    private var lineByLine: String {
         var out = ""
         for socket in sockets {
             out += "\(socket.path): \(socket.state == .listening ? "listening" : "nobody listens (systemctl status docker-nfsd)")\n"
         }
         if lines.isEmpty { out += "no volumes\n" }
         for line in lines {
-            out += "\n\(line.name)  (driver \(line.driver), created \(line.createdAt))\n" + line.status.text(at: line.place)
+            let heading = "\(line.name)  (driver \(line.driver), created \(line.createdAt))"
+            out += "\n\(SanitizedText.withoutControls(heading))\n" + line.status.withoutControls.text(at: line.place)
         }
         return out
+    }
+}
+
+extension VolumeStatus {
+    /// The same with `?` in the place of each control character in the words of others.
+    fileprivate var withoutControls: VolumeStatus {
+        var plain = self
+        plain.source = SanitizedText.withoutControls(source)
+        plain.requested = requested.mapValues(SanitizedText.withoutControls)
+        plain.effective = effective.map(SanitizedText.withoutControls)
+        plain.share = share.map(SanitizedText.withoutControls)
+        plain.lastFailure?.text = SanitizedText.withoutControls(lastFailure?.text ?? "")
+        plain.references = references.map {
+            (SanitizedText.withoutControls($0.id), $0.count, $0.name.map(SanitizedText.withoutControls))
+        }
+        return plain
     }
 }
