@@ -237,7 +237,7 @@ struct ContainerFolder: Sendable {
 
     private func read(_ file: FilePath) throws(RuntimeError) -> [UInt8]? {
         do throws(SystemError) {
-            return try readWholeFile(file, limit: Self.sizeLimit)
+            return try readRegularFile(file, limit: Self.sizeLimit)
         } catch  where error.errno == .noSuchFileOrDirectory {
             return nil
         } catch {

@@ -91,7 +91,7 @@ struct OwedDetaches: Sendable {
     private func read(_ file: FilePath) throws(RuntimeError) -> OwedDetach? {
         let bytes: [UInt8]
         do throws(SystemError) {
-            bytes = try readWholeFile(file, limit: Self.sizeLimit)
+            bytes = try readRegularFile(file, limit: Self.sizeLimit)
         } catch  where error.errno == .noSuchFileOrDirectory {
             return nil
         } catch {

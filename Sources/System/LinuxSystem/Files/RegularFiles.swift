@@ -24,7 +24,8 @@ public func readRegularFile(_ path: FilePath, in folder: OpenFolder? = nil, limi
     default: throw SystemError("open", .invalidArgument, on: path.string, hint: "it must be a regular file")
     }
     var content: [UInt8] = []
-    var buffer = [UInt8](repeating: 0, count: 16 << 10)
+    // Most files fit; one byte more shows the end with the second call.
+    var buffer = [UInt8](repeating: 0, count: min(max(status.st_size + 1, 512), 64 << 10))
     while true {
         let count = try systemCall("read", on: path.string) { read(file, &buffer, buffer.count) }
         if count == 0 { return content }
