@@ -103,6 +103,26 @@ import Testing
         }
     }
 
+    /// What is stored already is read all the same.
+    @Test func aValueHasAtMostAPage() async throws {
+        try await withFixture { fixture in
+            let driver = try fixture.start().nfsd
+            let longest = (0..<409).map { "x-word\($0 + 100)," }.joined() + "x-last"
+            try #require(longest.utf8.count == 4096)
+            try await driver.create("web", options: ["server": "nas", "path": "/a", "o": longest])
+            for options in [["server": "nas", "path": "/a"], [:]] {
+                let tooLong = options.merging(["o": String(repeating: "ro,", count: 32_764)]) { $1 }
+                #expect(
+                    try await refusal { try await driver.create("wide", options: tooLong) }
+                        == "cannot create volume wide: option o is longer than 4096 bytes")
+            }
+            let stored = #"{"format":1,"name":"old","driver":"nfsd","createdAt":"2026-03-01T12:00:00Z","options":"#
+            let options = #"{"server":"nas","path":"/a","o":"\#(longest),x-more"}}"#
+            try replaceFile(fixture.folder.appending("state/volumes/old.json"), with: Array((stored + options).utf8))
+            #expect(try fixture.start().nfsd.list().map(\.name).sorted() == ["old", "web"])
+        }
+    }
+
     @Test func whatCannotBeCreatedIsNotThere() async throws {
         try await withFixture { fixture in
             let driver = try fixture.start().nfsd

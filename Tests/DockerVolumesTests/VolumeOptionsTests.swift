@@ -93,14 +93,6 @@ struct VolumeOptionsTests {
 
     // MARK: What is not
 
-    @Test func aValueHasAtMostAPage() throws {
-        let longest = (0..<409).map { "x-word\($0 + 100)," }.joined() + "x-last"
-        try #require(longest.utf8.count == 4096)
-        _ = try VolumeOptions(["server": "nas", "path": "/a", "o": longest])
-        let tooLong = String(repeating: "ro,", count: 32_764)
-        #expect(refusal(["server": "nas", "path": "/a", "o": tooLong]) == "option o is longer than 4096 bytes")
-    }
-
     @Test func anonymousVolumesAreToldWhatToSay() {
         #expect(refusal([:]) == "no options given; say what to mount")
     }

@@ -37,7 +37,9 @@ struct VolumeTableTests {
                 #expect(error?.code == .inUse)
                 #expect(
                     error?.description
-                        == "cannot create volume new: its directory is being removed with volume old; try again when that is done")
+                        == "its directory is being removed with volume old; try again when that is done")
+                #expect(throws: StorageError.self) { try table.define(volume("new", inTheWay)) }
+                #expect(table.definition(of: try #require(VolumeName("new"))) == nil)
             }
             // Elsewhere, and of the same volume.
             for other in [try volume("new", "a/c"), try volume("new", "a/b", pool: "q"), try volume("new", nil), removed] {

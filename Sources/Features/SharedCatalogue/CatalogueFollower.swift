@@ -216,7 +216,7 @@ final class CatalogueFollower: Sendable {
                 return false
             }
         }
-        do throws(SystemError) { try table.define(definition) } catch {
+        do throws(StorageError) { try table.define(definition) } catch {
             logger.error("volume \(name) of the share cannot be kept: \(error)")
             return false
         }

@@ -115,9 +115,7 @@ package final class SharedDefinitions: DefinitionAuthority {
                 "volume \(name) was removed on another host and is still in use on this one; stop its \(state.words.holder)s here, then try again"
             )
         }
-        do throws(SystemError) { try table.define(found) } catch {
-            throw StorageError(.local, "cannot create volume \(name): its definition cannot be stored: \(error)", cause: error)
-        }
+        do throws(StorageError) { try table.define(found) } catch { throw error.prefixed(by: "cannot create volume \(name)") }
     }
 
     // MARK: Removing
@@ -193,9 +191,7 @@ package final class SharedDefinitions: DefinitionAuthority {
         let name = definition.name
         guard let current = try catalogue.definitions.definition(of: name) else { return false }
         if current == definition { return true }
-        do throws(SystemError) { try table.define(current) } catch {
-            throw StorageError(.local, "its definition cannot be stored: \(error)", cause: error)
-        }
+        try table.define(current)
         follower.noteOwnChange(of: name)
         throw StorageError(
             .conflict,

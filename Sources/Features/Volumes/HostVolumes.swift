@@ -79,6 +79,10 @@ package final class HostVolumes: Sendable {
         guard let name = VolumeName(text) else {
             throw StorageError(.badOption, "volume name is empty or too long; give one of at most 200 letters, digits, ., _ or -")
         }
+        for (option, value) in options where value.utf8.count > VolumeOptions.longestValue {
+            throw StorageError(
+                .badOption, "cannot create volume \(text): option \(option) is longer than \(VolumeOptions.longestValue) bytes")
+        }
         let wanted: VolumeOptions
         let share = settings.kind.namesServer(options) ? nil : settings.share
         if options.isEmpty, share == nil {
@@ -94,8 +98,6 @@ package final class HostVolumes: Sendable {
         let deadline = Deadline(after: Self.creationLimit)
         try await locks.exclusively(name) { [self] cancellation in
             let definition = VolumeDefinition(name: name, owner: owner, createdAt: timestamp(), options: wanted, share: share)
-            try table.beginCreation(of: definition)
-            defer { table.endCreation(of: name) }
             let existing = table.definition(of: name)
             if authority.decides(about: definition), existing.map(authority.decides) ?? true {
                 return try authority.define(definition, acceptsAny: options.isEmpty, until: deadline, cancellation)
@@ -107,9 +109,7 @@ package final class HostVolumes: Sendable {
                     "volume \(text) exists with other options: \(difference); remove it first (\(state.words.removal) \(text)), its data stay on the server"
                 )
             }
-            do throws(SystemError) { try table.define(definition) } catch {
-                throw StorageError(.local, "cannot create volume \(text): its definition cannot be stored: \(error)", cause: error)
-            }
+            do throws(StorageError) { try table.define(definition) } catch { throw error.prefixed(by: "cannot create volume \(text)") }
             logger.info("volume \(text) created under \(owner): \(wanted.source.text)")
         }
     }

@@ -73,6 +73,9 @@ public struct VolumeDefinition: Sendable, Equatable {
         var options: [String: String] = [:]
         for member in given.members.members {
             guard let value = member.value.stringValue else { throw StorageError(.damaged, "option \(member.key) is not a text") }
+            if catalogue != nil, value.utf8.count > VolumeOptions.longestValue {
+                throw StorageError(.damaged, "option \(member.key) is longer than \(VolumeOptions.longestValue) bytes")
+            }
             options[member.key] = value
         }
         do throws(StorageError) {

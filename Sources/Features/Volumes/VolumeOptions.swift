@@ -20,8 +20,9 @@ public struct VolumeOptions: Sendable, Equatable {
     /// The same options in the canonical spelling, for comparing, keeping and showing.
     public let canonical: [String: String]
 
-    /// What mount(2) takes as all of its data: a page.
-    private static let longestValue = 4096
+    /// Of a value that a caller or another host gives: what mount(2) takes as all of its data, a page. What this host has stored
+    /// already is read without this limit.
+    static let longestValue = 4096
 
     /// Those that are the same for every kind of file system.
     static let names = ["subdir", "create", "mode", "uid", "gid", "onremove"]
@@ -33,9 +34,6 @@ public struct VolumeOptions: Sendable, Equatable {
         let names = kind.optionNames + Self.names + kind.otherOptionNames
         for key in options.keys.sorted() where !names.contains(key) { throw Self.unknown(key, kind) }
         guard !options.isEmpty else { throw StorageError(.badOption, "no options given; say what to mount") }
-        for (key, value) in options where value.utf8.count > Self.longestValue {
-            throw StorageError(.badOption, "option \(key) is longer than \(Self.longestValue) bytes")
-        }
         source = try kind.source(options)
         subdirectory = try Self.subdirectory(options)
         removal = try Self.removal(options, subdirectory)

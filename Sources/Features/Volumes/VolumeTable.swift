@@ -77,9 +77,7 @@ package final class VolumeTable: Sendable {
             return touching?.name
         }
         if let other {
-            throw StorageError(
-                .inUse,
-                "cannot create volume \(definition.name): its directory is being removed with volume \(other); try again when that is done")
+            throw StorageError(.inUse, "its directory is being removed with volume \(other); try again when that is done")
         }
     }
 
@@ -113,8 +111,15 @@ package final class VolumeTable: Sendable {
     }
 
     /// Puts in a volume or replaces its definition, on disk first. Blocks on a local file.
-    package func define(_ definition: VolumeDefinition) throws(SystemError) {
-        try files.write(definition)
+    ///
+    /// - Throws: `StorageError` (`local`) if it cannot be stored, or (`in-use`) if its directory is just being removed with another
+    ///   volume.
+    package func define(_ definition: VolumeDefinition) throws(StorageError) {
+        try beginCreation(of: definition)
+        defer { endCreation(of: definition.name) }
+        do throws(SystemError) { try files.write(definition) } catch {
+            throw StorageError(.local, "its definition cannot be stored: \(error)", cause: error)
+        }
         insert(VolumeRecord(definition))
     }
 

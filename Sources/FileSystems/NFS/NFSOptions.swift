@@ -47,9 +47,9 @@ public struct NFSOptions: Sendable, Equatable {
             let words = try MountOption.list(list)
             try Self.refuseContradictions(words)
             let given = Set(all.map(Self.kind))
-            // A word that is repeated means the same once.
+            // A word that is repeated means the same once, where it stands last.
             var seen: Set<MountOption> = []
-            all = words.filter { !given.contains(Self.kind(of: $0)) && seen.insert($0).inserted } + all
+            all = words.reversed().filter { !given.contains(Self.kind(of: $0)) && seen.insert($0).inserted }.reversed() + all
         }
         // It completes vers=4, before or after it.
         for option in all where option.key != "minorversion" { try accept(option) }

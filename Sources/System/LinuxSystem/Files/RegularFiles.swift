@@ -25,7 +25,7 @@ public func readRegularFile(_ path: FilePath, in folder: OpenFolder? = nil, limi
     }
     var content: [UInt8] = []
     // Most files fit; one byte more shows the end with the second call.
-    var buffer = [UInt8](repeating: 0, count: min(max(status.st_size + 1, 512), 64 << 10))
+    var buffer = [UInt8](repeating: 0, count: min(max(status.st_size, 512), 64 << 10) + 1)
     while true {
         let count = try systemCall("read", on: path.string) { read(file, &buffer, buffer.count) }
         if count == 0 { return content }
