@@ -254,6 +254,25 @@ extension SharedEngineTests {
             }
         }
 
+        /// A runtime that keeps the bundle's config.json and the files called `who` of its sources, and then becomes runc.
+        ///
+        /// - Returns: its path.
+        private func recorder(of bundle: HandBundle) throws -> String {
+            let recorder = RuntimeHost.dataFolder + "/recorder"
+            try bundle.scenario.host.write(
+                """
+                #!/bin/sh
+                source=/run/mountpoint-runc-sources/*
+                case " $* " in *" create "*)
+                    cp \(bundle.configurationFile) \(bundle.path)/seen.json; find $source -name who -exec cat {} + >\(bundle.path)/who ;;
+                esac
+                exec runc "$@"
+
+                """, to: recorder)
+            chmod(bundle.scenario.host.path(recorder), 0o755)
+            return recorder
+        }
+
         @Test("config.json: the runtime below finds only other sources in it, and the file itself never changes")
         func configuration() async throws {
             try await withBundle(plugins: ["first", "second"]) { bundle in
@@ -266,19 +285,7 @@ extension SharedEngineTests {
                 let text = scenario.host.contents(of: bundle.configurationFile)!
                     .replacing("\"futureField\":{", with: "\"futureField\":{\"huge\": 1.50e+400, \"long\":18446744073709551615,")
                 try scenario.host.write(text, to: bundle.configurationFile)
-                let recorder = RuntimeHost.dataFolder + "/recorder"
-                try scenario.host.write(
-                    """
-                    #!/bin/sh
-                    source=/run/mountpoint-runc-sources/*
-                    case " $* " in *" create "*)
-                        cp \(bundle.configurationFile) \(bundle.path)/seen.json; find $source -name who -exec cat {} + >\(bundle.path)/who ;;
-                    esac
-                    exec runc "$@"
-
-                    """, to: recorder)
-                chmod(scenario.host.path(recorder), 0o755)
-                try scenario.setChain(["first", "second"], ["runtime-path": .string(recorder)])
+                try scenario.setChain(["first", "second"], ["runtime-path": .string(recorder(of: bundle))])
                 let source = try scenario.folder("a")
                 func expectSources(_ path: String, _ location: SourceLocation = #_sourceLocation) throws {
                     let seen = scenario.host.contents(of: bundle.path + "/seen.json") ?? ""

@@ -28,7 +28,13 @@ import Testing
                 #expect(mount.mountPoint.effectiveConsistency == .default)
                 #expect(mount.mountPoint.appliedMiddleware.isEmpty)
             }
+        }
+    }
 
+    @Test func knowsEachMountOfTheVFlag() async throws {
+        try await withScratchFolder { scratch in
+            let docker = DockerFolder(scratch)
+            let record = try docker.add("v-flags").find()
             let labels = (
                 container: ContainerDescription(labels: ["cl": "1", "img.label": "yes", "second": "2"], name: "c1"),
                 image: MountPoint.Image(
