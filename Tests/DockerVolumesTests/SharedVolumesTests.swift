@@ -75,7 +75,7 @@ import Testing
             try await a.driver.create("web", options: ["mode": "0700", "onremove": "archive"])
             try await b.driver.create("web", options: [:])
             #expect(try b.driver.get("web").status?["requested"]?["mode"]?.stringValue == "0700")
-            try await b.driver.create("web", options: ["mode": "700", "onremove": "archive"])
+            try await b.driver.create("web", options: ["mode": "00700", "onremove": "archive"])
             let message = try await refusal { try await b.driver.create("web", options: ["mode": "0755"]) }
             #expect(message.contains("volume web exists on the share nas:/export with other options"))
             #expect(message.contains("mode=0700 instead of 0755") && message.contains("onremove=archive instead of (not set)"))

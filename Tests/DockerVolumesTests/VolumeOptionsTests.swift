@@ -38,7 +38,7 @@ struct VolumeOptionsTests {
             ["server": "nas", "path": "/export", "subdir": "a", "create": "true", "mode": "0755"]
         ),
         (
-            basis.merging(["subdir": "a", "create": "yes", "mode": "2770", "uid": "0", "gid": "5000", "onremove": "delete"]) { $1 },
+            basis.merging(["subdir": "a", "create": "YES", "mode": "02770", "uid": "0", "gid": "5000", "onremove": "delete"]) { $1 },
             [
                 "server": "nas", "path": "/export", "subdir": "a", "create": "true", "mode": "02770", "uid": "0", "gid": "5000",
                 "onremove": "delete",
@@ -55,7 +55,22 @@ struct VolumeOptionsTests {
             ["type": "nfs", "device": ":/export", "o": "addr=nas,nfsvers=4"],
             ["server": "nas", "path": "/export", "nfsvers": "4", "o": "addr=nas,nfsvers=4"]
         ),
-        (["type": "nfs4", "device": "nas:/export"], ["server": "nas", "path": "/export"]),
+        (["type": "nfs4", "device": "nas:/export"], ["server": "nas", "path": "/export", "nfsvers": "4"]),
+        (["type": "nfs4", "server": "nas", "path": "/export"], ["server": "nas", "path": "/export"]),
+        // The example of Docker's manual.
+        (
+            ["type": "nfs", "device": ":/export", "o": "addr=nas,vers=4,soft,timeo=180,bg,tcp,rw"],
+            ["server": "nas", "path": "/export", "nfsvers": "4", "o": "addr=nas,vers=4,soft,timeo=180,bg,tcp,rw"]
+        ),
+        // Of several words of one kind the last holds there.
+        (
+            ["device": ":/export", "o": #"addr=nas,soft,context="a,b",timeo=1,hard,timeo=2"#],
+            ["server": "nas", "path": "/export", "o": #"addr=nas,"context=a,b",hard,timeo=2"#]
+        ),
+        // From the server's root on.
+        (["device": ":exports/data", "o": "addr=nas"], ["server": "nas", "path": "/exports/data", "o": "addr=nas"]),
+        (["device": ":", "o": "addr=nas"], ["server": "nas", "path": "/", "o": "addr=nas"]),
+        (["server": "NAS", "path": "/a", "device": "nas:/a"], ["server": "NAS", "path": "/a"]),
         (["device": "[2001:db8::7]:/export"], ["server": "2001:db8::7", "path": "/export"]),
         (["device": "192.0.2.7:/a:b"], ["server": "192.0.2.7", "path": "/a:b"]),
         // There addr is the server, and the host in device a label.
@@ -77,7 +92,7 @@ struct VolumeOptionsTests {
     }
 
     @Test func whatIsCreatedHasModeAndOwner() throws {
-        let options = try VolumeOptions(Self.basis.merging(["subdir": "a", "create": "true", "mode": "1777", "uid": "7"]) { $1 })
+        let options = try VolumeOptions(Self.basis.merging(["subdir": "a", "create": "true", "mode": "01777", "uid": "7"]) { $1 })
         #expect(options.subdirectory?.creation == Subdirectory.Creation(mode: 0o1777, user: 7, group: nil))
         #expect(try VolumeOptions(Self.basis.merging(["subdir": "a"]) { $1 }).subdirectory?.creation == nil)
         #expect(options.removal == .retain)
@@ -153,7 +168,6 @@ struct VolumeOptionsTests {
             (["type": "nfs4", "nfsvers": "3"], "options type=nfs4 and nfsvers=3 contradict each other; give type=nfs"),
             (["type": "nfs4", "vers": "auto"], "options type=nfs4 and vers=auto contradict each other"),
             (["type": "cifs"], "option type=cifs is not NFS; give type=nfs or type=nfs4"),
-            (["o": "bg"], "option bg in o cannot be honoured"),
             (["o": "harrd"], "did you mean hard?"), (["o": "ro,rw"], "options ro and rw in o contradict each other"),
             (["subdir": "a", "create": "maybe"], "option create=maybe is neither true nor false"),
             (["create": "true"], "option create needs the option subdir"), (["mode": "755"], "option mode needs the option subdir"),
@@ -165,6 +179,10 @@ struct VolumeOptionsTests {
                 "option gid needs create=true: a directory that is there already is never changed"
             ),
             (["subdir": "a", "create": "true", "mode": "rwx"], "option mode=rwx is not an octal mode such as 0755"),
+            (
+                ["subdir": "a", "create": "true", "mode": "504"],
+                "option mode=504 has no leading zero; write it as octal, and in a compose file in quotes: mode: '0770'"
+            ),
             (["subdir": "a", "create": "true", "mode": "888"], "option mode=888 is not an octal mode"),
             (["subdir": "a", "create": "true", "mode": "10000"], "option mode=10000 is not an octal mode"),
             (

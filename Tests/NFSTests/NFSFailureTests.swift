@@ -90,7 +90,7 @@ struct NFSFailureTests {
         let registered = try explain(server(.notSupportedOnSocket), version: .v3)
         #expect(registered.code == .versionNotOffered)
         #expect(registered.description.contains("no NFS version 3 or no mountd registered with its rpcbind"))
-        #expect(try explain(server(.notSupportedOnSocket), version: .v4_1).code == .other)
+        #expect(try explain(server(.notSupportedOnSocket), version: .v4_1).code == .versionNotOffered)
         #expect(try explain(server(.init(rawValue: 19)), version: .v3).description.contains("modprobe nfsv3"))
     }
 

@@ -58,6 +58,11 @@ struct NFSNegotiationTests {
             ("auto", [.noSuchFileOrDirectory, nil, nil, nil], "4.2@1 3@1 = mounted 3@1"),
             ("auto", [.notPermitted, nil, nil, nil], "4.2@1 3@1 = mounted 3@1"),
             ("auto", [.connectionRefused, nil, nil, nil], "4.2@1 3@1 = mounted 3@1"),
+            // A server without version 4 that says PROG_UNAVAIL.
+            (
+                "auto", [.notSupportedOnSocket, .notSupportedOnSocket, .notSupportedOnSocket, nil],
+                "4.2@1 4.1@1 4.0@1 3@1 = mounted 3@1"
+            ),
             ("auto", [.protocolNotSupported, .noSuchFileOrDirectory, nil, nil], "4.2@1 4.1@1 3@1 = mounted 3@1"),
             // No version would change these.
             ("auto", [.timedOut], "4.2@1 = ETIMEDOUT of 4.2@1"),

@@ -58,10 +58,29 @@ struct NFSOptionsTests {
 
     // MARK: mount.nfs
 
-    @Test func backgroundMountsAreRefusedWithTheReason() {
-        #expect(refusal("rw,bg").contains("bg"))
-        #expect(refusal("rw,bg").contains("the container would start on an empty directory"))
-        #expect(refusal("rw,bg").contains("retry=MINUTES"))
+    @Test func backgroundMountsAreDroppedWithANote() throws {
+        let options = try NFSOptions("hard,bg")
+        #expect(words(options) == "hard")
+        #expect(options.notes.count == 1 && options.notes[0].hasPrefix("option bg has no effect: "))
+        #expect(try NFSOptions("fg").notes.isEmpty)
+    }
+
+    @Test(arguments: [
+        ("uid=1000", "option uid in o is one of CIFS: with NFS the owners are those on the server"),
+        ("username=me", "option username in o is one of CIFS, and this driver mounts NFS; leave it out"),
+        ("no_root_squash", "option no_root_squash in o belongs to the export: into /etc/exports of the server"),
+        ("nocopy", "option nocopy in o belongs to the container: behind its path, as in -v NAME:/path:nocopy"),
+        ("tls", "option tls in o is one of mount.efs, which is a program; give xprtsec=tls"),
+        ("ro, hard", "option o has a blank before hard; write the mount options with commas alone between them"),
+    ])
+    func wordsOfOthersAreRefusedWithWhereTheyBelong(text: String, start: String) {
+        #expect(refusal(text).hasPrefix(start), "\(refusal(text))")
+    }
+
+    @Test(arguments: [("tcp", "proto=tcp"), ("vers=4.1", "v4.1"), ("nfsvers=3", "v3"), ("vers=4", "nfsvers=4")])
+    func twoSpellingsOfOneThingAreNoContradiction(one: String, other: String) throws {
+        #expect(try NFSOptions("\(one),\(other)").versions == NFSOptions(other).versions)
+        #expect(try NFSOptions("\(other),\(one)").transport == NFSOptions(one).transport)
     }
 
     @Test func retryIsOursAndNotTheKernels() throws {

@@ -97,6 +97,7 @@ package final class HostVolumes: Sendable {
         }
         let deadline = Deadline(after: Self.creationLimit)
         try await locks.exclusively(name) { [self] cancellation in
+            for note in wanted.source.notes { logger.notice("volume \(text): \(note)") }
             let definition = VolumeDefinition(name: name, owner: owner, createdAt: timestamp(), options: wanted, share: share)
             let existing = table.definition(of: name)
             if authority.decides(about: definition), existing.map(authority.decides) ?? true {

@@ -80,6 +80,12 @@ public struct VolumeOptions: Sendable, Equatable {
                 guard let mode = UInt32(text, radix: 8), mode <= 0o7777 else {
                     throw StorageError(.badOption, "option mode=\(text) is not an octal mode such as 0755")
                 }
+                // A compose file's `mode: 0770` arrives as the decimal number 504.
+                guard text.utf8.first == UInt8(ascii: "0") else {
+                    throw StorageError(
+                        .badOption,
+                        "option mode=\(text) has no leading zero; write it as octal, and in a compose file in quotes: mode: '0770'")
+                }
                 wanted.mode = mode
             }
             wanted.user = try identifier("uid", options)
@@ -127,7 +133,7 @@ public struct VolumeOptions: Sendable, Equatable {
     private static let longestArchivedName = 229
 
     static func boolean(_ text: String) -> Bool? {
-        switch text {
+        switch text.lowercased() {
         case "true", "1", "yes": true
         case "false", "0", "no": false
         default: nil

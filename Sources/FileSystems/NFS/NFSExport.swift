@@ -12,6 +12,8 @@ struct NFSExport: Sendable {
     /// Further mount options as the user wrote them; they have been checked.
     let mountOptions: String
     let canonical: [String: String]
+    /// What of the options has no effect, for the log.
+    let notes: [String]
     /// This host's settings.
     let settings: NFSSettings
 
@@ -19,12 +21,16 @@ struct NFSExport: Sendable {
     ///
     /// - Throws: `StorageError` (`bad-option`).
     init(_ options: [String: String], settings: NFSSettings) throws(StorageError) {
-        let words = try NFSOptions(options["o"] ?? "")
+        // Definitions that were written for the local driver have no server, and there the last of several words holds.
+        let text = options["o"] ?? ""
+        let mountOptions = options["server"] == nil ? try NFSOptions.lastOfEachKind(text) : text
+        let words = try NFSOptions(mountOptions)
         let device = try Self.device(options["device"])
         let (server, isLocalSpelling) = try Self.server(options, device, words)
         path = try Self.path(options, device)
         versions = try Self.versions(options, words, type: options["type"], isLocalSpelling: isLocalSpelling)
-        mountOptions = options["o"] ?? ""
+        self.mountOptions = mountOptions
+        notes = words.notes
         self.server = server
         self.settings = settings
         var canonical = ["server": server.text, "path": path]

@@ -15,7 +15,8 @@ extension NFSExport {
         }
         let host = String(text[..<colon])
         let path = String(text[text.index(after: colon)...])
-        if host.isEmpty { return (nil, path) }
+        // As the kernel's NFS 4 client does it for the local driver: from the server's root on.
+        if host.isEmpty { return (nil, path.utf8.first == UInt8(ascii: "/") ? path : "/" + path) }
         guard let name = ServerName(host) else {
             throw StorageError(.badOption, "option device names no valid host before the colon: \(text)")
         }
@@ -33,7 +34,7 @@ extension NFSExport {
                 )
             }
             for (option, other) in [("device", device?.host), ("o=addr", words.server)] {
-                guard let other, other != name else { continue }
+                guard let other, other.text.lowercased() != name.text.lowercased() else { continue }
                 throw StorageError(
                     .badOption, "options server=\(name.text) and \(option)=\(other.text) contradict each other; give one of them")
             }
@@ -96,7 +97,7 @@ extension NFSExport {
             if let policy = given.first?.policy, policy.candidates.contains(.v3) {
                 throw StorageError(.badOption, "options type=nfs4 and \(given[0].name)=\(policy.text) contradict each other; give type=nfs")
             }
-            return given.first?.policy
+            return given.first?.policy ?? (isLocalSpelling ? .four : nil)
         case .some(let type): throw StorageError(.badOption, "option type=\(type) is not NFS; give type=nfs or type=nfs4, or leave it out")
         }
     }

@@ -101,6 +101,7 @@ struct NFSFailure {
                 .versionNotOffered,
                 "\(server) has no NFS version 3 or no mountd registered with its rpcbind: \(said); start them there, or give nfsvers=4.1"
             )
+        case .notSupportedOnSocket: return versions(failure)
         case .staleNFSFileHandle:
             return .init(.stale, "the export's file handle is stale: \(said); run exportfs -ra on the server, then try again")
         case Errno(rawValue: ENOKEY), Errno(rawValue: EKEYEXPIRED):

@@ -56,7 +56,7 @@ public struct NFSNegotiation: Sendable {
         first = decisive
         guard let next = steps[step...].firstIndex(where: { $0.version != version }) else { return end(decisive) }
         switch failure.error.errno {
-        case .protocolNotSupported, .invalidArgument, .permissionDenied: return .plan(next)
+        case .protocolNotSupported, .invalidArgument, .permissionDenied, .notSupportedOnSocket: return .plan(next)
         case .noSuchFileOrDirectory, .notPermitted, .connectionRefused:
             return steps[step...].firstIndex { $0.version == .v3 }.map(NegotiationStep.plan) ?? end((failure, step))
         default: return end((failure, step))
@@ -85,5 +85,6 @@ public struct NFSNegotiation: Sendable {
 }
 
 extension AttemptFailure {
-    fileprivate var saysOnlyVersion: Bool { error.errno == .protocolNotSupported || error.errno == .invalidArgument }
+    /// EOPNOTSUPP is what a server without version 4 comes to that answers PROG_UNAVAIL or PROC_UNAVAIL.
+    fileprivate var saysOnlyVersion: Bool { [.protocolNotSupported, .invalidArgument, .notSupportedOnSocket].contains(error.errno) }
 }

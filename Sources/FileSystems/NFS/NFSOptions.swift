@@ -18,6 +18,8 @@ public struct NFSOptions: Sendable, Equatable {
     public private(set) var transport: String?
     /// `proto=tcp6` asks for IPv6 alone.
     public private(set) var family: ServerAddress.Family?
+    /// Words that have no effect, with why, for the log.
+    public private(set) var notes: [String] = []
     /// `retry=`: minutes for which failures that may pass are tried again.
     public private(set) var retryMinutes: Int?
 
@@ -60,10 +62,33 @@ public struct NFSOptions: Sendable, Equatable {
         var seen: [String: MountOption] = [:]
         for option in options {
             let kind = kind(of: option)
-            if let earlier = seen[kind], earlier != option {
+            if let earlier = seen[kind], meaning(of: earlier) != meaning(of: option) {
                 throw StorageError(.badOption, "options \(earlier) and \(option) in o contradict each other; give one of them")
             }
             seen[kind] = option
+        }
+    }
+
+    /// The same list with the last of several options of one kind alone, as Docker's `local` driver and mount(2) take it.
+    ///
+    /// - Returns: the text itself if no two options are of one kind.
+    static func lastOfEachKind(_ text: String) throws(StorageError) -> String {
+        let words = try MountOption.list(text)
+        var last: [String: Int] = [:]
+        for (index, word) in words.enumerated() { last[kind(of: word)] = index }
+        if last.count == words.count { return text }
+        return words.indices.filter { last[kind(of: words[$0])] == $0 }.map { index in
+            let word = words[index].description
+            return word.utf8.contains(UInt8(ascii: ",")) ? "\"\(word)\"" : word
+        }.joined(separator: ",")
+    }
+
+    /// The same for options of one kind that say the same in two spellings.
+    private static func meaning(of option: MountOption) -> String {
+        switch kind(of: option) {
+        case "vers": option.value ?? String(option.key.dropFirst())
+        case "proto": option.value ?? option.key
+        default: option.description
         }
     }
 
@@ -101,6 +126,7 @@ public struct NFSOptions: Sendable, Equatable {
             "rslave", "unbindable", "runbindable", "loop", "offset":
             throw StorageError(.badOption, "option \(option.key) in o does not apply to a volume; leave it out")
         default:
+            if let stranger = ForeignOption(option) { throw StorageError(.badOption, stranger.refusal) }
             if !Self.isKnownName(option.key), let near = nearestWord(to: option.key, among: NFSOptionNames.all, within: 2) {
                 throw StorageError(.badOption, "unknown option \(option.key) in o; did you mean \(near)?")
             }
@@ -117,9 +143,8 @@ public struct NFSOptions: Sendable, Equatable {
         case "defaults", "auto", "noauto", "user", "nouser", "users", "owner", "group", "nofail", "_netdev", "comment", "fg": return true
         case let key where key.hasPrefix("x-"): return true
         case "bg":
-            throw StorageError(
-                .badOption,
-                "option bg in o cannot be honoured: the container would start on an empty directory; leave it out, or give retry=MINUTES")
+            notes.append("option bg has no effect: the container starts when the mount is there; retry=MINUTES says how long it is tried")
+            return true
         case "retry":
             guard let minutes = option.value.flatMap(Int.init), (0...1_000_000).contains(minutes) else {
                 throw StorageError(.badOption, "option \(option) in o is not a number of minutes")

@@ -11,6 +11,7 @@ public struct NFSSource: FileSystemSource {
 
     public var kind: any FileSystemKind { NFS(export.settings) }
     public var text: String { export.text }
+    public var notes: [String] { export.notes }
     public var canonical: [String: String] { export.canonical }
     public var location: SourceLocation {
         SourceLocation(server: export.server.text, components: export.path.split(separator: "/").map(String.init))

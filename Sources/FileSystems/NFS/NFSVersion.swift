@@ -19,13 +19,15 @@ public struct VersionPolicy: Sendable, Equatable {
     /// As the user wrote it.
     public let text: String
 
+    /// Any minor version of 4, the highest first.
+    static let four = VersionPolicy([.v4_2, .v4_1, .v4_0], "4")
     public static let auto = VersionPolicy([.v4_2, .v4_1, .v4_0, .v3], "auto")
 
     /// Reads `4.2`, `4.1`, `4.0`, `3`, `4` (any minor version, the highest first) or `auto` (down to 3).
     public init?(_ text: String) {
         switch text {
         case "auto": self = .auto
-        case "4": self.init([.v4_2, .v4_1, .v4_0], text)
+        case "4": self = .four
         default:
             guard let version = NFSVersion(rawValue: text) else { return nil }
             self.init([version], text)

@@ -48,6 +48,7 @@ private struct StandInSource: FileSystemSource {
     var text: String { nfs.text }
     var location: SourceLocation { nfs.location }
     var canonical: [String: String] { nfs.canonical }
+    var notes: [String] { nfs.notes }
     func retryPeriod(for purpose: MountPurpose) -> Duration? { nfs.retryPeriod(for: purpose) }
     func validate(for purpose: MountPurpose) throws(StorageError) { try nfs.validate(for: purpose) }
     func checkServer() -> (findings: [HostFinding], isWorthAMount: Bool) { ([], true) }

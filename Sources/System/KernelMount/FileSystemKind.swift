@@ -32,6 +32,8 @@ public protocol FileSystemSource: Sendable {
     /// As the mount table and messages show it, such as `host:/path`.
     var text: String { get }
     var location: SourceLocation { get }
+    /// What of the options has no effect, and why; for the log.
+    var notes: [String] { get }
     /// The options in one spelling, without secrets: equal if two sources mean the same.
     var canonical: [String: String] { get }
     /// For how long failures that may pass are tried again: nil if nothing is said, zero for one attempt.
@@ -90,6 +92,10 @@ public protocol MountNegotiation {
     /// The words for the failure with which the negotiation ended, if it is an answer of the server, an option's, or of a call on this
     /// host. The mounter words all others.
     func explanation(of failure: AttemptFailure, waited: Duration) -> FailureExplanation
+}
+
+extension FileSystemSource {
+    public var notes: [String] { [] }
 }
 
 extension MountNegotiation {
