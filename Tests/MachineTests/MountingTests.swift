@@ -56,7 +56,7 @@ extension MachineTests {
                 mkdir -p /etc/docker; echo '{"mount-method": "\(method)"}' > /etc/docker/docker-nfsd.json; systemctl restart docker-nfsd
                 rm -rf /exports/data/*; ln -s /etc /exports/data/outside
                 for policy in retain archive delete; do
-                  volume --opt subdir=deep/$policy --opt create=true --opt mode=2750 --opt uid=1000 --opt gid=1001 --opt onremove=$policy s$policy
+                  volume --opt subdir=deep/$policy --opt create=true --opt mode=02750 --opt uid=1000 --opt gid=1001 --opt onremove=$policy s$policy
                   driver Mount "{\\"Name\\":\\"s$policy\\",\\"ID\\":\\"1\\"}"
                 done
                 """)
