@@ -9,8 +9,8 @@ struct SecurityDocumentTests {
     private static let sections = ["What docker-nfsd promises", "What mountpoint-runc promises"]
 
     @Test func everyTestThatIsNamedIsThere() throws {
-        let known = try Set(Document.paths(ending: ".swift").filter { $0.hasPrefix("Tests/") }.flatMap { Self.tests(in: try Document($0)) })
-        let named = try Self.names(in: Document("SECURITY.md").text)
+        let known = try TestNames.all()
+        let named = try TestNames.named(in: Document("SECURITY.md").text)
         #expect(named.count > 80)
         #expect(named.filter { !known.contains($0) } == [])
     }
@@ -20,7 +20,7 @@ struct SecurityDocumentTests {
         let promises = Self.promises(in: lines)
         #expect(promises.count > 10)
         for promise in promises {
-            #expect(!Self.names(in: promise).isEmpty || promise.lowercased().contains("not tested"), "no test: \(promise)")
+            #expect(!TestNames.named(in: promise).isEmpty || promise.lowercased().contains("not tested"), "no test: \(promise)")
         }
         // Nothing else in the section can be a promise that was overlooked.
         let others = lines.filter { !$0.isEmpty && !$0.hasPrefix("- ") && !$0.hasPrefix("  ") && !$0.hasPrefix("#") }
@@ -28,11 +28,11 @@ struct SecurityDocumentTests {
     }
 
     @Test func thisTestKnowsTestsFromOtherFunctions() throws {
-        let found = try Set(Self.tests(in: Document("Tests/DocumentTests/SecurityDocumentTests.swift")))
+        let found = try Set(TestNames.tests(in: Document("Tests/DocumentTests/SecurityDocumentTests.swift")))
         #expect(found.contains("SecurityDocumentTests/thisTestKnowsTestsFromOtherFunctions"))
         #expect(found.contains("SecurityDocumentTests/everyPromiseNamesATestOrSaysThatThereIsNone"))
         #expect(!found.contains("SecurityDocumentTests/promises"))
-        #expect(Self.names(in: "`A/b`, `ATests/cD`; not `a/b`, nor A/b, nor `/run/x`") == ["A/b", "ATests/cD"])
+        #expect(TestNames.named(in: "`A/b`, `ATests/cD`; not `a/b`, nor A/b, nor `/run/x`") == ["A/b", "ATests/cD"])
     }
 
     // MARK: The daemon's units, of which SECURITY.md says how they are confined
@@ -57,11 +57,6 @@ struct SecurityDocumentTests {
 
     // MARK: Reading
 
-    /// Every `Suite/test` in code style: both begin as Swift's types and functions do.
-    private static func names(in text: String) -> [String] {
-        text.matches(of: /`([A-Z][A-Za-z0-9]*\/[a-z][A-Za-z0-9]*)`/).map { String($0.output.1) }
-    }
-
     /// The items of a list, each with its further lines.
     private static func promises(in lines: [String]) -> [String] {
         lines.reduce(into: []) { items, line in
@@ -70,27 +65,6 @@ struct SecurityDocumentTests {
             } else if line.hasPrefix("  "), let last = items.popLast() {
                 items.append(last + " " + line.trimmingCharacters(in: .whitespaces))
             }
-        }
-    }
-
-    /// The tests of a source file as `Suite/test`. The layout that `swift format` gives says which type a function is in.
-    private static func tests(in document: Document) -> [String] {
-        var types: [(indentation: Int, name: String)] = []
-        var isMarked = false
-        return document.lines.compactMap { line in
-            let indentation = line.utf8.prefix { $0 == UInt8(ascii: " ") }.count
-            // Most lines are ruled out by their last byte: a regular expression for each would take a quarter of a minute.
-            if line.utf8.last == UInt8(ascii: "{"),
-                let match = line.prefixMatch(
-                    of: /[ ]*(?:@Suite.*\) |@Suite |private |final )*(?:struct|enum|class|extension) ([A-Za-z0-9.]+)/)
-            {
-                types = types.filter { $0.indentation < indentation }
-                types.append((indentation, match.output.1.split(separator: ".").last.map(String.init) ?? ""))
-            }
-            if line.utf8.dropFirst(indentation).starts(with: "@Test".utf8) { isMarked = true }
-            guard isMarked, let match = line.firstMatch(of: /\bfunc ([a-z][A-Za-z0-9]*)\(/) else { return nil }
-            isMarked = false
-            return types.last { $0.indentation < indentation }.map { "\($0.name)/\(match.output.1)" }
         }
     }
 }
