@@ -46,9 +46,10 @@ import Testing
         let settings = VolumeSettings(
             kind: MemoryFileSystem(), stateDirectory: folder.appending("state"), runtimeDirectory: folder.appending("run"),
             processName: "batch")
-        let state = try VolumeState(settings: settings, words: Self.words, places: Deep(folder: folder.appending("jobs")))
-        return try HostVolumes(
-            state, watch: batch, authority: LocalDefinitions(), logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+        let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+        let state = try VolumeState(
+            settings: settings, words: Self.words, places: Deep(folder: folder.appending("jobs")), logger: logger)
+        return try HostVolumes(state, watch: batch, authority: LocalDefinitions(), logger: logger)
     }
 
     private func mounts(_ folder: FilePath) throws -> [MountTableEntry] { try MountTable().mounts(below: folder.string) }

@@ -2,6 +2,7 @@
 
 import KernelMount
 import LinuxSystem
+import Logging
 import SystemPackage
 import TestSupport
 import Testing
@@ -15,7 +16,10 @@ struct VolumeTableTests {
             kind: MemoryFileSystem(), stateDirectory: folder.appending("state"), runtimeDirectory: folder.appending("run"), processName: "x"
         )
         let words = CallerWords(owner: "queue", holder: "job", program: "batchd", creation: "", removal: "", inspection: "")
-        return try VolumeState(settings: settings, words: words, places: FolderForEachVolume(in: folder.appending("mounts"))).table
+        return try VolumeState(
+            settings: settings, words: words, places: FolderForEachVolume(in: folder.appending("mounts")),
+            logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+        ).table
     }
 
     private func volume(_ name: String, _ subdirectory: String?, pool: String = "p") throws -> VolumeDefinition {

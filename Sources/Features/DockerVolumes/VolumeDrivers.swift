@@ -21,7 +21,7 @@ public final class VolumeDrivers: Sendable {
     /// - Throws: `SystemError` if a folder of the daemon's own cannot be made or read.
     public init(settings: DaemonSettings, logger: Logger) throws(SystemError) {
         ending = try Cancellation()
-        state = try VolumeState(settings: settings.volumes, words: .docker, places: settings.places)
+        state = try VolumeState(settings: settings.volumes, words: .docker, places: settings.places, logger: logger)
         engines = try EngineWatch(settings: settings, table: state.table, logger: logger)
         shared = try SharedDefinitions(state, settings: settings.catalogue, ending: ending, logger: logger)
         volumes = try HostVolumes(state, watch: engines, authority: shared, logger: logger)

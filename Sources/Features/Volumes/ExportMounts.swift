@@ -9,11 +9,11 @@ package struct ExportMounts: Sendable {
     private let mounter: Mounter
     private let kind: any FileSystemKind
 
-    init(settings: VolumeSettings) {
+    init(settings: VolumeSettings, gate: any ServerGate) {
         kind = settings.kind
         mounter = Mounter(
             limits: settings.limits, method: settings.mountMethod, stagingFolder: settings.stagingFolder,
-            program: settings.processName)
+            program: settings.processName, gate: gate)
     }
 
     /// Mounts what a volume asks for. Blocks on the server.

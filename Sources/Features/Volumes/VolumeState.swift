@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 
 package import LinuxSystem
+package import Logging
 import SystemPackage
 
 /// What all have in common that work on the volumes of a host: which volumes there are, who may change one, and how one is mounted.
@@ -11,6 +12,8 @@ package struct VolumeState: Sendable {
     package let table: VolumeTable
     package let locks = VolumeLocks()
     package let exports: ExportMounts
+    /// Which servers answer.
+    package let servers: ServerStates
     let files: VolumeFiles
     /// Two processes on the same files would unmount each other's volumes.
     private let lock: ProcessLock
@@ -21,13 +24,14 @@ package struct VolumeState: Sendable {
     ///   - words: the caller's own, for messages.
     ///   - places: where the caller wants its volumes to be mounted.
     /// - Throws: `SystemError` if a folder cannot be made, or another process works on the files.
-    package init(settings: VolumeSettings, words: CallerWords, places: any MountPlaces) throws(SystemError) {
+    package init(settings: VolumeSettings, words: CallerWords, places: any MountPlaces, logger: Logger) throws(SystemError) {
         self.settings = settings
         self.words = words
         self.places = places
         files = try VolumeFiles(state: settings.stateDirectory, runtime: settings.runtimeDirectory, kind: settings.kind)
         lock = try ProcessLock(settings.stateDirectory.appending("lock"))
-        exports = ExportMounts(settings: settings)
+        servers = ServerStates(logger: logger)
+        exports = ExportMounts(settings: settings, gate: servers)
         table = VolumeTable(files: files, words: words, places: places)
     }
 }

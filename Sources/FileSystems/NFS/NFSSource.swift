@@ -17,6 +17,22 @@ public struct NFSSource: FileSystemSource {
         SourceLocation(server: export.server.text, components: export.path.split(separator: "/").map(String.init))
     }
 
+    /// The name that is asked, without case, and the port if it is not the usual one.
+    public var serverKey: String {
+        let options = try? export.options(for: .volume)
+        let label = (options?.server ?? export.server).sourceLabel
+        // Only letters of ASCII: names are compared as the resolver does.
+        let name = String(decoding: label.utf8.map { (0x41...0x5a).contains($0) ? $0 + 0x20 : $0 }, as: UTF8.self)
+        guard let port = options?.port, port != 2049 else { return name }
+        return "\(name):\(port)"
+    }
+
+    public func probe(until deadline: Deadline, cancellation: Cancellation?) throws(StorageError) -> Bool {
+        let options = try export.options(for: .volume)
+        _ = try ReachableServer.find(for: export, options, deadline: deadline, cancellation: cancellation)
+        return ReachableServer.canBeAsked(options)
+    }
+
     /// What the VFS itself reads of these words.
     ///
     /// - Throws: `StorageError` (`bad-option`).

@@ -18,8 +18,7 @@ struct ReachableServer: Sendable {
     ) throws(StorageError) -> [ReachableServer] {
         let name = options.server ?? export.server
         let addresses = try addresses(of: name, for: export, options, deadline: deadline, cancellation)
-        // There is no cheap question for a UDP or RDMA server.
-        if let transport = options.transport, transport != "tcp" {
+        if !canBeAsked(options) {
             return addresses.map { ReachableServer(address: $0, localAddress: "") }
         }
         let began = ContinuousClock.now
@@ -44,6 +43,9 @@ struct ReachableServer: Sendable {
             return ReachableServer(address: address, localAddress: "")
         }
     }
+
+    /// There is no cheap question for a UDP or RDMA server.
+    static func canBeAsked(_ options: NFSOptions) -> Bool { options.transport.map { $0 == "tcp" } ?? true }
 
     static func addresses(
         of name: ServerName, for export: NFSExport, _ options: NFSOptions, deadline: Deadline, _ cancellation: Cancellation?

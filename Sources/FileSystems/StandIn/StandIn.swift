@@ -3,7 +3,7 @@
 public import KernelMount
 public import LinuxSystem
 public import NFS
-import SystemPackage
+public import SystemPackage
 
 /// A local file system in the place of NFS, for tests on machines whose kernel has no NFS: options are read as NFS reads them, and one
 /// fixed source is mounted whatever they name.
@@ -12,6 +12,9 @@ public struct StandIn: FileSystemKind {
     public let device: String
     /// Reads the options.
     public var nfs: NFS
+    /// A folder with a file for each server that does not answer, named as its key: the code of the failure, and for how many
+    /// milliseconds it is waited for. nil: all answer.
+    public var troubles: FilePath?
 
     /// Reads `TYPE:SOURCE`, such as `ext4:/dev/loop0`; nil if either is missing.
     public init?(_ text: String, reading nfs: NFS = NFS()) {
@@ -32,6 +35,19 @@ public struct StandIn: FileSystemKind {
         StandInSource(standIn: self, nfs: try nfs.source(options))
     }
 
+    /// Answers, or not, as a server would.
+    func contact(_ source: any FileSystemSource, _ deadline: Deadline, _ cancellation: Cancellation?) throws(StorageError) {
+        guard let file = troubles?.appending(source.serverKey), let bytes = try? readRegularFile(file, limit: 4096) else { return }
+        let words = String(decoding: bytes, as: UTF8.self).split(whereSeparator: \.isWhitespace)
+        let code = words.first.flatMap { StorageError.Code(String($0)) } ?? .other
+        let length = Duration.milliseconds(words.count > 1 ? Int(words[1]) ?? 0 : 0)
+        Poll.wait(for: cancellation?.descriptor.rawValue ?? -1, until: Deadline(after: length).earlier(deadline))
+        if cancellation?.isCancelled == true {
+            throw StorageError.mounting(source.text, .cancelled, "given up because the caller has gone")
+        }
+        throw StorageError.mounting(source.text, code, "the server in the test does not answer", mayPass: true)
+    }
+
     public func checkHost() -> [HostFinding] {
         [NFSVersion.v4_1, .v3].map {
             HostFinding(verdict: .warning, subject: NFS.subject($0), detail: "\(fileSystem) stands in for it: a test")
@@ -49,13 +65,19 @@ private struct StandInSource: FileSystemSource {
     var location: SourceLocation { nfs.location }
     var canonical: [String: String] { nfs.canonical }
     var notes: [String] { nfs.notes }
+    var serverKey: String { nfs.serverKey }
     func retryPeriod(for purpose: MountPurpose) -> Duration? { nfs.retryPeriod(for: purpose) }
     func validate(for purpose: MountPurpose) throws(StorageError) { try nfs.validate(for: purpose) }
+    func probe(until deadline: Deadline, cancellation: Cancellation?) throws(StorageError) -> Bool {
+        try standIn.contact(self, deadline, cancellation)
+        return true
+    }
     func checkServer() -> (findings: [HostFinding], isWorthAMount: Bool) { ([], true) }
 
     func negotiation(
         for purpose: MountPurpose, until deadline: Deadline, cancellation: Cancellation?
     ) throws(StorageError) -> any MountNegotiation {
+        try standIn.contact(self, deadline, cancellation)
         let plan = MountPlan(
             fileSystem: standIn.fileSystem, source: standIn.device, options: [],
             generic: try (nfs as? NFSSource)?.genericOptions(for: purpose) ?? GenericMountOptions())

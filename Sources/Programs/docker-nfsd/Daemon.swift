@@ -55,9 +55,10 @@ enum Daemon {
             file: chosen.map { FilePath($0) } ?? DaemonSettings.defaultFile, fileIsRequired: chosen != nil, environment: environment,
             flags: flags)
         if let text = getenv(standInVariable).map({ String(cString: $0) }) {
-            guard let standIn = StandIn(text, reading: NFS(settings.nfs)) else {
+            guard var standIn = StandIn(text, reading: NFS(settings.nfs)) else {
                 throw StorageError(.badSetting, "\(standInVariable)=\(text): not of the form TYPE:SOURCE")
             }
+            standIn.troubles = getenv(troublesVariable).map { FilePath(String(cString: $0)) }
             settings.volumes.kind = standIn
         }
         return settings
@@ -65,6 +66,7 @@ enum Daemon {
 
     /// For tests on machines whose kernel has no NFS.
     private static let standInVariable = "DOCKER_NFSD_TEST_STAND_IN"
+    private static let troublesVariable = "DOCKER_NFSD_TEST_TROUBLES"
 
     static func fail(_ error: any Error) -> Never {
         let line = "docker-nfsd: \(error)\n"

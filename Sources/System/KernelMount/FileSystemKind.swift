@@ -32,6 +32,8 @@ public protocol FileSystemSource: Sendable {
     /// As the mount table and messages show it, such as `host:/path`.
     var text: String { get }
     var location: SourceLocation { get }
+    /// Which server is asked: opaque, at most some 300 bytes, and equal if two sources ask the same one.
+    var serverKey: String { get }
     /// What of the options has no effect, and why; for the log.
     var notes: [String] { get }
     /// The options in one spelling, without secrets: equal if two sources mean the same.
@@ -48,6 +50,11 @@ public protocol FileSystemSource: Sendable {
     func negotiation(
         for purpose: MountPurpose, until deadline: Deadline, cancellation: Cancellation?
     ) throws(StorageError) -> any MountNegotiation
+    /// Asks the server whether it answers, without mounting anything. Blocks, for the kind's own limits at the longest.
+    ///
+    /// - Returns: false if a server of this kind can only be asked by a mount.
+    /// - Throws: `StorageError` with the code and the reason that a mount would fail with.
+    func probe(until deadline: Deadline, cancellation: Cancellation?) throws(StorageError) -> Bool
     /// Whether the server can be found and answers. Blocks.
     func checkServer() -> (findings: [HostFinding], isWorthAMount: Bool)
 }
@@ -96,6 +103,8 @@ public protocol MountNegotiation {
 
 extension FileSystemSource {
     public var notes: [String] { [] }
+    public var serverKey: String { location.server }
+    public func probe(until deadline: Deadline, cancellation: Cancellation?) throws(StorageError) -> Bool { false }
 }
 
 extension MountNegotiation {

@@ -35,14 +35,18 @@ public struct Mounter: Sendable {
     public let stagingFolder: FilePath
     /// What the processes are called in ps(1), before `-mount` and the like.
     public let program: String
+    /// Decides which attempts are made; nil: all.
+    public let gate: (any ServerGate)?
 
     public init(
-        limits: MountLimits = .init(), method: MountMethod = .automatic, stagingFolder: FilePath, program: String
+        limits: MountLimits = .init(), method: MountMethod = .automatic, stagingFolder: FilePath, program: String,
+        gate: (any ServerGate)? = nil
     ) {
         self.limits = limits
         self.method = method
         self.stagingFolder = stagingFolder
         self.program = program
+        self.gate = gate
     }
 
     /// Resolves, probes, negotiates, mounts, and looks in the mount table before it says so.
@@ -59,14 +63,17 @@ public struct Mounter: Sendable {
         // retry=0 is one attempt, which has as long as retry=1.
         if let period { deadline = deadline.earlier(Deadline(began + max(period, .seconds(60)))) }
         var pause = Duration.seconds(1)
+        let wantsRetry = period ?? .zero > .zero
         while true {
             do throws(StorageError) {
-                try negotiate(request, began: began, deadline, cancellation) { plan throws(AttemptFailure) in
-                    try attempt(plan, request.destination, deadline, cancellation)
+                return try ServerAttempt(at: request.source, deadline, cancellation, mayWait: wantsRetry, limits).pass(gate) {
+                    () throws(StorageError) in
+                    try negotiate(request, began: began, deadline, cancellation) { plan throws(AttemptFailure) in
+                        try attempt(plan, request.destination, deadline, cancellation)
+                    }
+                    return try verifiedEntry(of: request)
                 }
-                return try verifiedEntry(of: request)
             } catch {
-                let wantsRetry = period ?? .zero > .zero
                 if !wantsRetry || !error.mayPass || deadline.remaining <= pause || cancellation?.isCancelled == true { throw error }
                 Poll.wait(for: cancellation?.descriptor.rawValue ?? -1, until: Deadline(after: pause))
                 pause = min(pause * 2, .seconds(10))
@@ -87,12 +94,6 @@ public struct Mounter: Sendable {
         _ attempt: (MountPlan) throws(AttemptFailure) -> Void
     ) throws(StorageError) {
         let source = request.source
-        // No server was contacted, so the error names none.
-        if deadline.hasPassed {
-            throw StorageError.mounting(
-                source.text, .timedOut,
-                "no time was left for it, for what was done before took too long; try again, and look at docker-nfsd status")
-        }
         var negotiation = try source.negotiation(for: request.purpose, until: deadline, cancellation: cancellation)
         let plans = negotiation.plans
         var index = 0

@@ -94,6 +94,8 @@ public struct StorageError: Error, Sendable, CustomStringConvertible {
 
     public var code: Code
     public var description: String
+    /// The description without what was tried: the cause, and what to do.
+    public private(set) var reason: String
     /// The error below it, if there is one.
     public var cause: (any Error)?
     /// Trying again may help without any change on either side.
@@ -106,6 +108,7 @@ public struct StorageError: Error, Sendable, CustomStringConvertible {
     ) {
         self.code = code
         self.description = description
+        reason = description
         self.cause = cause
         self.mayPass = mayPass
         self.stuck = stuck
@@ -117,14 +120,18 @@ public struct StorageError: Error, Sendable, CustomStringConvertible {
     public static func mounting(
         _ source: String, _ code: Code, _ reason: String, cause: (any Error)? = nil, mayPass: Bool = false, stuck: StuckProcess? = nil
     ) -> StorageError {
-        StorageError(code, "cannot mount \(source): \(reason)", cause: cause, mayPass: mayPass, stuck: stuck)
+        var error = StorageError(code, "cannot mount \(source): \(reason)", cause: cause, mayPass: mayPass, stuck: stuck)
+        error.reason = reason
+        return error
     }
 
     /// The same failure, as a layer above reports it.
     ///
     /// - Parameter context: what that layer was doing, such as `cannot mount volume web`; a colon follows it.
     public func prefixed(by context: String) -> StorageError {
-        StorageError(code, "\(context): \(description)", cause: cause, mayPass: mayPass, stuck: stuck)
+        var error = self
+        error.description = "\(context): \(description)"
+        return error
     }
 
     /// The same failure, if undoing what came before it failed too.

@@ -21,13 +21,15 @@ extension Mounter {
     ) throws(StorageError) -> (calls: SystemCallSequence, work: Work) {
         let began = ContinuousClock.now
         let deadline = deadline(began, limit)
-        var done: (calls: SystemCallSequence, work: Work)?
         let request = MountRequest(source, for: purpose, at: MountDestination(""))
-        try negotiate(request, began: began, deadline, cancellation) { plan throws(AttemptFailure) in
-            done = try attempt(plan, deadline, cancellation, prepare)
+        return try ServerAttempt(at: source, deadline, cancellation, mayWait: false, limits).pass(gate) { () throws(StorageError) in
+            var done: (calls: SystemCallSequence, work: Work)?
+            try negotiate(request, began: began, deadline, cancellation) { plan throws(AttemptFailure) in
+                done = try attempt(plan, deadline, cancellation, prepare)
+            }
+            guard let done else { throw StorageError.mounting(source.text, .other, "no calls were made") }
+            return done
         }
-        guard let done else { throw StorageError.mounting(source.text, .other, "no calls were made") }
-        return done
     }
 
     private func attempt<Work>(
