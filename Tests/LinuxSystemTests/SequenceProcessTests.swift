@@ -52,6 +52,24 @@ import Testing
         #expect(MountNamespace.processes(named: name).isEmpty)
     }
 
+    @Test func isEndedByItsWatchInWhichItIsSeen() throws {
+        let name = uniqueProcessName()
+        let sequence = SystemCallSequence()
+        sequence.add(.nameProcess(name))
+        sequence.waitForEver()
+        let watch = SequenceWatch(period: .milliseconds(10)) { process in
+            // It waits in poll(2)'s part of the kernel, whatever this kernel calls it.
+            !(kernelFunction(inWhich: process)?.contains("poll") ?? false)
+        }
+        let limit = Deadline(after: .seconds(1000))
+        let end = try sequence.run(until: limit, watch: watch)
+        #expect(reason(end) == .unwanted)
+        #expect(!limit.hasPassed)
+        #expect(MountNamespace.processes(named: name).isEmpty)
+    }
+
+    @Test func aProcessThatIsNotThereWaitsInNoFunction() { #expect(kernelFunction(inWhich: .max) == nil) }
+
     @Test func doesNotStartToWaitIfItIsCancelledAlready() throws {
         let sequence = SystemCallSequence()
         sequence.waitForEver()

@@ -131,7 +131,7 @@ extension MachineTests {
             #expect(works.output.contains("\"Err\":\"\""), "\(works)")
         }
 
-        @Test("a listener that is mute is told at once; a server that goes mute in the mount is killed in time, and holds up nobody else")
+        @Test("a listener that is mute is told at once; a mount whose server goes mute is ended once another server's waits")
         func muteServers() async throws {
             let (text, seconds) = try await start(
                 "\(Self.server) --opt o=port=2050",
@@ -146,18 +146,20 @@ extension MachineTests {
             let half = try await Guest.run(
                 Self.halfMuteServer + #"""
 
-                    echo '{"mount-deadline": 20}' > /etc/docker/docker-nfsd.json; systemctl restart docker-nfsd
                     volume --opt o=port=2051 half; volume good
                     (driver Mount '{"Name":"half","ID":"1"}' > /tmp/half.answer) & waiting=$!
                     until pgrep -x nfsd-mount >/dev/null; do sleep 0.2; done
                     began=$(date +%s); docker volume ls -q; docker volume inspect -f '{{.Status.state}}' good; echo "memory $(($(date +%s) - began))"
-                    (driver Mount '{"Name":"good","ID":"1"}' > /tmp/good.answer) & good=$!
-                    wait $waiting; cat /tmp/half.answer; wait $good; cat /tmp/good.answer
+                    began=$(date +%s); driver Mount '{"Name":"good","ID":"1"}'; echo "good after $(($(date +%s) - began)) s"
+                    wait $waiting; cat /tmp/half.answer
                     pgrep -x nfsd-mount || echo "no process is left"
                     driver Unmount '{"Name":"good","ID":"1"}' >/dev/null; docker volume rm half good >/dev/null; kill $(cat /tmp/half); pkill -f 'sleep 1000'
-                    rm /etc/docker/docker-nfsd.json; systemctl restart docker-nfsd; mounts
+                    mounts
                     """#)
             #expect(half.output.contains("took the connection but did not complete the mount within"), "\(half)")
+            #expect(half.output.contains("mounts from other servers waited for it"), "\(half)")
+            let waited = half.output.firstMatch(of: /good after ([0-9]+) s/).flatMap { Int($0.output.1) }
+            #expect((0...30).contains(waited ?? -1), "the other's own deadline is 100 s: \(half)")
             #expect(half.output.contains("good\nhalf\nnot mounted\nmemory "), "answers from memory waited: \(half)")
             #expect(
                 half.output.contains("{\"Mountpoint\":\"/var/lib/docker-volumes-nfsd/good\",\"Err\":\"\"}"),

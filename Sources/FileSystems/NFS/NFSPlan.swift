@@ -24,8 +24,13 @@ extension MountPlan {
             }
         }
         for option in options.kernel where Self.applies(option.key, to: version) { list.append(option) }
+        // To find a server that it has a connection to by another address, the client of version 4 looks at all its connections, and
+        // waits for each that is being made. fs/nfs/nfs4client.c, nfs41_walk_client_list().
+        let contention = MountPlan.Contention(
+            server: "\(address.text) \(options.port ?? 0)", waitingFunction: "nfs_wait_client_init_complete")
         self.init(
-            fileSystem: version.fileSystem, source: "\(server.sourceLabel):\(path)", options: list, generic: options.generic)
+            fileSystem: version.fileSystem, source: "\(server.sourceLabel):\(path)", options: list, generic: options.generic,
+            contention: version == .v3 ? nil : contention)
     }
 
     /// mount.nfs leaves out what a version does not have, so that one list serves them all.

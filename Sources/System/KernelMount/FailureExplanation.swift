@@ -26,6 +26,11 @@ public struct FailureExplanation: Sendable {
                 .timedOut,
                 "\(negotiation.server) took the connection but did not complete the mount within \(waited.components.seconds) s; look at the server's log and load, then try again"
             )
+        case (.unwanted, _):
+            self.init(
+                .timedOut,
+                "\(negotiation.server) took the connection but did not complete the mount within \(waited.components.seconds) s, and mounts from other servers waited for it in the kernel; look at the server's log and load, then try again"
+            )
         case (nil, .subdirectory): self.init(.subdirectory, Self.reason(failure, at: subdirectory?.path ?? ""))
         case (nil, .requirement): self.init(.subdirectory, Self.requirement(failure.error))
         case (nil, _): self = negotiation.explanation(of: failure, waited: waited)

@@ -9,12 +9,30 @@ public struct MountPlan: Sendable, Equatable {
     /// For fsconfig(2), in order.
     public var options: [MountOption]
     public var generic: GenericMountOptions
+    /// How the kernel has it wait for mounts from other servers; nil if it does not.
+    public var contention: Contention?
 
-    public init(fileSystem: String, source: String, options: [MountOption], generic: GenericMountOptions) {
+    /// What the kernel makes one attempt wait for.
+    public struct Contention: Sendable, Equatable {
+        /// Which server is asked; attempts at one server may wait for one another.
+        public var server: String
+        /// The function of the kernel in which an attempt waits for another one, whichever server that one asks.
+        public var waitingFunction: String
+
+        public init(server: String, waitingFunction: String) {
+            self.server = server
+            self.waitingFunction = waitingFunction
+        }
+    }
+
+    public init(
+        fileSystem: String, source: String, options: [MountOption], generic: GenericMountOptions, contention: Contention? = nil
+    ) {
         self.fileSystem = fileSystem
         self.source = source
         self.options = options
         self.generic = generic
+        self.contention = contention
     }
 
     /// The longest string that fsconfig(2) takes, in bytes without the NUL.

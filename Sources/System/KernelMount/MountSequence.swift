@@ -138,9 +138,9 @@ struct MountSequence {
     }
 
     /// Makes the attempt.
-    func run(until deadline: Deadline, cancellation: Cancellation?) throws(AttemptFailure) {
+    func run(until deadline: Deadline, cancellation: Cancellation?, watch: SequenceWatch? = nil) throws(AttemptFailure) {
         let end: SequenceEnd
-        do throws(SystemError) { end = try sequence.run(until: deadline, cancellation: cancellation) } catch {
+        do throws(SystemError) { end = try sequence.run(until: deadline, cancellation: cancellation, watch: watch) } catch {
             throw AttemptFailure(.local, error)
         }
         switch end {

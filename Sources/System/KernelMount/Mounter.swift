@@ -37,6 +37,7 @@ public struct Mounter: Sendable {
     public let program: String
     /// Decides which attempts are made; nil: all.
     public let gate: (any ServerGate)?
+    private let underWay = AttemptsUnderWay()
 
     public init(
         limits: MountLimits = .init(), method: MountMethod = .automatic, stagingFolder: FilePath, program: String,
@@ -117,13 +118,26 @@ public struct Mounter: Sendable {
         throw StorageError.mounting(source.text, .other, "there was no address or version to try")
     }
 
-    /// One attempt by the chosen method; automatic falls back to mount(2) where fsopen(2) cannot be used.
     private func attempt(
         _ plan: MountPlan, _ destination: MountDestination, _ deadline: Deadline, _ cancellation: Cancellation?
     ) throws(AttemptFailure) {
+        try watched(plan) { watch throws(AttemptFailure) in try attempt(plan, destination, deadline, cancellation, watch) }
+    }
+
+    /// Runs an attempt, which the watch ends if it is in the way of those at other servers.
+    func watched<Value>(
+        _ plan: MountPlan, _ attempt: (SequenceWatch?) throws(AttemptFailure) -> Value
+    ) throws(AttemptFailure) -> Value {
+        try underWay.during(plan.contention, attempt)
+    }
+
+    /// One attempt by the chosen method; automatic falls back to mount(2) where fsopen(2) cannot be used.
+    private func attempt(
+        _ plan: MountPlan, _ destination: MountDestination, _ deadline: Deadline, _ cancellation: Cancellation?, _ watch: SequenceWatch?
+    ) throws(AttemptFailure) {
         if method == .fsopen || (method == .automatic && plan.fitsFSConfig) {
             let sequence = MountSequence.fsopen(plan, destination, program: program)
-            do throws(AttemptFailure) { return try sequence.run(until: deadline, cancellation: cancellation) } catch {
+            do throws(AttemptFailure) { return try sequence.run(until: deadline, cancellation: cancellation, watch: watch) } catch {
                 guard method == .automatic, sequence.lacksFSOpen(error) else { throw afterKill(error, destination.target) }
             }
         }
@@ -132,7 +146,7 @@ public struct Mounter: Sendable {
         if destination.subdirectory != nil { try makeStaging(staging) }
         defer { if destination.subdirectory != nil { try? removeEmptyFolder(staging) } }
         let sequence = MountSequence.mount(plan, data: data, destination, staging: staging.string, program: program)
-        do throws(AttemptFailure) { try sequence.run(until: deadline, cancellation: cancellation) } catch {
+        do throws(AttemptFailure) { try sequence.run(until: deadline, cancellation: cancellation, watch: watch) } catch {
             let failure = afterKill(error, destination.target)
             if destination.subdirectory != nil, failure.end != nil { _ = try? unmount(staging.string) }
             throw failure

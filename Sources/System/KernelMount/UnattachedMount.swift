@@ -25,7 +25,9 @@ extension Mounter {
         return try ServerAttempt(at: source, deadline, cancellation, mayWait: false, limits).pass(gate) { () throws(StorageError) in
             var done: (calls: SystemCallSequence, work: Work)?
             try negotiate(request, began: began, deadline, cancellation) { plan throws(AttemptFailure) in
-                done = try attempt(plan, deadline, cancellation, prepare)
+                done = try watched(plan) { watch throws(AttemptFailure) in
+                    try self.attempt(plan, deadline, cancellation, watch, prepare)
+                }
             }
             guard let done else { throw StorageError.mounting(source.text, .other, "no calls were made") }
             return done
@@ -33,14 +35,14 @@ extension Mounter {
     }
 
     private func attempt<Work>(
-        _ plan: MountPlan, _ deadline: Deadline, _ cancellation: Cancellation?,
+        _ plan: MountPlan, _ deadline: Deadline, _ cancellation: Cancellation?, _ watch: SequenceWatch?,
         _ prepare: (SystemCallSequence, SystemCallSequence.Call) -> Work
     ) throws(AttemptFailure) -> (calls: SystemCallSequence, work: Work)? {
         var work: Work?
         if method == .fsopen || (method == .automatic && plan.fitsFSConfig) {
             let sequence = MountSequence.fsopen(plan, program: program) { work = prepare($0, $1) }
             do throws(AttemptFailure) {
-                try sequence.run(until: deadline, cancellation: cancellation)
+                try sequence.run(until: deadline, cancellation: cancellation, watch: watch)
                 return work.map { (sequence.sequence, $0) }
             } catch {
                 guard method == .automatic, sequence.lacksFSOpen(error) else { throw error }
@@ -52,7 +54,7 @@ extension Mounter {
         try makeStaging(staging)
         defer { try? removeEmptyFolder(staging) }
         let sequence = MountSequence.mount(plan, data: data, staging: staging.string, program: program) { work = prepare($0, $1) }
-        do throws(AttemptFailure) { try sequence.run(until: deadline, cancellation: cancellation) } catch {
+        do throws(AttemptFailure) { try sequence.run(until: deadline, cancellation: cancellation, watch: watch) } catch {
             if error.end != nil, error.stuck == nil { _ = try? unmount(staging.string) }
             throw error
         }

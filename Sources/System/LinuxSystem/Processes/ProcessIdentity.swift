@@ -51,6 +51,14 @@ public struct ProcessIdentity: Sendable, Hashable {
     }
 }
 
+/// The function of the kernel in which a process waits; nil if it does not wait, or the kernel does not tell. `/proc/PID/wchan`, proc(5).
+public func kernelFunction(inWhich process: CInt) -> String? {
+    // A function's name has at most 512 bytes. include/linux/kallsyms.h
+    guard let bytes = try? readWholeFile(FilePath("/proc/\(process)/wchan"), limit: 1024) else { return nil }
+    let name = String(decoding: bytes, as: UTF8.self)
+    return name.isEmpty || name == "0" ? nil : name
+}
+
 /// What `/proc/PID/stat` says of a process that matters here. proc(5).
 struct ProcessStatus {
     /// A letter: `R`, `S`, `Z` …

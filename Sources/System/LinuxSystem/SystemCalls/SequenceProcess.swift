@@ -17,8 +17,23 @@ public enum SequenceEnd: Sendable {
 
 public enum SequenceKillReason: Sendable {
     case deadline, cancelled
+    /// Its ``SequenceWatch`` said so.
+    case unwanted
     /// Another process killed it: an administrator's, or the kernel because memory ran out.
     case fromOutside
+}
+
+/// Looks at the process of a sequence now and then while it runs, and may end it.
+public struct SequenceWatch {
+    /// Between two looks, and before the first one.
+    public var period: Duration
+    /// Whether the process with this id may go on.
+    public var mayGoOn: (CInt) -> Bool
+
+    public init(period: Duration, mayGoOn: @escaping (CInt) -> Bool) {
+        self.period = period
+        self.mayGoOn = mayGoOn
+    }
 }
 
 /// A killed process that the kernel still holds inside a system call.
@@ -69,20 +84,29 @@ extension SystemCallSequence {
     /// How long a killed process may take to go before it counts as stuck.
     private static let killGrace = Duration.seconds(2)
 
-    /// Makes the calls in a process of their own and blocks until they are made, the deadline passes or the cancellation comes.
+    /// Makes the calls in a process of their own and blocks until they are made, the deadline passes, the cancellation comes or the watch
+    /// ends it.
     ///
     /// - Throws: `SystemError` if the process cannot be started. What the calls themselves answered is in
     ///   ``result(of:)`` and ``failedCall``.
-    public func run(until deadline: Deadline, cancellation: Cancellation? = nil) throws(SystemError) -> SequenceEnd {
+    public func run(
+        until deadline: Deadline, cancellation: Cancellation? = nil, watch: SequenceWatch? = nil
+    ) throws(SystemError) -> SequenceEnd {
         let (process, descriptor) = try start()
         var reason: SequenceKillReason?
         var poll = Poll()
         let end = poll.add(descriptor)
         let cancelled = poll.add(cancellation?.descriptor.rawValue)
-        if !poll.wait(until: deadline) {
-            reason = .deadline
-        } else if !poll.hasCome(at: end) && poll.hasCome(at: cancelled) {
-            reason = .cancelled
+        while reason == nil {
+            let look = watch.map { Deadline(after: $0.period) }
+            if poll.wait(until: look.map(deadline.earlier) ?? deadline) {
+                if poll.hasCome(at: end) { break }
+                if poll.hasCome(at: cancelled) { reason = .cancelled }
+            } else if deadline.hasPassed {
+                reason = .deadline
+            } else if watch?.mayGoOn(process) == false {
+                reason = .unwanted
+            }
         }
         guard let reason else {
             reap(descriptor)
