@@ -2,7 +2,7 @@
 
 public import KernelMount
 public import LinuxSystem
-import SystemPackage
+public import SystemPackage
 
 /// NFS as a kind of file system, with this host's settings for it.
 public struct NFS: FileSystemKind {
@@ -34,6 +34,12 @@ public struct NFS: FileSystemKind {
         connection["address"] = entry.value(of: "addr")
         connection["nfsvers"] = entry.value(of: "vers")
         return connection
+    }
+
+    public func activity() throws(SystemError) -> [FilePath: ActivityCounters] {
+        var found: [FilePath: ActivityCounters] = [:]
+        try MountStatistics.readAll { found[$0.place] = $0.counters }
+        return found
     }
 
     public func checkHost() -> [HostFinding] { [support(for: .v4_1), support(for: .v3), lockService()] }

@@ -31,6 +31,8 @@ public struct StandIn: FileSystemKind {
     public func owns(_ entry: MountTableEntry) -> Bool { entry.fileSystem == fileSystem || nfs.owns(entry) }
     public func connection(of entry: MountTableEntry) -> [String: String] { nfs.connection(of: entry) }
 
+    public func activity() throws(SystemError) -> [FilePath: ActivityCounters] { try nfs.activity() }
+
     public func source(_ options: [String: String]) throws(StorageError) -> any FileSystemSource {
         StandInSource(standIn: self, nfs: try nfs.source(options))
     }

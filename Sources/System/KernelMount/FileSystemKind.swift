@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 
 public import LinuxSystem
+public import SystemPackage
 
 /// One kind of file system that volumes can be of: how its options are read, what is tried to mount it, and what failures mean.
 ///
@@ -22,6 +23,10 @@ public protocol FileSystemKind: Sendable {
     func owns(_ entry: MountTableEntry) -> Bool
     /// What an entry of the mount table says about the connection, by the names that status shows.
     func connection(of entry: MountTableEntry) -> [String: String]
+    /// What the kernel has counted, by mount point. Reads /proc alone, and never touches a mount or a server.
+    ///
+    /// - Throws: `SystemError` if that cannot be read.
+    func activity() throws(SystemError) -> [FilePath: ActivityCounters]
     /// Whether this host has what the kind needs. Blocks for some seconds at most.
     func checkHost() -> [HostFinding]
 }
@@ -99,6 +104,11 @@ public protocol MountNegotiation {
     /// The words for the failure with which the negotiation ended, if it is an answer of the server, an option's, or of a call on this
     /// host. The mounter words all others.
     func explanation(of failure: AttemptFailure, waited: Duration) -> FailureExplanation
+}
+
+extension FileSystemKind {
+    /// For a kind that counts nothing.
+    public func activity() throws(SystemError) -> [FilePath: ActivityCounters] { [:] }
 }
 
 extension FileSystemSource {

@@ -107,7 +107,7 @@ public struct MountTable: Sendable {
     private static func unescape(_ bytes: ArraySlice<UInt8>) -> String { text(unescapedBytes(bytes)) }
 
     /// The kernel writes space, tab, newline and backslash as three octal digits; in options the comma and the equals sign, too.
-    static func unescapedBytes(_ bytes: ArraySlice<UInt8>) -> ArraySlice<UInt8> {
+    public static func unescapedBytes(_ bytes: ArraySlice<UInt8>) -> ArraySlice<UInt8> {
         guard bytes.contains(UInt8(ascii: "\\")) else { return bytes }
         var out: ArraySlice<UInt8> = []
         var index = bytes.startIndex
