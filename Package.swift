@@ -131,7 +131,11 @@ let package = Package(
             path: "Tests/KernelMountTests"
         ),
         .testTarget(
-            name: "NFSTests", dependencies: ["NFS", "KernelMount", "StandIn", "LinuxSystem", "TestSupport", systemPackage],
+            name: "NFSTests",
+            dependencies: [
+                "NFS", "KernelMount", "StandIn", "Volumes", "LinuxSystem", "TestSupport", systemPackage,
+                .product(name: "Logging", package: "swift-log"),
+            ],
             path: "Tests/NFSTests"
         ),
         .testTarget(name: "JSONTests", dependencies: ["JSON"], path: "Tests/JSONTests"),

@@ -65,12 +65,13 @@ struct DaemonSettingsTests {
               "state-directory": "/a/./state/", "runtime-directory": "/a/x/../run", "mount-directory": "/a/mnt", "socket-directory": "/a/sockets",
               "docker-directory": "/a/docker", "options": "hard,timeo=50", "nfsvers": "auto", "mount-deadline": 11, "probe-deadline": "2",
               "resolve-deadline": 3, "unmount-deadline": 4, "remove-deadline": 5, "mount-method": "mount", "log-level": "debug",
-              "engine-socket": "/a/docker.sock", "share": "nas:/export", "share-refresh": 20
+              "engine-socket": "/a/docker.sock", "retry": 45, "share": "nas:/export", "share-refresh": 20
             }
             """
         try await settings(file) { settings in
             let volumes = settings.volumes
             #expect(volumes.stateDirectory == "/a/state")
+            #expect(volumes.patience == .always(.seconds(45)))
             #expect(volumes.runtimeDirectory == "/a/run")
             #expect(settings.mountDirectory == "/a/mnt")
             #expect(settings.socketDirectory == "/a/sockets")
@@ -114,6 +115,7 @@ struct DaemonSettingsTests {
         ("mount-deadline", "111", "not a number of seconds from 1 to 110"), ("probe-deadline", "x", "not a number of seconds from 1 to 60"),
         ("resolve-deadline", "-1", "not a number of seconds"), ("unmount-deadline", "21", "from 1 to 20"),
         ("remove-deadline", "1.5", "from 1 to 55"),
+        ("retry", "91", "from 1 to 90"), ("retry", "0", "neither boot nor off nor a number of seconds"), ("retry", "on", "neither boot"),
         ("mount-method", "fuse", "not one of automatic, fsopen, mount"),
         ("log-level", "trace", "not one of debug, info, notice, warning, error"),
         ("log-level", "critical", "not one of"), ("log-level", "loud", "not one of"),

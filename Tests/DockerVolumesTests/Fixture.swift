@@ -31,6 +31,8 @@ struct Fixture: Sendable {
         settings.mountDirectory = folder.appending("mnt")
         settings.engine.dataRoot = folder.appending("docker")
         settings.engine.apiSocket = nil
+        // The machine may just have booted.
+        settings.volumes.patience = .none
     }
 
     var logger: Logger { log.logger }

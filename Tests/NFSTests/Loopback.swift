@@ -32,6 +32,7 @@ final class Loopback: Sendable {
     let port: UInt16
     private let listener: CInt
     private let stop: Cancellation
+    private let ended: Cancellation
     private let fillers: [CInt]
     private let seen = Mutex<[String]>([])
 
@@ -41,6 +42,7 @@ final class Loopback: Sendable {
     init(_ manners: Manners, at address: String = "127.0.0.1", port: UInt16 = 0) throws {
         self.address = address
         stop = try Cancellation()
+        ended = try Cancellation()
         var hints = addrinfo()
         hints.ai_flags = AI_NUMERICHOST | AI_NUMERICSERV
         hints.ai_socktype = CInt(SOCK_STREAM.rawValue)
@@ -49,6 +51,8 @@ final class Loopback: Sendable {
         defer { freeaddrinfo(list) }
         let entry = try #require(list?.pointee)
         let listener = socket(entry.ai_family, CInt(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
+        var one: CInt = 1
+        setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &one, socklen_t(MemoryLayout<CInt>.size))
         try #require(bind(listener, entry.ai_addr, entry.ai_addrlen) == 0)
         try #require(listen(listener, manners == .silent ? 0 : 16) == 0)
         var storage = sockaddr_in()
@@ -80,16 +84,20 @@ final class Loopback: Sendable {
         try #require(callers.count >= count)
     }
 
-    /// Must be called at the end.
+    /// Must be called at the end. Nobody listens at the port afterwards.
     func close() {
         stop.cancel()
+        if fillers.isEmpty { Poll.wait(for: ended.descriptor.rawValue, until: Deadline(after: .seconds(100))) }
         for filler in fillers { Glibc.close(filler) }
         if !fillers.isEmpty { Glibc.close(listener) }
     }
 
     private func serve(_ manners: Manners) {
         var connections: [CInt] = []
-        defer { for descriptor in connections + [listener] { Glibc.close(descriptor) } }
+        defer {
+            for descriptor in connections + [listener] { Glibc.close(descriptor) }
+            ended.cancel()
+        }
         while true {
             let watched = [stop.descriptor.rawValue, listener] + connections
             var requests = watched.map { pollfd(fd: $0, events: Int16(POLLIN), revents: 0) }

@@ -43,6 +43,9 @@ public actor VirtualMachine {
             run(
                 """
                 tar -C /payload -c . | tar -C / -x --no-overwrite-dir --keep-directory-symlink && sync
+                # It has just booted, and its failures are to be told at once.
+                mkdir -p /etc/systemd/system/docker-nfsd.service.d
+                printf '[Service]\\nEnvironment=DOCKER_NFSD_RETRY=off\\n' > /etc/systemd/system/docker-nfsd.service.d/test.conf
                 systemctl daemon-reload && systemctl enable --now docker-nfsd && systemctl is-active docker-nfsd
                 """),
             "installing docker-nfsd in the machine")

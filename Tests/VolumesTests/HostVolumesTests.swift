@@ -42,10 +42,13 @@ import Testing
         inspection: "batch show")
     private static let queue = "night"
 
-    private func start(_ folder: FilePath, _ batch: BatchSystem) throws -> HostVolumes {
-        let settings = VolumeSettings(
-            kind: MemoryFileSystem(), stateDirectory: folder.appending("state"), runtimeDirectory: folder.appending("run"),
+    private func start(_ folder: FilePath, _ batch: BatchSystem, _ servers: PoolServers? = nil, _ patience: ServerPatience = .none) throws
+        -> HostVolumes
+    {
+        var settings = VolumeSettings(
+            kind: MemoryFileSystem(servers: servers), stateDirectory: folder.appending("state"), runtimeDirectory: folder.appending("run"),
             processName: "batch")
+        settings.patience = patience
         let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
         let state = try VolumeState(
             settings: settings, words: Self.words, places: Deep(folder: folder.appending("jobs")), logger: logger)
@@ -159,6 +162,56 @@ import Testing
             try await volumes.remove("data", owner: Self.queue)
             #expect(try mounts(folder).isEmpty)
             #expect(volumes.shownVolumes(owner: Self.queue).isEmpty)
+        }
+    }
+
+    @Test func aDeadServerCostsItsTimeOnceAndHealthyOnesNothing() async throws {
+        try await withScratchFolder { folder in
+            let servers = try PoolServers()
+            let volumes = try start(folder, BatchSystem(), servers)
+            for pool in ["a@dead", "b@dead", "c@healthy"] {
+                try await volumes.create("on-\(pool.prefix(1))", options: ["pool": pool], owner: Self.queue)
+            }
+            servers.set("dead", .hangs)
+            async let first = refusal(.silent) { _ = try await volumes.mount("on-a", id: "job 1", owner: Self.queue) }
+            try await eventually("the dead server is asked") { servers.calls("dead") == 1 }
+            #expect(try await !volumes.mount("on-c", id: "job 3", owner: Self.queue).isEmpty)
+            // What took less has cost nobody anything.
+            try await Task.sleep(for: .milliseconds(1100))
+            servers.letGo()
+            _ = await first
+            let line = await refusal(.silent) { _ = try await volumes.mount("on-b", id: "job 2", owner: Self.queue) }
+            #expect(line.contains("dead has not answered since"))
+            #expect(servers.calls("dead") == 1)
+            #expect(volumes.shown("on-b", owner: Self.queue)?.status?["lastFailureCode"] == "silent")
+            servers.set("dead", .answers)
+            try await eventually("it is asked again by itself", within: .seconds(60)) {
+                (try? await volumes.mount("on-b", id: "job 2", owner: Self.queue)) != nil
+            }
+            for (volume, job) in [("on-b", "job 2"), ("on-c", "job 3")] { try await volumes.unmount(volume, id: job, owner: Self.queue) }
+        }
+    }
+
+    @Test func aServerThatIsNotThereYetIsWaitedFor() async throws {
+        try await withScratchFolder { folder in
+            let servers = try PoolServers()
+            let volumes = try start(folder, BatchSystem(), servers, .always(.seconds(60)))
+            for pool in ["a@late", "b@late"] {
+                try await volumes.create("on-\(pool.prefix(1))", options: ["pool": pool], owner: Self.queue)
+            }
+            servers.set("late", .fails(.refused))
+            let waiting = Task { try await volumes.mount("on-a", id: "job 1", owner: Self.queue) }
+            let leaving = Task { try await volumes.mount("on-b", id: "job 2", owner: Self.queue) }
+            try await eventually("both were tried") {
+                ["on-a", "on-b"].allSatisfy { volumes.shown($0, owner: Self.queue)?.status?["lastFailureCode"] == "refused" }
+            }
+            leaving.cancel()
+            await #expect(throws: StorageError.self) { _ = try await leaving.value }
+            #expect(volumes.shown("on-b", owner: Self.queue)?.status?["references"] == 0)
+            servers.set("late", .answers)
+            #expect(try await !waiting.value.isEmpty)
+            #expect(try mounts(folder).count == 1)
+            try await volumes.unmount("on-a", id: "job 1", owner: Self.queue)
         }
     }
 }

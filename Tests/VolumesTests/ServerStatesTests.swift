@@ -28,7 +28,7 @@ import Testing
         let attempt = ServerAttempt(
             source: try source(pool), deadline: Deadline(after: .seconds(100)), cancellation: nil, mayWait: false, hasTime: hasTime)
         do throws(StorageError) {
-            try states.pass(attempt) { () throws(StorageError) in
+            try states.pass(attempt) { _ throws(StorageError) in
                 if let failure { throw failure }
             }
         } catch {

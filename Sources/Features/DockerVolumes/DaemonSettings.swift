@@ -83,6 +83,18 @@ public struct DaemonSettings: Sendable {
         seconds(
             "remove-deadline", "seconds for archiving or deleting a removed volume's directory (Docker waits 60)", 1...55, \.volumes.removal
         ),
+        Setting(key: "retry", help: "for how long a mount waits for a server that does not answer yet: boot, off or seconds") {
+            settings, text throws(StorageError) in
+            switch text {
+            case "boot": settings.volumes.patience = .afterBoot
+            case "off": settings.volumes.patience = .none
+            default:
+                guard let number = Int(text), (1...90).contains(number) else {
+                    throw StorageError(.badSetting, "neither boot nor off nor a number of seconds from 1 to 90")
+                }
+                settings.volumes.patience = .always(.seconds(number))
+            }
+        },
         Setting(key: "mount-method", help: "how the kernel is asked: automatic, fsopen or mount") { settings, text throws(StorageError) in
             guard let method = MountMethod(rawValue: text) else { throw StorageError(.badSetting, "not one of automatic, fsopen, mount") }
             settings.volumes.mountMethod = method
@@ -95,7 +107,7 @@ public struct DaemonSettings: Sendable {
         },
     ]
 
-    public init() {}
+    public init() { volumes.patience = .afterBoot }
 
     /// Where volumes are mounted.
     var places: FolderForEachVolume { FolderForEachVolume(in: mountDirectory) }

@@ -124,7 +124,9 @@ final class CatalogueFollower: Sendable {
             return true
         } catch {
             if ending.isCancelled { return false }
-            let isNew = memory.withLock { $0.trouble.updateValue("\(error)", forKey: share.text) != "\(error)" }
+            // The words for a server that does not answer say for how long.
+            let kind = error.code.isAboutReachability ? "\(error.code)" : "\(error)"
+            let isNew = memory.withLock { $0.trouble.updateValue(kind, forKey: share.text) != kind }
             if isNew { logger.warning("the share's catalogue cannot be read: \(error); volumes stay as they were last known") }
             return false
         }

@@ -21,8 +21,9 @@ package struct ExportMounts: Sendable {
     /// - Parameters:
     ///   - place: an empty folder of this host.
     ///   - folder: must be in the export's root; nil if any export will do.
+    ///   - mayWait: whether the caller has time to wait for a server that comes back.
     func mount(
-        _ definition: VolumeDefinition, at place: FilePath, requiring folder: String?, until deadline: Deadline,
+        _ definition: VolumeDefinition, at place: FilePath, requiring folder: String?, mayWait: Bool, until deadline: Deadline,
         _ cancellation: Cancellation
     ) throws(StorageError) -> MountTableEntry {
         let options = definition.options
@@ -30,11 +31,13 @@ package struct ExportMounts: Sendable {
             throw error.prefixed(by: "cannot mount volume \(definition.name)")
         }
         let destination = MountDestination(place.string, subdirectory: options.subdirectory, requiredFolder: folder)
-        return try mounter.mount(MountRequest(options.source, at: destination), until: deadline, cancellation: cancellation)
+        var request = MountRequest(options.source, at: destination)
+        request.mayWait = mayWait
+        return try mounter.mount(request, until: deadline, cancellation: cancellation)
     }
 
     /// Mounts the export that a volume's directory is in, to be written to. Blocks on the server. Parameters are as in
-    /// ``mount(_:at:requiring:until:_:)``.
+    /// ``mount(_:at:requiring:mayWait:until:_:)``.
     func mountExport(
         of definition: VolumeDefinition, at place: FilePath, requiring folder: String?, until deadline: Deadline
     ) throws(StorageError) {

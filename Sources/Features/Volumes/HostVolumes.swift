@@ -10,7 +10,7 @@ import SystemPackage
 ///
 /// What is asked for often is answered from memory. Changes to one volume happen one at a time; volumes do not wait for one another.
 package final class HostVolumes: Sendable {
-    /// For all that a creation does on the share.
+    /// For all that one attempt of a creation does on the share.
     private static let creationLimit = Duration.seconds(30)
     /// For all that a removal does on the share; Docker waits 60 s.
     private static let removalLimit = Duration.seconds(55)
@@ -38,7 +38,8 @@ package final class HostVolumes: Sendable {
         self.authority = authority
         self.logger = logger
         mounter = VolumeMounter(
-            table: state.table, exports: state.exports, watch: watch, authority: authority, words: state.words, logger: logger)
+            table: state.table, settings: state.settings, exports: state.exports, watch: watch, authority: authority, words: state.words,
+            logger: logger)
         let disposal = DataDisposal(
             table: state.table, exports: state.exports, authority: authority, settings: state.settings, words: state.words, logger: logger)
         remover = VolumeRemover(mounter: mounter, disposal: disposal, logger: logger)
@@ -95,13 +96,18 @@ package final class HostVolumes: Sendable {
         } catch {
             throw StorageError(.badOption, "cannot create volume \(text): \(error)", cause: error)
         }
-        let deadline = Deadline(after: Self.creationLimit)
+        let deadline = Deadline(after: settings.limits.mount)
         try await locks.exclusively(name) { [self] cancellation in
             for note in wanted.source.notes { logger.notice("volume \(text): \(note)") }
             let definition = VolumeDefinition(name: name, owner: owner, createdAt: timestamp(), options: wanted, share: share)
             let existing = table.definition(of: name)
             if authority.decides(about: definition), existing.map(authority.decides) ?? true {
-                return try authority.define(definition, acceptsAny: options.isEmpty, until: deadline, cancellation)
+                let retries = ServerRetries(
+                    settings, own: wanted.source.retryPeriod(for: .volume), subject: "creating volume \(text)", logger: logger)
+                return try retries.run(until: deadline, cancellation) { _ throws(StorageError) in
+                    let limit = Deadline(after: Self.creationLimit).earlier(deadline)
+                    return try authority.define(definition, acceptsAny: options.isEmpty, until: limit, cancellation)
+                }
             }
             if let existing {
                 guard let difference = try existing.difference(from: definition, state.words) else { return }

@@ -4,6 +4,7 @@ package import KernelMount
 package import LinuxSystem
 package import Logging
 import Synchronization
+import SystemPackage
 
 /// What this host knows of a server.
 package struct ServerState: Sendable, Equatable {
@@ -48,8 +49,11 @@ package final class ServerStates: Sendable {
     /// Bytes of a failure's words that are kept.
     package static let longestReason = 1024
 
-    private struct Entry: Sendable {
+    struct Entry: Sendable {
         var state = ServerState()
+        var breaker = ServerBreaker()
+        /// Comes when something was heard that callers may wait for; nil while none does.
+        var news: Cancellation?
         var touched = 0
     }
 
@@ -60,8 +64,14 @@ package final class ServerStates: Sendable {
 
     private let table = Mutex(Table())
     private let logger: Logger
+    /// A failure that took less has cost nobody anything.
+    private let costly: Duration
 
-    package init(logger: Logger) { self.logger = logger }
+    /// - Parameter costly: how long it takes to find out that a server does not answer, for callers to be spared it.
+    package init(logger: Logger, costly: Duration = .seconds(1)) {
+        self.logger = logger
+        self.costly = costly
+    }
 
     // MARK: Reading
 
@@ -80,25 +90,28 @@ package final class ServerStates: Sendable {
     package func probe(
         _ source: any FileSystemSource, until deadline: Deadline, cancellation: Cancellation? = nil
     ) throws(StorageError) -> Bool {
+        let began = ContinuousClock.now
         do throws(StorageError) {
             guard try source.probe(until: deadline, cancellation: cancellation) else { return false }
             answered(source.serverKey, by: .probe)
             return true
         } catch {
-            if error.code.isAboutReachability { failed(source.serverKey, error) }
+            if error.code.isAboutReachability { failed(source.serverKey, error, took: ContinuousClock.now - began) }
             throw error
         }
     }
 
     /// Notes that a server answers.
     package func answered(_ server: String, by evidence: Evidence) {
-        let ended: ServerState.Outage? = change(server) { state in
-            state.lastAnswer = timestamp()
-            state.lastAnswered = .now
+        let ended: ServerState.Outage? = change(server) { entry in
+            entry.state.lastAnswer = timestamp()
+            entry.state.lastAnswered = .now
             // Such a server has answered questions all the time.
-            if evidence == .probe, state.outage?.code == .timedOut { return nil }
-            defer { state.outage = nil }
-            return state.outage
+            if evidence == .probe, entry.state.outage?.code == .timedOut { return nil }
+            defer { entry.state.outage = nil }
+            entry.breaker.answered()
+            entry.announce()
+            return entry.state.outage
         }
         if let ended {
             logger.notice("server \(server) answers again; it had not since \(ended.since), for \(ended.length)")
@@ -106,35 +119,35 @@ package final class ServerStates: Sendable {
     }
 
     /// Notes that a server did not answer.
-    package func failed(_ server: String, _ error: StorageError) {
-        let isNew = change(server) { state in
+    ///
+    /// - Parameters:
+    ///   - time: how long it took to find out.
+    ///   - trial: of the breaker, if it was one.
+    package func failed(_ server: String, _ error: StorageError, took time: Duration, trial: Int? = nil) {
+        let isCostly = error.code != .refused && time >= costly
+        let isNew = change(server) { entry in
             let now = ContinuousClock.now
-            let isNew = state.outage == nil
-            var outage = state.outage ?? .init(since: timestamp(), began: now, code: error.code, reason: "", lastFailed: now, failures: 0)
+            let isNew = entry.state.outage == nil
+            var outage =
+                entry.state.outage ?? .init(since: timestamp(), began: now, code: error.code, reason: "", lastFailed: now, failures: 0)
             outage.code = error.code
             outage.reason = String(decoding: error.reason.utf8.prefix(Self.longestReason), as: UTF8.self)
             outage.lastFailed = now
             outage.failures = min(outage.failures + 1, 1_000_000)
-            state.outage = outage
+            entry.state.outage = outage
+            entry.breaker.failed(isCostly: isCostly, trial: trial, now: now)
+            entry.announce()
             return isNew
         }
         if isNew { logger.warning("server \(server) does not answer (\(error.code)): \(error.reason)") }
     }
 
-    /// Notes what an attempt to mount has shown of the server.
-    private func note(_ error: StorageError, of attempt: ServerAttempt) {
-        let server = attempt.source.serverKey
-        if error.code.isAnswer { return answered(server, by: .mount) }
-        guard error.code.isAboutReachability, attempt.hasTime || error.code == .refused || error.code == .noRoute else { return }
-        failed(server, error)
-    }
-
-    private func change<Value>(_ server: String, _ body: (inout ServerState) -> Value) -> Value {
+    func change<Value>(_ server: String, _ body: (inout Entry) -> Value) -> Value {
         table.withLock { table in
             table.changes += 1
             var entry = table.entries[server] ?? Entry()
             entry.touched = table.changes
-            let value = body(&entry.state)
+            let value = body(&entry)
             table.entries[server] = entry
             if table.entries.count > Self.mostServers, let oldest = table.entries.min(by: { $0.value.touched < $1.value.touched }) {
                 table.entries[oldest.key] = nil
@@ -144,16 +157,87 @@ package final class ServerStates: Sendable {
     }
 }
 
+extension ServerStates.Entry {
+    /// Wakes those who wait for news.
+    mutating func announce() {
+        news?.cancel()
+        news = nil
+    }
+
+    /// What a caller may do now, and what to wait for if it is to wait.
+    fileprivate mutating func decide(mayWait: Bool) -> (decision: ServerBreaker.Decision, news: Cancellation?) {
+        let decision = breaker.decide(state, mayWait: mayWait, now: .now)
+        guard case .wait = decision else { return (decision, nil) }
+        if news == nil { news = try? Cancellation() }
+        // Without a descriptor to wait on, all ask at once.
+        return news == nil ? (.pass, nil) : (decision, news)
+    }
+}
+
 extension ServerStates: ServerGate {
-    package func pass<Value>(_ attempt: ServerAttempt, _ body: () throws(StorageError) -> Value) throws(StorageError) -> Value {
+    package func pass<Value>(
+        _ attempt: ServerAttempt, _ body: (Deadline) throws(StorageError) -> Value
+    ) throws(StorageError) -> Value {
+        let server = attempt.source.serverKey
+        while true {
+            let (decision, news) = change(server) { $0.decide(mayWait: attempt.mayWait) }
+            switch decision {
+            case .pass: return try make(attempt, until: attempt.deadline, trial: nil, body)
+            case .trial(let id, let limit):
+                defer {
+                    change(server) { entry in
+                        entry.breaker.ended(trial: id)
+                        entry.announce()
+                    }
+                }
+                let deadline = limit.map { Deadline(after: $0).earlier(attempt.deadline) } ?? attempt.deadline
+                return try make(attempt, until: deadline, trial: id, body)
+            case .refuse(let next): throw refusal(attempt, next: next)
+            case .wait(let instant):
+                var poll = Poll()
+                poll.add(news?.descriptor.rawValue)
+                poll.add(attempt.cancellation?.descriptor.rawValue)
+                poll.wait(until: instant.map { Deadline($0).earlier(attempt.deadline) } ?? attempt.deadline)
+                if attempt.cancellation?.isCancelled == true {
+                    throw StorageError.mounting(attempt.source.text, .cancelled, "given up because the caller has gone")
+                }
+                if attempt.deadline.hasPassed { throw refusal(attempt, next: .now) }
+            }
+        }
+    }
+
+    /// Makes an attempt, and notes what it has shown of the server.
+    private func make<Value>(
+        _ attempt: ServerAttempt, until deadline: Deadline, trial: Int?, _ body: (Deadline) throws(StorageError) -> Value
+    ) throws(StorageError) -> Value {
+        let (server, began) = (attempt.source.serverKey, ContinuousClock.now)
         do throws(StorageError) {
-            let value = try body()
-            answered(attempt.source.serverKey, by: .mount)
+            let value = try body(deadline)
+            answered(server, by: .mount)
             return value
         } catch {
-            note(error, of: attempt)
+            if error.code.isAnswer {
+                answered(server, by: .mount)
+            } else if error.code.isAboutReachability, attempt.hasTime || error.code == .refused || error.code == .noRoute {
+                failed(server, error, took: ContinuousClock.now - began, trial: trial)
+            }
             throw error
         }
+    }
+
+    /// - Parameter next: when the server is asked again.
+    private func refusal(_ attempt: ServerAttempt, next: ContinuousClock.Instant) -> StorageError {
+        let source = attempt.source
+        guard let outage = state(of: source.serverKey)?.outage else {
+            return .mounting(
+                source.text, .timedOut, "\(source.serverKey) is being asked by another mount, which has not ended in time; try again",
+                mayPass: true)
+        }
+        let seconds = (next - .now).components.seconds
+        let words = seconds > 0 ? "it is asked again in \(seconds) s" : "it is being asked again just now"
+        return .mounting(
+            source.text, outage.code,
+            "\(source.serverKey) has not answered since \(outage.since), for \(outage.length) (\(words)): \(outage.reason)", mayPass: true)
     }
 }
 

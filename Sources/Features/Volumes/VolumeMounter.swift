@@ -10,6 +10,7 @@ import SystemPackage
 /// All methods block, and their caller holds the volume's lock.
 struct VolumeMounter: Sendable {
     let table: VolumeTable
+    let settings: VolumeSettings
     let exports: ExportMounts
     let watch: any HolderWatch
     let authority: any DefinitionAuthority
@@ -34,8 +35,13 @@ struct VolumeMounter: Sendable {
             )
         }
         if try !isMounted(record) {
-            try authority.prepareMount(of: record.definition, until: deadline, cancellation)
-            try mountInKernel(record.definition, until: deadline, cancellation)
+            let definition = record.definition
+            let retries = ServerRetries(
+                settings, own: definition.options.source.retryPeriod(for: .volume), subject: "mounting volume \(name)", logger: logger)
+            try retries.run(until: deadline, cancellation) { mayWait throws(StorageError) in
+                try authority.prepareMount(of: definition, until: deadline, cancellation)
+                try mountInKernel(definition, mayWait: mayWait, until: deadline, cancellation)
+            }
         }
         var references = record.references
         if references.isHeld(by: id), watch.isStopped(id) {
@@ -131,7 +137,7 @@ struct VolumeMounter: Sendable {
     }
 
     private func mountInKernel(
-        _ definition: VolumeDefinition, until deadline: Deadline, _ cancellation: Cancellation
+        _ definition: VolumeDefinition, mayWait: Bool, until deadline: Deadline, _ cancellation: Cancellation
     ) throws(StorageError) {
         let name = definition.name
         let place = table.place(of: name)
@@ -140,7 +146,8 @@ struct VolumeMounter: Sendable {
         }
         do throws(StorageError) {
             let entry = try exports.mount(
-                definition, at: place, requiring: authority.requiredFolder(of: definition), until: deadline, cancellation)
+                definition, at: place, requiring: authority.requiredFolder(of: definition), mayWait: mayWait, until: deadline,
+                cancellation)
             noting(name) { () throws(SystemError) in try table.mounted(name, entry) }
             logger.info("volume \(name) mounted: \(entry.source) at \(place), \(entry.superblockOptions.joined(separator: ","))")
         } catch {

@@ -19,6 +19,8 @@ public struct VolumeSettings: Sendable {
     /// For what `onremove` asks; Docker gives up after 60 s.
     public var removal = Duration.seconds(45)
     public var mountMethod = MountMethod.automatic
+    /// For volumes that do not say themselves for how long servers are waited for.
+    public var patience = ServerPatience.none
 
     public init(kind: any FileSystemKind, stateDirectory: FilePath, runtimeDirectory: FilePath, processName: String) {
         self.kind = kind

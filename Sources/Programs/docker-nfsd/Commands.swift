@@ -33,6 +33,7 @@ struct SettingFlags: ParsableArguments {
     @Option(help: Self.help("resolve-deadline")) var resolveDeadline: String?
     @Option(help: Self.help("unmount-deadline")) var unmountDeadline: String?
     @Option(help: Self.help("remove-deadline")) var removeDeadline: String?
+    @Option(help: Self.help("retry")) var retry: String?
     @Option(help: Self.help("mount-method")) var mountMethod: String?
     @Option(help: Self.help("log-level")) var logLevel: String?
 
@@ -42,7 +43,7 @@ struct SettingFlags: ParsableArguments {
             "socket-directory": socketDirectory, "docker-directory": dockerDirectory, "engine-socket": engineSocket, "share": share,
             "share-refresh": shareRefresh, "options": options, "nfsvers": nfsvers, "mount-deadline": mountDeadline,
             "probe-deadline": probeDeadline, "resolve-deadline": resolveDeadline,
-            "unmount-deadline": unmountDeadline, "remove-deadline": removeDeadline, "mount-method": mountMethod, "log-level": logLevel,
+            "unmount-deadline": unmountDeadline, "remove-deadline": removeDeadline, "retry": retry, "mount-method": mountMethod, "log-level": logLevel,
         ]
         return all.compactMapValues { $0 }
     }

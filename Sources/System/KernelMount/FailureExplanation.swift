@@ -72,7 +72,7 @@ extension Errno {
     var mayPass: Bool {
         switch self {
         case .timedOut, .connectionRefused, .noRouteToHost, .resourceTemporarilyUnavailable, .networkUnreachable, .networkDown,
-            .staleNFSFileHandle:
+            .staleNFSFileHandle, .notSupportedOnSocket:
             true
         default: false
         }

@@ -9,6 +9,8 @@ public struct MountRequest: Sendable {
     public var source: any FileSystemSource
     public var purpose: MountPurpose
     public var destination: MountDestination
+    /// Whether the caller has time to wait for a server that comes back, and tries again by itself.
+    public var mayWait = false
 
     public init(_ source: any FileSystemSource, for purpose: MountPurpose = .volume, at destination: MountDestination) {
         self.source = source
@@ -67,10 +69,10 @@ public struct Mounter: Sendable {
         let wantsRetry = period ?? .zero > .zero
         while true {
             do throws(StorageError) {
-                return try ServerAttempt(at: request.source, deadline, cancellation, mayWait: wantsRetry, limits).pass(gate) {
-                    () throws(StorageError) in
-                    try negotiate(request, began: began, deadline, cancellation) { plan throws(AttemptFailure) in
-                        try attempt(plan, request.destination, deadline, cancellation)
+                return try ServerAttempt(at: request.source, deadline, cancellation, mayWait: request.mayWait || wantsRetry, limits).pass(gate) {
+                    limit throws(StorageError) in
+                    try negotiate(request, began: began, limit, cancellation) { plan throws(AttemptFailure) in
+                        try attempt(plan, request.destination, limit, cancellation)
                     }
                     return try verifiedEntry(of: request)
                 }

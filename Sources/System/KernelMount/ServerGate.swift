@@ -6,8 +6,9 @@ public import LinuxSystem
 public protocol ServerGate: Sendable {
     /// Runs `body`, which is one attempt, or refuses it. Blocks: for threads of their own only.
     ///
+    /// - Parameter body: makes the attempt until a deadline, which is the attempt's own or an earlier one.
     /// - Throws: `StorageError`: what the attempt throws, or why it was not made.
-    func pass<Value>(_ attempt: ServerAttempt, _ body: () throws(StorageError) -> Value) throws(StorageError) -> Value
+    func pass<Value>(_ attempt: ServerAttempt, _ body: (Deadline) throws(StorageError) -> Value) throws(StorageError) -> Value
 }
 
 /// An attempt at a server that is about to be made.
@@ -41,14 +42,14 @@ public struct ServerAttempt: Sendable {
     }
 
     /// Makes the attempt if the gate lets it through.
-    func pass<Value>(_ gate: (any ServerGate)?, _ body: () throws(StorageError) -> Value) throws(StorageError) -> Value {
+    func pass<Value>(_ gate: (any ServerGate)?, _ body: (Deadline) throws(StorageError) -> Value) throws(StorageError) -> Value {
         // No server was contacted, so the error names none.
         if deadline.hasPassed {
             throw StorageError.mounting(
                 source.text, .timedOut,
                 "no time was left for it, for what was done before took too long; try again, and look at docker-nfsd status")
         }
-        guard let gate else { return try body() }
+        guard let gate else { return try body(deadline) }
         return try gate.pass(self, body)
     }
 }

@@ -22,11 +22,11 @@ extension Mounter {
         let began = ContinuousClock.now
         let deadline = deadline(began, limit)
         let request = MountRequest(source, for: purpose, at: MountDestination(""))
-        return try ServerAttempt(at: source, deadline, cancellation, mayWait: false, limits).pass(gate) { () throws(StorageError) in
+        return try ServerAttempt(at: source, deadline, cancellation, mayWait: false, limits).pass(gate) { limit throws(StorageError) in
             var done: (calls: SystemCallSequence, work: Work)?
-            try negotiate(request, began: began, deadline, cancellation) { plan throws(AttemptFailure) in
+            try negotiate(request, began: began, limit, cancellation) { plan throws(AttemptFailure) in
                 done = try watched(plan) { watch throws(AttemptFailure) in
-                    try self.attempt(plan, deadline, cancellation, watch, prepare)
+                    try self.attempt(plan, limit, cancellation, watch, prepare)
                 }
             }
             guard let done else { throw StorageError.mounting(source.text, .other, "no calls were made") }

@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+import KernelMount
+import LinuxSystem
+import Logging
+import Synchronization
+import SystemPackage
+import TestSupport
+import Testing
+
+@testable import Volumes
+
+/// Several callers at once, at servers that exist in memory only.
+@Suite(.timeLimit(.minutes(2))) final class ServerGateTests: Sendable {
+    private let servers: PoolServers
+    private let states = ServerStates(logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }, costly: .zero)
+    private let began = Mutex<[String]>([])
+
+    init() throws { servers = try PoolServers() }
+
+    private func pass(_ pool: String, _ cancellation: Cancellation? = nil, mayWait: Bool = false) throws {
+        let source = try MemoryFileSystem(servers: servers).source(["pool": pool])
+        let attempt = ServerAttempt(
+            source: source, deadline: Deadline(after: .seconds(100)), cancellation: cancellation, mayWait: mayWait, hasTime: true)
+        try states.pass(attempt) { deadline throws(StorageError) in
+            began.withLock { $0.append(pool) }
+            _ = try source.probe(until: deadline, cancellation: cancellation)
+        }
+    }
+
+    private func failure(_ pool: String, _ cancellation: Cancellation? = nil) async -> StorageError? {
+        do {
+            try await blocking { [self] in try pass(pool, cancellation) }
+            Issue.record("it was let through")
+            return nil
+        } catch {
+            return error as? StorageError
+        }
+    }
+
+    @Test func whileOneWaitsForADeadServerOthersMountAndTheNextIsToldAtOnce() async throws {
+        servers.set("dead", .hangs)
+        async let first = failure("a@dead")
+        try await eventually("the first is asked") { servers.calls("dead") == 1 }
+        try await blocking { [self] in try pass("b@healthy") }
+        servers.letGo()
+        #expect(await first?.reason == "dead is silent")
+        let second = try #require(await failure("c@dead"))
+        #expect(servers.calls("dead") == 1, "it was asked again")
+        #expect(second.code == .silent && second.mayPass)
+        let since = try #require(states.state(of: "dead")?.outage?.since)
+        #expect(second.description.hasPrefix("cannot mount pool:c@dead: dead has not answered since \(since), for 0 s (it is asked again in "))
+        #expect(second.description.hasSuffix(" s): dead is silent"))
+        try await blocking { [self] in try pass("b@healthy") }
+    }
+
+    @Test func aFailureThatCostNothingIsFoundAgainByEach() async throws {
+        servers.set("nas", .fails(.refused))
+        for count in 1...3 {
+            #expect(await failure("a@nas")?.reason == "nas fails")
+            #expect(servers.calls("nas") == count)
+        }
+        servers.set("nas", .answers)
+        try await blocking { [self] in try pass("a@nas") }
+    }
+
+    @Test func aProbeThatSucceedsLetsAllThrough() async throws {
+        servers.set("nas", .fails(.silent))
+        _ = await failure("a@nas")
+        servers.set("nas", .answers)
+        #expect(await failure("a@nas")?.reason.contains("it is asked again in") == true)
+        let source = try MemoryFileSystem(servers: servers).source(["pool": "b@nas"])
+        #expect(try states.probe(source, until: Deadline(after: .seconds(100))))
+        try await blocking { [self] in try pass("a@nas") }
+    }
+
+    @Test func theFirstOfManyIsWaitedForAndThenAllMount() async throws {
+        let hold = try Cancellation()
+        let source = try MemoryFileSystem(servers: servers).source(["pool": "first@nas"])
+        let attempt = ServerAttempt(source: source, deadline: Deadline(after: .seconds(100)), cancellation: nil, mayWait: false, hasTime: true)
+        async let first: Void = blocking { [self] in
+            try states.pass(attempt) { _ throws(StorageError) in
+                began.withLock { $0.append("first") }
+                Poll.wait(for: hold.descriptor.rawValue, until: Deadline(after: .seconds(100)))
+                began.withLock { $0.append("first ends") }
+            }
+        }
+        try await eventually("the first began") { began.withLock { $0 == ["first"] } }
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            for number in 0..<8 { group.addTask { [self] in try await blocking { [self] in try pass("\(number)@nas") } } }
+            // Those of another server do not wait for it.
+            try await blocking { [self] in try pass("other@healthy") }
+            hold.cancel()
+            try await group.waitForAll()
+        }
+        try await first
+        let order = began.withLock { $0 }
+        #expect(order.count == 11 && order[0] == "first")
+        let end = try #require(order.firstIndex(of: "first ends"))
+        #expect(order[..<end].allSatisfy { !$0.hasSuffix("@nas") }, "\(order)")
+        #expect(try #require(order.firstIndex(of: "other@healthy")) < end, "\(order)")
+    }
+
+    @Test func aCallerThatLeavesIsNotKeptInLine() async throws {
+        servers.set("dead", .hangs)
+        async let first = failure("a@dead")
+        try await eventually("the first is asked") { servers.calls("dead") == 1 }
+        let gone = try Cancellation()
+        async let second = failure("b@dead", gone)
+        gone.cancel()
+        #expect(await second?.code == .cancelled)
+        #expect(servers.calls("dead") == 1)
+        servers.letGo()
+        _ = await first
+    }
+}
