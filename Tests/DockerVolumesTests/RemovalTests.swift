@@ -79,7 +79,7 @@ import Testing
             try await eventually("the engine is counted", within: .seconds(200)) { volumes.engines.activation(of: "nfsd") == 1 }
             try await withUnshared("private", doing: "mount --bind \(fixture.place("web")) \(inside)") { container in
                 let message = try await refusal { try await volumes.nfsd.remove("web") }
-                #expect(message == "volume web is in use by process \(container); stop it first")
+                #expect(message == "volume web is in use by \(FileUser(container)); stop it first")
                 #expect(try fixture.isMounted("web"))
             }
             try await volumes.nfsd.remove("web")

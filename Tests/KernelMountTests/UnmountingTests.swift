@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 
+import Foundation
 import Glibc
 import KernelMount
 import LinuxSystem
@@ -32,6 +33,27 @@ import Testing
             // Who still uses it is not hurt.
             var byte: UInt8 = 0
             #expect(read(user, &byte, 1) == 1 && byte == 7)
+        }
+    }
+
+    @Test func whoUsesABusyMountIsTold() async throws {
+        try await withScratchFolder { folder in
+            let target = folder.appending("target")
+            try makeFolder(target, mode: 0o700)
+            try #require(mount("tmpfs", target.string, "tmpfs", 0, nil) == 0)
+            let user = Process()
+            user.executableURL = URL(fileURLWithPath: "/bin/sleep")
+            user.arguments = ["1000"]
+            user.currentDirectoryURL = URL(fileURLWithPath: target.string)
+            try user.run()
+            defer {
+                user.terminate()
+                user.waitUntilExit()
+            }
+            var told: [FileUser] = []
+            #expect(try mounter(folder).unmount(target.string) { told = $0 } == .detached)
+            #expect(told.map(\.description) == ["process \(user.processIdentifier) (sleep)"])
+            #expect(try !isMounted(target))
         }
     }
 

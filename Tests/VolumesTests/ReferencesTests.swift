@@ -111,4 +111,22 @@ struct ReferencesTests {
     func countsThatCannotBeAreDamage(text: String) {
         #expect(throws: StorageError.self) { try References(parsing: Array(text.utf8), boot: "this") }
     }
+
+    @Test func whatIsOnAMountThatWasReplacedIsKnownAlsoAfterARestart() throws {
+        var references = References()
+        references.retain("a", activation: 1, now: 10)
+        references.retain("b", activation: 1, now: 10)
+        references.markOutdated()
+        references.retain("c", activation: 1, now: 20)
+        // A copy out of a running container changes nothing of what that has.
+        references.retain("a", activation: 1, now: 20)
+        _ = references.release("a")
+        let read = try #require(try References(parsing: references.json(boot: "x").encoded(), boot: "x"))
+        #expect(read == references)
+        #expect(read.holders.filter(\.value.isOutdated).keys.sorted() == ["a", "b"])
+        // A container that starts again has the new one.
+        _ = references.release("a")
+        references.retain("a", activation: 1, now: 30)
+        #expect(references.holders["a"]?.isOutdated == false)
+    }
 }

@@ -47,8 +47,14 @@ package struct ExportMounts: Sendable {
 
     /// Unmounts everything at a place.
     ///
+    /// - Parameter busy: called with who has something open there, before it is taken off the tree under them.
     /// - Throws: `StorageError` if something is still mounted there.
-    func unmount(_ place: FilePath) throws(StorageError) -> UnmountResult { try mounter.unmount(place.string) }
+    func unmount(_ place: FilePath, whenBusy busy: ([FileUser]) -> Void = { _ in }) throws(StorageError) -> UnmountResult {
+        try mounter.unmount(place.string, whenBusy: busy)
+    }
+
+    /// Whether the server has said that what is mounted there is gone. Blocks for some seconds at most.
+    func isStale(_ entry: MountTableEntry) -> Bool { kind.isStale(entry, program: mounter.program) }
 
     /// A share's export, for calls that are made at its root.
     ///

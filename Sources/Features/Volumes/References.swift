@@ -13,6 +13,8 @@ package struct References: Sendable, Equatable {
         var activation: Int
         /// Seconds since the boot at which it was last taken.
         var since: Int
+        /// It was taken on a mount that has been replaced since, because the server had lost what was mounted.
+        package var isOutdated = false
     }
 
     /// More than any engine mounts with one ID. A larger count is damage, and could make a sum overflow.
@@ -52,6 +54,11 @@ package struct References: Sendable, Equatable {
     /// Whether there is room for one more use by this ID.
     func hasRoom(for id: String) -> Bool { holders.count < Self.mostHolders || isHeld(by: id) }
 
+    /// Notes that all references are on a mount that is about to be replaced.
+    mutating func markOutdated() {
+        for id in holders.keys { holders[id]?.isOutdated = true }
+    }
+
     /// Forgets all that an ID holds.
     mutating func releaseAll(of id: String) { holders[id] = nil }
 
@@ -68,7 +75,11 @@ package struct References: Sendable, Equatable {
     func json(boot: String) -> JSONValue {
         var list = JSONObject()
         for (id, holder) in holders.sorted(by: { $0.key < $1.key }) {
-            list[id] = ["count": JSONValue(holder.count), "engine": JSONValue(holder.activation), "since": JSONValue(holder.since)]
+            var fields: JSONObject = [
+                "count": JSONValue(holder.count), "engine": JSONValue(holder.activation), "since": JSONValue(holder.since),
+            ]
+            if holder.isOutdated { fields["outdated"] = true }
+            list[id] = .object(fields)
         }
         return ["boot": .string(boot), "holders": .object(list)]
     }
@@ -88,9 +99,10 @@ package struct References: Sendable, Equatable {
         for member in list.members.members {
             guard let holder = try? JSONObjectReader(member.value),
                 let count: Int = try? holder.numberIfPresent("count"), (1...Self.mostMounts).contains(count),
-                let activation: Int = try? holder.numberIfPresent("engine"), let since: Int = try? holder.numberIfPresent("since")
+                let activation: Int = try? holder.numberIfPresent("engine"), let since: Int = try? holder.numberIfPresent("since"),
+                let isOutdated = try? holder.flag("outdated")
             else { throw StorageError(.damaged, "holder \(member.key) is not of the form {count, engine, since}") }
-            holders[member.key] = Holder(count: count, activation: activation, since: since)
+            holders[member.key] = Holder(count: count, activation: activation, since: since, isOutdated: isOutdated)
         }
     }
 }

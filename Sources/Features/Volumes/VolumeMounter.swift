@@ -43,7 +43,8 @@ struct VolumeMounter: Sendable {
                 try mountInKernel(definition, mayWait: mayWait, until: deadline, cancellation)
             }
         }
-        var references = record.references
+        // What is outdated may have become so just now.
+        var references = table.record(name)?.references ?? record.references
         if references.isHeld(by: id), watch.isStopped(id) {
             // An engine that was killed has not unmounted, and mounts with the same ID when its container starts again. For a
             // container that runs, the same is a copy of files out of it.
@@ -101,10 +102,30 @@ struct VolumeMounter: Sendable {
             if record.isMounted { logger.warning("volume \(name) was unmounted by somebody else at \(place); mounting it again") }
             return false
         }
-        if !record.references.isEmpty, isWhole(present, of: record.definition) { return true }
+        if !record.references.isEmpty, isWhole(present, of: record.definition) {
+            return exports.isStale(present) ? try takeOffStale(record, place) : true
+        }
         // A mount that was cut short left it; it may be the export in the place of a subdirectory of it.
         logger.notice("volume \(name): what is mounted at \(place) is of no use; unmounting it first")
         do throws(StorageError) { try unmountInKernel(name) } catch { throw error.prefixed(by: "cannot mount volume \(name)") }
+        return false
+    }
+
+    /// Takes off what the server does not have any more, and keeps the references. Containers have mounts of their own, which nobody can
+    /// repair.
+    ///
+    /// - Returns: false, for the volume is not mounted afterwards.
+    private func takeOffStale(_ record: VolumeRecord, _ place: FilePath) throws(StorageError) -> Bool {
+        let name = record.definition.name
+        let names = table.holderNames
+        let holders = record.references.holders.keys.sorted().map { names[$0] ?? $0 }.joined(separator: ", ")
+        logger.warning(
+            "volume \(name): the server does not have any more what is mounted at \(place) (ESTALE); mounting it again; until they start again, these keep the old mount: \(words.holder) \(holders)"
+        )
+        do throws(StorageError) { try unmountInKernel(name) } catch { throw error.prefixed(by: "cannot mount volume \(name)") }
+        var references = record.references
+        references.markOutdated()
+        replace(references, of: name)
         return false
     }
 
@@ -178,7 +199,12 @@ struct VolumeMounter: Sendable {
     func unmountInKernel(_ name: VolumeName) throws(StorageError) {
         let place = table.place(of: name)
         let result: UnmountResult
-        do throws(StorageError) { result = try exports.unmount(place) } catch {
+        do throws(StorageError) {
+            result = try exports.unmount(place) { users in
+                let list = users.isEmpty ? "nobody's files, perhaps a mount below it" : users.map(\.description).joined(separator: ", ")
+                logger.warning("volume \(name) is still used on this host by \(list); it is taken off the tree, and they keep it")
+            }
+        } catch {
             if let stuck = error.stuck { keepBusy(name, until: stuck, undoing: false) }
             throw error
         }

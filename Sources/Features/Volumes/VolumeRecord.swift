@@ -65,6 +65,8 @@ package struct VolumeStatus: Sendable {
     package var connection: [String: String]
     /// With the holder's name, as far as that is known.
     package var references: [(id: String, count: Int, name: String?)]
+    /// The IDs of those that have a mount which has been replaced since, because the server had lost what was mounted.
+    package var outdated: Set<String>
     package var lastFailure: MountFailure?
     package var share: String?
     private let holderKey: String
@@ -79,6 +81,7 @@ package struct VolumeStatus: Sendable {
         fileSystem = record.mount?.fileSystem
         connection = record.mount.map(options.source.kind.connection) ?? [:]
         references = record.references.holders.sorted { $0.key < $1.key }.map { ($0.key, $0.value.count, holderNames[$0.key]) }
+        outdated = Set(record.references.holders.filter(\.value.isOutdated).keys)
         lastFailure = record.lastFailure
         holderKey = words.holder
         share = record.definition.share?.text
@@ -97,6 +100,7 @@ package struct VolumeStatus: Sendable {
             references.map { reference in
                 var holder: JSONObject = ["id": .string(reference.id), "count": JSONValue(reference.count)]
                 if let name = reference.name { holder[holderKey] = .string(name) }
+                if outdated.contains(reference.id) { holder["outdated"] = true }
                 return .object(holder)
             })
         if let lastFailure {
@@ -121,7 +125,9 @@ package struct VolumeStatus: Sendable {
         if let lastFailure { items.append(("failed", "\(lastFailure.text) (\(lastFailure.code))")) }
         for reference in references {
             let holder = reference.name.map { "\(holderKey) \($0)" } ?? "mount \(reference.id)"
-            items.append(("held by", reference.count > 1 ? "\(holder), \(reference.count) times" : holder))
+            let times = reference.count > 1 ? ", \(reference.count) times" : ""
+            let trouble = outdated.contains(reference.id) ? ", which has a stale mount: restart it" : ""
+            items.append(("held by", "\(holder)\(times)\(trouble)"))
         }
         return items.map { name, value in
             "  " + name + String(repeating: " ", count: max(1, Self.columns - name.utf8.count)) + value + "\n"

@@ -46,7 +46,7 @@ struct VolumeRemover: Sendable {
             throw StorageError(.inUse, "volume \(name) is in use\(users); stop what uses it first")
         }
         if let mount = record.mount, let process = mounter.watch.process(holding: mount), !isShared(mount, besides: name) {
-            throw StorageError(.inUse, "volume \(name) is in use\(users) by process \(process); stop it first")
+            throw StorageError(.inUse, "volume \(name) is in use\(users) by \(FileUser(process)); stop it first")
         }
         logger.notice("volume \(name): \(record.references.total) references that nobody uses are dropped")
         mounter.replace(References(), of: name)

@@ -50,6 +50,14 @@ public struct StandIn: FileSystemKind {
         throw StorageError.mounting(source.text, code, "the server in the test does not answer", mayPass: true)
     }
 
+    /// A file named `stale` among the troubles says that every mount is.
+    public func isStale(_ entry: MountTableEntry, program: String) -> Bool {
+        guard let file = troubles?.appending("stale"), (try? readRegularFile(file, limit: 4096)) != nil else {
+            return MountCheck.isStale(at: entry.mountPoint, program: program)
+        }
+        return true
+    }
+
     public func checkHost() -> [HostFinding] {
         [NFSVersion.v4_1, .v3].map {
             HostFinding(verdict: .warning, subject: NFS.subject($0), detail: "\(fileSystem) stands in for it: a test")

@@ -27,6 +27,11 @@ public protocol FileSystemKind: Sendable {
     ///
     /// - Throws: `SystemError` if that cannot be read.
     func activity() throws(SystemError) -> [FilePath: ActivityCounters]
+    /// Whether the server has said that what is mounted there is gone. Blocks for some seconds at most, and never touches the mount with
+    /// this process's own threads.
+    ///
+    /// - Parameter program: what a process that asks is called in ps(1), before `-check`.
+    func isStale(_ entry: MountTableEntry, program: String) -> Bool
     /// Whether this host has what the kind needs. Blocks for some seconds at most.
     func checkHost() -> [HostFinding]
 }
@@ -109,6 +114,7 @@ public protocol MountNegotiation {
 extension FileSystemKind {
     /// For a kind that counts nothing.
     public func activity() throws(SystemError) -> [FilePath: ActivityCounters] { [:] }
+    public func isStale(_ entry: MountTableEntry, program: String) -> Bool { MountCheck.isStale(at: entry.mountPoint, program: program) }
 }
 
 extension FileSystemSource {

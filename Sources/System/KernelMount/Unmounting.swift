@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 
-import LinuxSystem
+public import LinuxSystem
 import SystemPackage
 
 /// What it took to unmount.
@@ -15,25 +15,36 @@ extension Mounter {
     /// Unmounts everything at a place: first in order, which writes back and may wait for the server; then by taking it off
     /// the tree, which does not.
     ///
+    /// Never by MNT_FORCE: that fails the calls of all mounts of the same superblock, other volumes' among them, and loses what a hard
+    /// mount would write when the server is back.
+    ///
+    /// - Parameter busy: called with who has something open there, before it is taken off the tree under them.
     /// - Throws: `StorageError` (`in-use`, `stuck`) if something is still mounted there after both.
-    public func unmount(_ target: String) throws(StorageError) -> UnmountResult {
+    public func unmount(_ target: String, whenBusy busy: ([FileUser]) -> Void = { _ in }) throws(StorageError) -> UnmountResult {
         var result = UnmountResult.wasNotMounted
+        // The first layer has all its time.
+        let end = Deadline(after: limits.unmount * 2)
         // There is more than one mount if another program mounted over ours.
-        for _ in 0..<16 {
+        for layer in 0..<16 {
+            if layer > 0, end.hasPassed { break }
             switch unmountTopmost(at: target, [.noFollow]) {
             case .nothingThere: return result
             case .last: return result == .detached ? .detached : .unmounted
             case .oneOfSeveral: result = result == .detached ? .detached : .unmounted
-            case .failed:
+            case .failed(let refusal, _):
                 result = .detached
+                let users = refusal.errno == .resourceBusy ? FileUser.users(below: target, until: Deadline(after: Self.searchTime)) : []
+                if refusal.errno == .resourceBusy { busy(users) }
                 // A killed call may have taken it off before it waited.
                 guard isMounted(target) else { return result }
                 if case .failed(let error, let stuck) = unmountTopmost(at: target, [.detach, .noFollow]) {
                     guard isMounted(target) else { return result }
+                    let reason = stuck.map { "process \($0.process) is stuck in \($0.call)" } ?? "\(error)"
+                    let holders = users.isEmpty ? "" : "; it is used by \(users.map(\.description).joined(separator: ", "))"
                     throw StorageError(
                         stuck == nil ? .inUse : .stuck,
-                        "cannot unmount \(target): \(stuck.map { "process \($0.process) is stuck in \($0.call)" } ?? "\(error)"); see who uses it with fuser -m, and try again",
-                        cause: error, stuck: stuck)
+                        "cannot unmount \(target): \(reason)\(holders); see who uses it with fuser -m, and try again", cause: error,
+                        stuck: stuck)
                 }
                 guard isMounted(target) else { return result }
             }
@@ -41,6 +52,9 @@ extension Mounter {
         throw StorageError(
             .inUse, "cannot unmount \(target): it is mounted over again and again; see who does it, and try again")
     }
+
+    /// For finding out who uses a mount.
+    private static let searchTime = Duration.seconds(2)
 
     private enum Outcome {
         case nothingThere, last, oneOfSeveral
