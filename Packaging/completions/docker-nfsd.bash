@@ -188,7 +188,7 @@ _docker-nfsd_serve() {
     repeating_flags=()
     non_repeating_flags=(--version -h --help)
     repeating_options=()
-    non_repeating_options=(--config --state-directory --runtime-directory --mount-directory --socket-directory --docker-directory --engine-socket --share --share-refresh --options --nfsvers --mount-deadline --probe-deadline --resolve-deadline --unmount-deadline --remove-deadline --mount-method --log-level)
+    non_repeating_options=(--config --state-directory --runtime-directory --mount-directory --socket-directory --docker-directory --engine-socket --share --share-refresh --options --nfsvers --mount-deadline --probe-deadline --resolve-deadline --unmount-deadline --remove-deadline --retry --mount-method --log-level)
     __docker-nfsd_offer_flags_options 0
 
     # Offer option value completions
@@ -239,6 +239,9 @@ _docker-nfsd_serve() {
         return
         ;;
     '--remove-deadline')
+        return
+        ;;
+    '--retry')
         return
         ;;
     '--mount-method')
@@ -254,7 +257,7 @@ _docker-nfsd_status() {
     repeating_flags=()
     non_repeating_flags=(--json --version -h --help)
     repeating_options=()
-    non_repeating_options=(--config --state-directory --runtime-directory --mount-directory --socket-directory --docker-directory --engine-socket --share --share-refresh --options --nfsvers --mount-deadline --probe-deadline --resolve-deadline --unmount-deadline --remove-deadline --mount-method --log-level)
+    non_repeating_options=(--config --state-directory --runtime-directory --mount-directory --socket-directory --docker-directory --engine-socket --share --share-refresh --options --nfsvers --mount-deadline --probe-deadline --resolve-deadline --unmount-deadline --remove-deadline --retry --mount-method --log-level)
     __docker-nfsd_offer_flags_options 0
 
     # Offer option value completions
@@ -307,6 +310,9 @@ _docker-nfsd_status() {
     '--remove-deadline')
         return
         ;;
+    '--retry')
+        return
+        ;;
     '--mount-method')
         return
         ;;
@@ -320,7 +326,7 @@ _docker-nfsd_doctor() {
     repeating_flags=()
     non_repeating_flags=(--version -h --help)
     repeating_options=()
-    non_repeating_options=(-o --config --state-directory --runtime-directory --mount-directory --socket-directory --docker-directory --engine-socket --share --share-refresh --options --nfsvers --mount-deadline --probe-deadline --resolve-deadline --unmount-deadline --remove-deadline --mount-method --log-level)
+    non_repeating_options=(-o --config --state-directory --runtime-directory --mount-directory --socket-directory --docker-directory --engine-socket --share --share-refresh --options --nfsvers --mount-deadline --probe-deadline --resolve-deadline --unmount-deadline --remove-deadline --retry --mount-method --log-level)
     __docker-nfsd_offer_flags_options 1
 
     # Offer option value completions
@@ -374,6 +380,9 @@ _docker-nfsd_doctor() {
         return
         ;;
     '--remove-deadline')
+        return
+        ;;
+    '--retry')
         return
         ;;
     '--mount-method')

@@ -49,7 +49,8 @@ import Testing
         #expect(servers.calls("dead") == 1, "it was asked again")
         #expect(second.code == .silent && second.mayPass)
         let since = try #require(states.state(of: "dead")?.outage?.since)
-        #expect(second.description.hasPrefix("cannot mount pool:c@dead: dead has not answered since \(since), for 0 s (it is asked again in "))
+        #expect(
+            second.description.hasPrefix("cannot mount pool:c@dead: dead has not answered since \(since), for 0 s (it is asked again in "))
         #expect(second.description.hasSuffix(" s): dead is silent"))
         try await blocking { [self] in try pass("b@healthy") }
     }
@@ -77,7 +78,8 @@ import Testing
     @Test func theFirstOfManyIsWaitedForAndThenAllMount() async throws {
         let hold = try Cancellation()
         let source = try MemoryFileSystem(servers: servers).source(["pool": "first@nas"])
-        let attempt = ServerAttempt(source: source, deadline: Deadline(after: .seconds(100)), cancellation: nil, mayWait: false, hasTime: true)
+        let attempt = ServerAttempt(
+            source: source, deadline: Deadline(after: .seconds(100)), cancellation: nil, mayWait: false, hasTime: true)
         async let first: Void = blocking { [self] in
             try states.pass(attempt) { _ throws(StorageError) in
                 began.withLock { $0.append("first") }

@@ -43,7 +43,8 @@ struct SettingFlags: ParsableArguments {
             "socket-directory": socketDirectory, "docker-directory": dockerDirectory, "engine-socket": engineSocket, "share": share,
             "share-refresh": shareRefresh, "options": options, "nfsvers": nfsvers, "mount-deadline": mountDeadline,
             "probe-deadline": probeDeadline, "resolve-deadline": resolveDeadline,
-            "unmount-deadline": unmountDeadline, "remove-deadline": removeDeadline, "retry": retry, "mount-method": mountMethod, "log-level": logLevel,
+            "unmount-deadline": unmountDeadline, "remove-deadline": removeDeadline, "retry": retry, "mount-method": mountMethod,
+            "log-level": logLevel,
         ]
         return all.compactMapValues { $0 }
     }

@@ -69,7 +69,9 @@ public struct Mounter: Sendable {
         let wantsRetry = period ?? .zero > .zero
         while true {
             do throws(StorageError) {
-                return try ServerAttempt(at: request.source, deadline, cancellation, mayWait: request.mayWait || wantsRetry, limits).pass(gate) {
+                return try ServerAttempt(at: request.source, deadline, cancellation, mayWait: request.mayWait || wantsRetry, limits).pass(
+                    gate
+                ) {
                     limit throws(StorageError) in
                     try negotiate(request, began: began, limit, cancellation) { plan throws(AttemptFailure) in
                         try attempt(plan, request.destination, limit, cancellation)
