@@ -68,10 +68,9 @@ public struct Mounter: Sendable {
         var pause = Duration.seconds(1)
         let wantsRetry = period ?? .zero > .zero
         while true {
+            let mayWait = request.mayWait || wantsRetry
             do throws(StorageError) {
-                return try ServerAttempt(at: request.source, deadline, cancellation, mayWait: request.mayWait || wantsRetry, limits).pass(
-                    gate
-                ) {
+                return try ServerAttempt(at: request.source, deadline, cancellation, mayWait: mayWait, limits).pass(gate) {
                     limit throws(StorageError) in
                     try negotiate(request, began: began, limit, cancellation) { plan throws(AttemptFailure) in
                         try attempt(plan, request.destination, limit, cancellation)
