@@ -12,6 +12,22 @@ public enum UnmountResult: Sendable, Equatable {
 }
 
 extension Mounter {
+    /// Unmounts everything at a place, as ``Unmounter`` does.
+    ///
+    /// - Parameter busy: called with who has something open there, before it is taken off the tree under them.
+    /// - Throws: `StorageError` (`in-use`, `stuck`) if something is still mounted there afterwards.
+    public func unmount(_ target: String, whenBusy busy: ([FileUser]) -> Void = { _ in }) throws(StorageError) -> UnmountResult {
+        try Unmounter(program: program, limit: limits.unmount).unmount(target, whenBusy: busy)
+    }
+}
+
+/// Unmounts by processes that can be killed. Blocks, for some multiples of its limit at the longest.
+struct Unmounter {
+    /// What the processes are called in ps(1), before `-umount`.
+    let program: String
+    /// For each call.
+    let limit: Duration
+
     /// Unmounts everything at a place: first in order, which writes back and may wait for the server; then by taking it off
     /// the tree, which does not.
     ///
@@ -20,10 +36,10 @@ extension Mounter {
     ///
     /// - Parameter busy: called with who has something open there, before it is taken off the tree under them.
     /// - Throws: `StorageError` (`in-use`, `stuck`) if something is still mounted there after both.
-    public func unmount(_ target: String, whenBusy busy: ([FileUser]) -> Void = { _ in }) throws(StorageError) -> UnmountResult {
+    func unmount(_ target: String, whenBusy busy: ([FileUser]) -> Void) throws(StorageError) -> UnmountResult {
         var result = UnmountResult.wasNotMounted
         // The first layer has all its time.
-        let end = Deadline(after: limits.unmount * 2)
+        let end = Deadline(after: limit * 2)
         // There is more than one mount if another program mounted over ours.
         for layer in 0..<16 {
             if layer > 0, end.hasPassed { break }
@@ -69,7 +85,7 @@ extension Mounter {
         let first = sequence.add(.unmount(target, flags))
         let second = sequence.add(.unmount(target, flags, options: .mayFail))
         do throws(SystemError) {
-            switch try sequence.run(until: Deadline(after: limits.unmount)) {
+            switch try sequence.run(until: Deadline(after: limit)) {
             case .finished: break
             case .killed: return .failed(SystemError("umount2", .timedOut, on: target))
             case .stuck(let stuck): return .failed(SystemError(stuck.call, .timedOut, on: target), StuckProcess(stuck))
