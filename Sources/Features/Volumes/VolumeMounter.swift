@@ -102,9 +102,8 @@ struct VolumeMounter: Sendable {
             if record.isMounted { logger.warning("volume \(name) was unmounted by somebody else at \(place); mounting it again") }
             return false
         }
-        if !record.references.isEmpty, isWhole(present, of: record.definition) {
-            return exports.isStale(present) ? try takeOffStale(record, place) : true
-        }
+        if !record.references.isEmpty, exports.isStale(present) { return try takeOffStale(record, place) }
+        if !record.references.isEmpty, isWhole(present, of: record.definition) { return true }
         // A mount that was cut short left it; it may be the export in the place of a subdirectory of it.
         logger.notice("volume \(name): what is mounted at \(place) is of no use; unmounting it first")
         do throws(StorageError) { try unmountInKernel(name) } catch { throw error.prefixed(by: "cannot mount volume \(name)") }
