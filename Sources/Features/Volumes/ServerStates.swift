@@ -123,7 +123,7 @@ package final class ServerStates: Sendable {
     /// - Parameters:
     ///   - time: how long it took to find out.
     ///   - trial: of the breaker, if it was one.
-    package func failed(_ server: String, _ error: StorageError, took time: Duration, trial: Int? = nil) {
+    package func failed(_ server: String, _ error: StorageError, took time: Duration = .zero, trial: Int? = nil) {
         let isCostly = error.code != .refused && time >= costly
         let isNew = change(server) { entry in
             let now = ContinuousClock.now
