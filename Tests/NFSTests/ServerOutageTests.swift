@@ -11,9 +11,11 @@ import Volumes
 
 /// The breaker for servers that do not answer, with servers on loopback addresses.
 @Suite(.needs(.root), .timeLimit(.minutes(5))) struct ServerOutageTests {
-    private let states = ServerStates(logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+    private func states(_ firstPause: Duration) -> ServerStates {
+        ServerStates(logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }, firstPause: firstPause)
+    }
 
-    private func failure(_ folder: FilePath, port: UInt16, path: String = "/export") async throws -> StorageError {
+    private func failure(_ states: ServerStates, _ folder: FilePath, port: UInt16, path: String = "/export") async throws -> StorageError {
         let (target, staging) = (folder.appending("target"), folder.appending("staging"))
         try makeFolders(target)
         let source = try source(port: port, path: path)
@@ -34,12 +36,13 @@ import Volumes
     @Test(arguments: [(Loopback.Manners.mute, StorageError.Code.mute), (.silent, .silent)])
     func oneThatDoesNotAnswerIsAskedOnceForAllItsVolumes(manners: Loopback.Manners, code: StorageError.Code) async throws {
         try await withScratchFolder { folder in
+            let states = states(.seconds(600))
             let server = try Loopback(manners)
             defer { server.close() }
-            let first = try await failure(folder, port: server.port)
+            let first = try await failure(states, folder, port: server.port)
             #expect(first.code == code && first.reason.hasPrefix("the server does not answer"))
             let began = ContinuousClock.now
-            let second = try await failure(folder, port: server.port, path: "/other")
+            let second = try await failure(states, folder, port: server.port, path: "/other")
             #expect(ContinuousClock.now - began < .milliseconds(900).onThisMachine)
             #expect(second.code == code)
             #expect(second.description.hasPrefix("cannot mount 127.0.0.1:/other: 127.0.0.1:\(server.port) has not answered since"))
@@ -50,34 +53,36 @@ import Volumes
 
     @Test func oneThatRefusesIsAskedByEach() async throws {
         try await withScratchFolder { folder in
+            let states = states(.seconds(600))
             let port = try closedPort()
             for _ in 0..<2 {
-                let error = try await failure(folder, port: port)
+                let error = try await failure(states, folder, port: port)
                 #expect(error.code == .refused && error.reason.hasPrefix("the server does not answer"))
             }
             // It begins to listen, and is asked at once.
             let server = try Loopback(.answers, port: port)
             defer { server.close() }
-            #expect(try await failure(folder, port: port).code != .refused)
+            #expect(try await failure(states, folder, port: port).code != .refused)
             #expect(server.callers.count >= 1)
         }
     }
 
     @Test(arguments: [true, false]) func oneThatComesBackIsUsedAgain(isProbed: Bool) async throws {
         try await withScratchFolder { folder in
+            let states = states(isProbed ? .seconds(600) : .milliseconds(100))
             let mute = try Loopback(.mute)
-            #expect(try await failure(folder, port: mute.port).code == .mute)
+            #expect(try await failure(states, folder, port: mute.port).code == .mute)
             mute.close()
             let server = try Loopback(.answers, port: mute.port)
             defer { server.close() }
             if isProbed {
                 let source = try source(port: mute.port)
-                let hasAnswered = try await blocking { [states] in try states.probe(source, until: Deadline(after: .seconds(100))) }
+                let hasAnswered = try await blocking { try states.probe(source, until: Deadline(after: .seconds(100))) }
                 #expect(hasAnswered)
-                #expect(try await failure(folder, port: mute.port).code != .mute)
+                #expect(try await failure(states, folder, port: mute.port).code != .mute)
             } else {
                 try await eventually("it is asked again by itself", within: .seconds(60)) {
-                    try await failure(folder, port: mute.port).code != .mute
+                    try await failure(states, folder, port: mute.port).code != .mute
                 }
             }
             #expect(states.state(of: "127.0.0.1:\(mute.port)")?.outage?.code != .mute)

@@ -6,7 +6,7 @@ import KernelMount
 ///
 /// Closed, all may ask. Open, none may but one trial at a time, at growing intervals. A server of which nothing is known yet gets its first
 /// callers one after the other, because the kernel makes all mounts wait for a first contact that hangs.
-struct ServerBreaker: Sendable {
+package struct ServerBreaker: Sendable {
     /// What a caller may do.
     enum Decision: Sendable, Equatable {
         /// Ask, together with others.
@@ -20,7 +20,7 @@ struct ServerBreaker: Sendable {
     }
 
     /// Between two trials: the first pause, which doubles up to the longest.
-    static let shortestPause = Duration.seconds(2)
+    package static let shortestPause = Duration.seconds(2)
     static let longestPause = Duration.seconds(20)
     /// The longest for callers that have time, and would miss a server that comes back.
     static let patientPause = Duration.seconds(5)
@@ -36,6 +36,8 @@ struct ServerBreaker: Sendable {
         var began: ContinuousClock.Instant
     }
 
+    /// After the first failure.
+    let firstPause: Duration
     private var trial: Trial?
     private var trials = 0
     /// Since it opened.
@@ -44,7 +46,7 @@ struct ServerBreaker: Sendable {
     private var pause: Duration?
     private var lastFailed = ContinuousClock.now
 
-    var isOpen: Bool { pause != nil }
+    init(firstPause: Duration = Self.shortestPause) { self.firstPause = firstPause }
 
     /// - Parameter mayWait: whether the caller has time and tries again by itself.
     mutating func decide(_ state: ServerState, mayWait: Bool, now: ContinuousClock.Instant) -> Decision {
@@ -79,7 +81,7 @@ struct ServerBreaker: Sendable {
             guard id != nil else { return }
             self.pause = min(pause * 2, Self.longestPause)
         } else {
-            pause = Self.shortestPause
+            pause = firstPause
             trialsWhileOpen = 0
         }
         lastFailed = now

@@ -51,7 +51,7 @@ package final class ServerStates: Sendable {
 
     struct Entry: Sendable {
         var state = ServerState()
-        var breaker = ServerBreaker()
+        var breaker: ServerBreaker
         /// Comes when something was heard that callers may wait for; nil while none does.
         var news: Cancellation?
         var touched = 0
@@ -66,11 +66,15 @@ package final class ServerStates: Sendable {
     private let logger: Logger
     /// A failure that took less has cost nobody anything.
     private let costly: Duration
+    private let firstPause: Duration
 
-    /// - Parameter costly: how long it takes to find out that a server does not answer, for callers to be spared it.
-    package init(logger: Logger, costly: Duration = .seconds(1)) {
+    /// - Parameters:
+    ///   - costly: how long it takes to find out that a server does not answer, for callers to be spared it.
+    ///   - firstPause: for how long they are spared it the first time.
+    package init(logger: Logger, costly: Duration = .seconds(1), firstPause: Duration = ServerBreaker.shortestPause) {
         self.logger = logger
         self.costly = costly
+        self.firstPause = firstPause
     }
 
     // MARK: Reading
@@ -145,7 +149,7 @@ package final class ServerStates: Sendable {
     func change<Value>(_ server: String, _ body: (inout Entry) -> Value) -> Value {
         table.withLock { table in
             table.changes += 1
-            var entry = table.entries[server] ?? Entry()
+            var entry = table.entries[server] ?? Entry(breaker: ServerBreaker(firstPause: firstPause))
             entry.touched = table.changes
             let value = body(&entry)
             table.entries[server] = entry
