@@ -93,6 +93,7 @@ private struct Pool: FileSystemSource {
         try memory.servers?.contact(serverKey, text, deadline, cancellation)
         return true
     }
+    func definedByOthers() -> any FileSystemSource { self }
     func checkServer() -> (findings: [HostFinding], isWorthAMount: Bool) { ([], true) }
 
     func negotiation(

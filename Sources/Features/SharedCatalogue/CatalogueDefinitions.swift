@@ -20,6 +20,9 @@ struct CatalogueDefinitions: Sendable {
     /// Definitions read by one sequence of calls.
     private static let batch = 64
 
+    /// What the file of a volume's definition is called.
+    static func file(of name: VolumeName) -> String { name.fileName + suffix }
+
     /// Writes a definition unless there is one of that name: of several hosts that do so at once, one is first, and the others
     /// get what it has written.
     ///
@@ -28,7 +31,7 @@ struct CatalogueDefinitions: Sendable {
     ///   - identity: to be given to a catalogue that has none.
     /// - Returns: the definition that holds.
     func create(_ definition: VolumeDefinition, begins: Bool, identity new: String?) throws(StorageError) -> VolumeDefinition {
-        let name = definition.name.fileName + Self.suffix
+        let name = Self.file(of: definition.name)
         let draft = "\(ownDrafts)\(UInt64.random(in: 0 ... .max))\(Self.draftSuffix)"
         let content = definition.catalogueJSON.encoded(.pretty)
         guard content.count < Self.longestDefinition else {
@@ -73,7 +76,7 @@ struct CatalogueDefinitions: Sendable {
 
     /// The definition that is on the share now; nil if there is none of that name.
     func definition(of name: VolumeName) throws(StorageError) -> VolumeDefinition? {
-        let file = name.fileName + Self.suffix
+        let file = Self.file(of: name)
         let (calls, found) = try catalogue.run { sequence, root in
             read(file, in: openVolumes(in: catalogue.open(root, sequence), sequence), sequence)
         }
@@ -84,7 +87,7 @@ struct CatalogueDefinitions: Sendable {
 
     /// Removes a definition. One that is not there is not an error.
     func remove(_ name: VolumeName) throws(StorageError) {
-        let file = name.fileName + Self.suffix
+        let file = Self.file(of: name)
         let (calls, removed) = try catalogue.run { sequence, root in
             sequence.add(.removeFile(Array(file.utf8), in: openVolumes(in: catalogue.open(root, sequence), sequence), operand: file))
         }
@@ -242,7 +245,7 @@ struct CatalogueDefinitions: Sendable {
         }
         let definition = try VolumeDefinition(parsing: bytes, kind: catalogue.export.kind, in: catalogue.share)
         try definition.checkAsForeign(owners: catalogue.owners)
-        guard definition.name.fileName + Self.suffix == file else { throw StorageError(.damaged, "it speaks of volume \(definition.name)") }
+        guard Self.file(of: definition.name) == file else { throw StorageError(.damaged, "it speaks of volume \(definition.name)") }
         return definition
     }
 

@@ -163,6 +163,9 @@ final class CatalogueFollower: Sendable {
     ///   - changes: how many changes this host had made itself when the reading began.
     ///   - isFresh: false if this reading has been adopted in part before, and its troubles are in the log already.
     private func adopt(_ reading: CatalogueDefinitions.Reading, _ catalogue: ShareCatalogue, since changes: Int, isFresh: Bool) {
+        var kept = reading
+        kept.refuseWhatOthersMayNotSay { table.definition(of: $0.name) == $0 }
+        let reading = kept
         report(reading, catalogue.share)
         var isSettled = true
         for definition in reading.definitions where table.definition(of: definition.name) != definition {
@@ -172,7 +175,6 @@ final class CatalogueFollower: Sendable {
             let gone = table.records.map(\.definition).filter { $0.share != nil && !reading.fileNames.contains($0.name.fileName) }
             for name in gone.map(\.name) { isSettled = ifUntouched(name, since: changes) { forget(name) } && isSettled }
         }
-        var kept = reading
         if isSettled { kept.definitions = [] }
         memory.withLock { [kept, isSettled] memory in
             memory.reading = kept

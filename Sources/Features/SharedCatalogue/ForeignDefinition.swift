@@ -30,3 +30,17 @@ extension VolumeDefinition {
         return (1...days).contains(numbers[2]) && numbers[3] < 24 && numbers[4] < 60 && numbers[5] < 60
     }
 }
+
+extension CatalogueDefinitions.Reading {
+    /// Counts definitions whose options this host does not take from others as damaged, but for those that it has already.
+    mutating func refuseWhatOthersMayNotSay(unless isKnown: (VolumeDefinition) -> Bool) {
+        definitions.removeAll { definition in
+            if isKnown(definition) { return false }
+            do throws(StorageError) { try definition.options.source.validate(for: .volume) } catch {
+                damaged[CatalogueDefinitions.file(of: definition.name)] = error.description
+                return true
+            }
+            return false
+        }
+    }
+}

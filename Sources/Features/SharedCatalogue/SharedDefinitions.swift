@@ -101,21 +101,32 @@ package final class SharedDefinitions: DefinitionAuthority {
     /// Takes over on this host what is defined on the share.
     private func copy(_ found: VolumeDefinition, insteadOf wanted: VolumeDefinition, acceptsAny: Bool) throws(StorageError) {
         let name = wanted.name
-        if let difference = try found.difference(from: wanted, state.words), !acceptsAny {
-            throw StorageError(
-                .conflict,
-                "volume \(name) exists on the share \(wanted.share?.text ?? "") with other options: \(difference); take it as it is (give no options), or remove it first (\(state.words.removal) \(name))"
-            )
+        var kept = found
+        if let difference = try found.difference(from: wanted, state.words) {
+            let place = wanted.share?.text ?? ""
+            guard acceptsAny else {
+                throw StorageError(
+                    .conflict,
+                    "volume \(name) exists on the share \(place) with other options: \(difference); take it as it is (give no options), or remove it first (\(state.words.removal) \(name))"
+                )
+            }
+            do throws(StorageError) { try found.options.source.validate(for: .volume) } catch {
+                throw error.prefixed(by: "cannot create volume \(name) as the share \(place) has it")
+            }
+        } else {
+            // A caller of this host has given these options.
+            kept = VolumeDefinition(
+                name: name, owner: found.owner, createdAt: found.createdAt, options: wanted.options, share: found.share)
         }
         let record = table.record(name)
-        if record?.definition == found { return }
+        if let record, record.definition == found, !record.definition.isForeign || kept.isForeign || !record.isFree { return }
         if let record, !record.isFree {
             throw StorageError(
                 .inUse,
                 "volume \(name) was removed on another host and is still in use on this one; stop its \(state.words.holder)s here, then try again"
             )
         }
-        do throws(StorageError) { try table.define(found) } catch { throw error.prefixed(by: "cannot create volume \(name)") }
+        do throws(StorageError) { try table.define(kept) } catch { throw error.prefixed(by: "cannot create volume \(name)") }
     }
 
     // MARK: Removing

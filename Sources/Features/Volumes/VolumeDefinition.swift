@@ -14,16 +14,30 @@ public struct VolumeDefinition: Sendable, Equatable {
     public let options: VolumeOptions
     /// The share whose catalogue this was learned from; nil for a volume of this host.
     public let share: Share?
+    /// Whether the options are another host's words, and not those of a caller of this host: what protects this host in its settings holds
+    /// over them.
+    package let isForeign: Bool
 
     /// Version of the file format.
     private static let format = 1
 
     public init(name: VolumeName, owner: String, createdAt: String, options: VolumeOptions, share: Share? = nil) {
+        self.init(name: name, owner: owner, createdAt: createdAt, options: options, share: share, isForeign: false)
+    }
+
+    package init(name: VolumeName, owner: String, createdAt: String, options: VolumeOptions, share: Share?, isForeign: Bool) {
         self.share = share
+        self.isForeign = isForeign
         self.name = name
         self.owner = owner
         self.createdAt = createdAt
-        self.options = options
+        self.options = isForeign ? options.writtenByOthers() : options
+    }
+
+    /// Whether both say the same, whoever has written them.
+    public static func == (left: Self, right: Self) -> Bool {
+        left.name == right.name && left.owner == right.owner && left.createdAt == right.createdAt && left.options == right.options
+            && left.share == right.share
     }
 
     /// In what this differs from another definition of the volume, in words; nil if both mean the same.
@@ -88,7 +102,9 @@ public struct VolumeDefinition: Sendable, Equatable {
             } else {
                 checked = try VolumeOptions(options, kind: kind)
             }
-            self.init(name: name, owner: owner, createdAt: createdAt, options: checked, share: share)
+            // A copy of an earlier version does not say who wrote it.
+            let isForeign = share != nil && (catalogue != nil || (try? fields.flagIfPresent("createdHere")) != true)
+            self.init(name: name, owner: owner, createdAt: createdAt, options: checked, share: share, isForeign: isForeign)
         } catch {
             throw StorageError(.damaged, "\(error)")
         }
@@ -99,6 +115,7 @@ public struct VolumeDefinition: Sendable, Equatable {
         guard let share else { return .object(object) }
         var object = object
         object["share"] = .string(share.text)
+        if !isForeign { object["createdHere"] = true }
         return .object(object)
     }
 

@@ -14,7 +14,7 @@ public enum RemovalPolicy: String, Sendable, CaseIterable {
 
 /// The options of a volume, checked, in one spelling: what to mount, which directory of it, and what becomes of that in the end.
 public struct VolumeOptions: Sendable, Equatable {
-    public let source: any FileSystemSource
+    public private(set) var source: any FileSystemSource
     public let subdirectory: Subdirectory?
     public let removal: RemovalPolicy
     /// The same options in the canonical spelling, for comparing, keeping and showing.
@@ -41,6 +41,13 @@ public struct VolumeOptions: Sendable, Equatable {
     }
 
     public static func == (left: Self, right: Self) -> Bool { left.canonical == right.canonical }
+
+    /// The same options, if others than the callers of this host have written them: this host's protections hold over them.
+    func writtenByOthers() -> VolumeOptions {
+        var options = self
+        options.source = source.definedByOthers()
+        return options
+    }
 
     /// The names of the options in which two volumes differ, sorted; empty if they mean the same.
     public func differences(from other: VolumeOptions) -> [String] {

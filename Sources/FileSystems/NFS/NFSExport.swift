@@ -16,6 +16,8 @@ struct NFSExport: Sendable {
     let notes: [String]
     /// This host's settings.
     let settings: NFSSettings
+    /// Whether others than the callers of this host have written the options.
+    var isForeign = false
 
     /// Reads and checks options; nothing is resolved or contacted.
     ///
@@ -43,7 +45,8 @@ struct NFSExport: Sendable {
 
     var effectiveVersions: VersionPolicy { versions ?? settings.versions }
 
-    /// The words that hold: the volume's over the host's over the built-in ones.
+    /// The words that hold: the volume's over the host's over the built-in ones. In an export that others have defined, the host's words
+    /// that protect it come first.
     func options(for purpose: MountPurpose) throws(StorageError) -> NFSOptions {
         let own =
             switch purpose {
@@ -52,6 +55,11 @@ struct NFSExport: Sendable {
             case .catalogue: "rw,nosharecache"
             case .disposal: mountOptions.isEmpty ? "rw" : mountOptions
             }
-        return try NFSOptions(own, defaults: [settings.mountOptions, NFSSettings.builtInOptions])
+        var first = ""
+        if isForeign {
+            try HostProtection.check(mountOptions)
+            if purpose != .catalogue { first = try HostProtection.words(of: settings.mountOptions, over: own) }
+        }
+        return try NFSOptions(first, defaults: [own, settings.mountOptions, NFSSettings.builtInOptions])
     }
 }

@@ -77,10 +77,12 @@ public struct NFSOptions: Sendable, Equatable {
         var last: [String: Int] = [:]
         for (index, word) in words.enumerated() { last[kind(of: word)] = index }
         if last.count == words.count { return text }
-        return words.indices.filter { last[kind(of: words[$0])] == $0 }.map { index in
-            let word = words[index].description
-            return word.utf8.contains(UInt8(ascii: ",")) ? "\"\(word)\"" : word
-        }.joined(separator: ",")
+        return self.text(of: words.indices.filter { last[kind(of: words[$0])] == $0 }.map { words[$0] })
+    }
+
+    /// A list that is read as these options.
+    static func text(of options: [MountOption]) -> String {
+        options.map(\.description).map { $0.utf8.contains(UInt8(ascii: ",")) ? "\"\($0)\"" : $0 }.joined(separator: ",")
     }
 
     /// The same for options of one kind that say the same in two spellings.

@@ -10,6 +10,13 @@ public struct NFSSource: FileSystemSource {
     init(_ export: NFSExport) { self.export = export }
 
     public var kind: any FileSystemKind { NFS(export.settings) }
+
+    public func definedByOthers() -> any FileSystemSource {
+        var export = export
+        export.isForeign = true
+        return NFSSource(export)
+    }
+
     public var text: String { export.text }
     public var notes: [String] { export.notes }
     public var canonical: [String: String] { export.canonical }

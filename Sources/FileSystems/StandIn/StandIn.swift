@@ -82,6 +82,7 @@ private struct StandInSource: FileSystemSource {
         try standIn.contact(self, deadline, cancellation)
         return true
     }
+    func definedByOthers() -> any FileSystemSource { StandInSource(standIn: standIn, nfs: nfs.definedByOthers()) }
     func checkServer() -> (findings: [HostFinding], isWorthAMount: Bool) { ([], true) }
 
     func negotiation(

@@ -48,6 +48,9 @@ public protocol FileSystemSource: Sendable {
     var notes: [String] { get }
     /// The options in one spelling, without secrets: equal if two sources mean the same.
     var canonical: [String: String] { get }
+    /// The same source, if the options are those of a definition that others than the callers of this host have written: what protects
+    /// this host in its own settings then holds over them, and ``validate(for:)`` refuses what only the settings may say.
+    func definedByOthers() -> any FileSystemSource
     /// For how long failures that may pass are tried again: nil if nothing is said, zero for one attempt.
     func retryPeriod(for purpose: MountPurpose) -> Duration?
     /// Whether the options and this host's defaults can be used together.
