@@ -310,18 +310,23 @@ import Testing
             try replaceFile(folder.appending("other.json"), with: good)
             try replaceFile(folder.appending("huge.json"), with: [UInt8](repeating: 0x20, count: 1 << 20))
             try makeFolder(folder.appending("folder.json"), mode: 0o700)
-            let made = try await command(["sh", "-c", "cd \(folder) && ln -s /etc/passwd link.json && mkfifo fifo.json && touch '.x.new'"])
+            let script = "ln -s /etc/passwd link.json && mkfifo fifo.json && mknod zero.json c 1 5 && touch '.x.new'"
+            let made = try await command(["sh", "-c", "cd \(folder) && \(script)"])
             #expect(made.status == 0)
             b.read()
             #expect(b.names == ["web"])
-            for file in ["garbage", "other", "huge", "folder", "link", "fifo"] {
+            for file in ["garbage", "other", "huge", "folder", "link", "fifo", "zero"] {
                 #expect(b.fixture.log.contains("error", ".docker-nfsd/volumes/\(file).json cannot be used"), "\(file)")
+            }
+            // They are looked at and not opened.
+            for file in ["folder", "link", "fifo", "zero"] {
+                #expect(b.fixture.log.contains("\(file).json cannot be used: it is not a file"), "\(b.fixture.log.all)")
             }
             let message = try await refusal { try await b.driver.create("garbage", options: [:]) }
             #expect(message.contains("garbage.json is damaged"), "\(message)")
             // Each is in the log once, and none is a reason to read all others again.
             for _ in 1...3 { b.read() }
-            #expect(b.fixture.log.all.filter { $0.contains("cannot be used") }.count == 6)
+            #expect(b.fixture.log.all.filter { $0.contains("cannot be used") }.count == 7)
             #expect(b.volumes.shared.follower.memory.withLock { $0.isConfirmed })
             // One that is corrected in place, which the folder does not show.
             let corrected = try await command(

@@ -30,6 +30,38 @@ import Testing
         }
     }
 
+    @Test(.needs(.root)) func opensNothingElse() async throws {
+        try await withScratchFolder { folder in
+            mkfifo(folder.appending("pipe").string, 0o600)
+            // /dev/zero
+            try #require(mknod(folder.appending("device").string, S_IFCHR | 0o600, 1 << 8 | 5) == 0)
+            try replaceFile(folder.appending("file"), with: [1])
+            let watch = inotify_init1(CInt(IN_NONBLOCK))
+            defer { close(watch) }
+            for name in ["pipe", "device", "file"] {
+                try #require(inotify_add_watch(watch, folder.appending(name).string, UInt32(IN_OPEN)) >= 0)
+            }
+            for name in ["pipe", "device"] {
+                let error = #expect(throws: SystemError.self) { try readRegularFile(folder.appending(name), limit: 1) }
+                #expect(error?.errno == .invalidArgument)
+            }
+            var events = [UInt8](repeating: 0, count: 4096)
+            #expect(read(watch, &events, events.count) < 0)
+            // It would have been seen.
+            #expect(try readRegularFile(folder.appending("file"), limit: 1) == [1])
+            #expect(read(watch, &events, events.count) > 0)
+        }
+    }
+
+    /// Whoever waits for this writer would wait for ever.
+    @Test func aDraftThatIsAPipeIsAnErrorAtOnce() async throws {
+        try await withScratchFolder { folder in
+            mkfifo(folder.appending("file.new").string, 0o600)
+            let error = #expect(throws: SystemError.self) { try replaceFile(folder.appending("file"), with: [1]) }
+            #expect(error?.errno == .noSuchAddressOrDevice)
+        }
+    }
+
     @Test func tellsAMissingFileFromALinkThatLeadsNowhere() async throws {
         try await withScratchFolder { folder in
             let missing = try readRegularFileIfThere(folder.appending("a/b/c"), limit: 1)

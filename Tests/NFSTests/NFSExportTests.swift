@@ -35,6 +35,18 @@ struct NFSExportTests {
         #expect(own.effectiveVersions.candidates == [.v3])
     }
 
+    @Test func whatTheDaemonMountsForItselfRunsNothingAndHasNoDevices() throws {
+        var settings = NFSSettings()
+        settings.mountOptions = "suid,dev,exec"
+        let export = try export(["o": "dev,suid,exec"], settings)
+        for purpose in [MountPurpose.catalogue, .disposal] {
+            let generic = try export.options(for: purpose).generic
+            #expect(generic.attributes.isSuperset(of: [.noSetUID, .noDevices, .noExecution]))
+            #expect(generic.flags.isSuperset(of: [.noSetUID, .noDevices, .noExecution]))
+        }
+        #expect(try export.options(for: .volume).generic.attributes.isDisjoint(with: [.noSetUID, .noDevices, .noExecution]))
+    }
+
     /// Only a volume's own words can keep its directory from being archived or deleted.
     @Test func whatIsWrittenToIsMountedForIt() throws {
         var settings = NFSSettings()

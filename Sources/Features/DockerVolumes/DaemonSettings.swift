@@ -138,7 +138,7 @@ public struct DaemonSettings: Sendable {
     private mutating func readFile(_ file: FilePath, isRequired: Bool) throws(StorageError) {
         let bytes: [UInt8]
         do throws(SystemError) {
-            bytes = try readWholeFile(file, limit: Self.longestFile)
+            bytes = try readRegularFile(file, limit: Self.longestFile)
         } catch {
             if error.errno == .noSuchFileOrDirectory && !isRequired { return }
             throw StorageError(.badSetting, "settings file: \(error)")

@@ -55,11 +55,13 @@ struct NFSExport: Sendable {
             case .catalogue: "rw,nosharecache"
             case .disposal: mountOptions.isEmpty ? "rw" : mountOptions
             }
-        var first = ""
+        var protection = ""
         if isForeign {
             try HostProtection.check(mountOptions)
-            if purpose != .catalogue { first = try HostProtection.words(of: settings.mountOptions, over: own) }
+            protection = try HostProtection.words(of: settings.mountOptions, over: own)
         }
-        return try NFSOptions(first, defaults: [own, settings.mountOptions, NFSSettings.builtInOptions])
+        // What the daemon mounts for itself is only read, written and removed, never run or opened as a device.
+        let first = purpose == .volume ? "" : "nosuid,nodev,noexec"
+        return try NFSOptions(first, defaults: [protection, own, settings.mountOptions, NFSSettings.builtInOptions])
     }
 }

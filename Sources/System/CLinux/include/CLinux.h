@@ -35,6 +35,11 @@ enum {
   CLINUX_CALL_ON_FAILURE = 4,  // runs only after a failure
 };
 
+// In the place of a call's number: opens the file that argument 1 names in the directory of argument 0 for reading, if it is a regular
+// one. Anything else is looked at and never opened: a device would act, and a FIFO would let its writer go on. -EISDIR, -ELOOP for a
+// symbolic link, -ENXIO for the rest.
+#define CLINUX_OPEN_REGULAR (-1L)
+
 #define CLINUX_CALL_NOT_RUN (-100000L)
 #define CLINUX_CALL_ENTERED (-100001L)
 

@@ -31,7 +31,7 @@ public func readWholeFile(_ path: FilePath, limit: Int) throws(SystemError) -> [
 public func replaceFile(_ path: FilePath, with content: [UInt8], mode: UInt32 = 0o600, durable: Bool = true) throws(SystemError) {
     let draft = path.extended(by: ".new")
     do throws(SystemError) {
-        let file = try openFile(draft, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, mode)
+        let file = try openFile(draft, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, mode)
         try write(content, to: file, durable: durable, operand: draft.string)
         try renameFile(draft, to: path)
     } catch {

@@ -5,10 +5,10 @@ import Glibc
 
 /// Calls on small files below an open directory. None follows a symbolic link in its last component.
 extension SystemCall {
-    /// openat(2) for reading. Never waits for the writer of a FIFO. That it fails does not end the sequence.
+    /// Opens a regular file for reading. What others have put in its place is never opened, be it a device or a FIFO: `EISDIR`, `ELOOP`
+    /// for a symbolic link, `ENXIO`. That it fails does not end the sequence. openat(2), O_PATH, and `/proc/self/fd`.
     public static func openFile(_ name: String, in directory: Call) -> SystemCall {
-        let flags = Int(O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC)
-        return SystemCall("openat", Int(__NR_openat), on: name, [.result(directory), .string(name), .value(flags)], options: .mayFail)
+        SystemCall("openat", Int(CLINUX_OPEN_REGULAR), on: name, [.result(directory), .string(name)], options: .mayFail)
     }
 
     /// openat(2) for writing, of a file that must not be there yet.
