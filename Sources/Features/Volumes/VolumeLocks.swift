@@ -6,9 +6,22 @@ import Synchronization
 
 /// One at a time for each volume, first come first served; volumes do not wait for one another.
 package final class VolumeLocks: Sendable {
+    /// How a wait for a lock has ended.
+    enum Turn {
+        case acquired
+        /// The task was cancelled while it waited.
+        case cancelled
+        /// So many wait already that this one was not let in.
+        case refused
+    }
+
+    /// More than any engine has calls for one volume at a time. Each costs memory, also after its caller has gone, since an unmount is done
+    /// all the same.
+    static let mostWaiters = 1_000
+
     private struct Waiter {
         var ticket: Int
-        var continuation: CheckedContinuation<Bool, Never>
+        var continuation: CheckedContinuation<Turn, Never>
     }
 
     private struct State {
@@ -19,20 +32,21 @@ package final class VolumeLocks: Sendable {
 
     private let state = Mutex(State())
 
-    /// - Returns: false if the task was cancelled while it waited; the lock is then not held.
-    func acquire(_ name: VolumeName) async -> Bool {
+    /// Waits for the lock; it is held only if this returns ``Turn/acquired``.
+    func acquire(_ name: VolumeName) async -> Turn {
         let ticket = state.withLock { state in
             state.tickets += 1
             return state.tickets
         }
         return await withTaskCancellationHandler {
             await withCheckedContinuation { continuation in
-                let answer: Bool? = state.withLock { state in
-                    guard state.waiters[name] != nil else {
+                let answer: Turn? = state.withLock { state in
+                    guard let waiters = state.waiters[name] else {
                         state.waiters[name] = []
-                        return true
+                        return .acquired
                     }
-                    if Task.isCancelled { return false }
+                    if Task.isCancelled { return .cancelled }
+                    if waiters.count >= Self.mostWaiters { return .refused }
                     state.waiters[name]?.append(Waiter(ticket: ticket, continuation: continuation))
                     return nil
                 }
@@ -43,7 +57,7 @@ package final class VolumeLocks: Sendable {
                 guard let index = state.waiters[name]?.firstIndex(where: { $0.ticket == ticket }) else { return nil }
                 return state.waiters[name]?.remove(at: index)
             }
-            waiter?.continuation.resume(returning: false)
+            waiter?.continuation.resume(returning: .cancelled)
         }
     }
 
@@ -62,18 +76,24 @@ package final class VolumeLocks: Sendable {
             state.waiters[name] = nil
             return nil
         }
-        next?.continuation.resume(returning: true)
+        next?.continuation.resume(returning: .acquired)
     }
 }
 
 extension VolumeLocks {
     /// Runs blocking work for one volume on a thread of its own, after all earlier work for the same volume.
     ///
-    /// - Throws: `StorageError`: what the work throws, or that the caller has gone while this waited for its turn.
+    /// - Throws: `StorageError`: what the work throws, or that the caller has gone while this waited for its turn, or that too many wait.
     func exclusively<Value: Sendable>(
         _ name: VolumeName, _ body: @escaping @Sendable () throws -> Value
     ) async throws(StorageError) -> Value {
-        guard await acquire(name) else { throw StorageError(.cancelled, "given up because the caller has gone") }
+        switch await acquire(name) {
+        case .acquired: break
+        case .cancelled: throw StorageError(.cancelled, "given up because the caller has gone")
+        case .refused:
+            throw StorageError(
+                .tooManyCalls, "too many calls wait for volume \(name) (\(Self.mostWaiters)); try again when they are done", mayPass: true)
+        }
         defer { release(name) }
         do {
             return try await BlockingThread.run(named: "volume", body)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 
 import JSON
+import LinuxSystem
 import Logging
 import NIOCore
 
@@ -20,6 +21,12 @@ final class Connections {
     private var json: [UInt8] = []
     private var output = ByteBuffer()
     private static let memoryKept = 256 << 10
+    /// So much was in use that the system gets it back.
+    private static let worthReturning = 4 << 20
+
+    /// Bytes of answers that callers have not taken yet, and the most there were since there were none.
+    private var untaken = 0
+    private var mostUntaken = 0
 
     init(eventLoop: any EventLoop, limits: ServerLimits, logger: Logger) {
         self.eventLoop = eventLoop
@@ -48,6 +55,28 @@ final class Connections {
         // Half, so that a caller at the limit does not fill the log.
         if open.count <= limits.connections / 2 { hasReportedLimit = false }
         completeIfIdle()
+    }
+
+    // MARK: Answers that are not taken
+
+    /// Notes that bytes are about to be sent. If too many wait for callers who do not read, those who have waited longest are disconnected.
+    func sending(_ bytes: Int, to connection: PluginConnection) {
+        untaken += bytes
+        mostUntaken = max(mostUntaken, untaken)
+        while untaken > limits.untakenAnswers {
+            let others = open.values.lazy.filter { $0 !== connection && $0.untaken > 0 }
+            guard let oldest = others.min(by: { $0.untakenSince < $1.untakenSince }) else { return }
+            oldest.dropUntaken()
+        }
+    }
+
+    /// Notes that bytes were taken, or dropped. Memory goes back to the system when all of much is.
+    func taken(_ bytes: Int) {
+        untaken -= bytes
+        guard untaken == 0, mostUntaken > Self.worthReturning else { return }
+        mostUntaken = 0
+        // The buffers themselves are let go of a moment later.
+        eventLoop.assumeIsolated().scheduleTask(in: .milliseconds(100)) { ChildProcess.releaseMemory() }
     }
 
     // MARK: Calls

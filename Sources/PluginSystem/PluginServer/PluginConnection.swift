@@ -41,6 +41,11 @@ final class PluginConnection: ChannelInboundHandler {
     private var waitingSince = NIODeadline.now()
     private var idleTimer: Scheduled<Void>?
     private var arrivalTimer: Scheduled<Void>?
+    private var deliveryTimer: Scheduled<Void>?
+    /// Bytes of answers that the kernel has not taken yet, because the caller does not read them.
+    private(set) var untaken = 0
+    /// Since when there have been some.
+    private(set) var untakenSince = NIODeadline.distantPast
 
     /// How long a caller that is being refused may go on sending, so that it gets to read why.
     private static let lingering = TimeAmount.seconds(5)
@@ -71,6 +76,7 @@ final class PluginConnection: ChannelInboundHandler {
         state = .closing
         idleTimer?.cancel()
         arrivalTimer?.cancel()
+        deliveryTimer?.cancel()
         body = nil
         connections.remove(self)
     }
@@ -230,14 +236,35 @@ final class PluginConnection: ChannelInboundHandler {
     ) {
         let output = connections.answer(status, keepAlive: keepsAlive, write)
         waitingSince = .now()
-        if keepsAlive {
-            state = .waiting
-            return context.writeAndFlush(wrapOutboundOut(output), promise: promise)
-        }
-        state = .closing
+        state = keepsAlive ? .waiting : .closing
+        let (isLast, size) = (!keepsAlive, output.readableBytes)
         let written = promise ?? context.eventLoop.makePromise(of: Void.self)
-        written.futureResult.assumeIsolated().whenComplete { _ in context.close(promise: nil) }
+        written.futureResult.assumeIsolated().whenComplete { _ in
+            self.taken(size)
+            if isLast { context.close(promise: nil) }
+        }
+        if untaken == 0 { untakenSince = waitingSince }
+        untaken += size
+        connections.sending(size, to: self)
         context.writeAndFlush(wrapOutboundOut(output), promise: written)
+        if untaken > 0, deliveryTimer == nil { armDeliveryTimer() }
+    }
+
+    private func taken(_ size: Int) {
+        // What was dropped counts no more.
+        let size = min(size, untaken)
+        untaken -= size
+        connections.taken(size)
+        if untaken > 0 { return }
+        deliveryTimer?.cancel()
+        deliveryTimer = nil
+    }
+
+    /// Closes the connection, with the answers that its caller does not read.
+    func dropUntaken() {
+        logger.debug("A caller does not read its answers; closing the connection")
+        taken(untaken)
+        context?.close(promise: nil)
     }
 
     /// Answers a request that will not be read to its end. Closing at once would take the answer away from a caller that still sends.
@@ -254,6 +281,13 @@ final class PluginConnection: ChannelInboundHandler {
     }
 
     // MARK: Timers
+
+    private func armDeliveryTimer() {
+        deliveryTimer = context?.eventLoop.assumeIsolated().scheduleTask(in: TimeAmount(connections.limits.delivery)) {
+            self.deliveryTimer = nil
+            self.dropUntaken()
+        }
+    }
 
     private func armArrivalTimer() {
         arrivalTimer = context?.eventLoop.assumeIsolated().scheduleTask(in: TimeAmount(connections.limits.requestArrival)) {

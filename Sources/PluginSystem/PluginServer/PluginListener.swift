@@ -33,6 +33,11 @@ public struct ServerLimits: Sendable {
     public var requestArrival = Duration.seconds(30)
     /// Without a request, until a connection is closed. Engines keep theirs for the next call.
     public var idle = Duration.seconds(600)
+    /// For a caller to take an answer; one that does not is disconnected.
+    public var delivery = Duration.seconds(30)
+    /// Of answers that their callers have not taken, over all listeners, in bytes. If there are more, those who wait longest are
+    /// disconnected.
+    public var untakenAnswers = 32 << 20
     /// Over all listeners. Further ones are closed as they come, and the log says so.
     public var connections = 1024
     /// How long ``PluginServer/stop()`` lets running calls go on before it cancels them.

@@ -37,6 +37,7 @@ public struct StorageError: Error, Sendable, CustomStringConvertible {
             case disposal
             // The request
             case cancelled
+            case tooManyCalls = "too-many-calls"
             case other
         }
 
@@ -76,6 +77,8 @@ public struct StorageError: Error, Sendable, CustomStringConvertible {
         /// A removed volume's directory could not be archived or deleted.
         public static let disposal = Code(value: .disposal)
         public static let cancelled = Code(value: .cancelled)
+        /// More calls wait for a volume than are let in.
+        public static let tooManyCalls = Code(value: .tooManyCalls)
         public static let other = Code(value: .other)
 
         /// All codes, in the order in which they are declared.
