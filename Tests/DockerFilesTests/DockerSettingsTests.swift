@@ -18,6 +18,10 @@ import Testing
             #expect(try DockerSettings.read(from: file.string) == DockerSettings())
             try replaceFile(file, with: Array(#"{"data-root":"/data","init-path":"/opt/init","debug":true}"#.utf8), durable: false)
             #expect(try DockerSettings.read(from: file.string) == DockerSettings(dataRoot: "/data", initPath: "/opt/init"))
+            for (text, user) in [(#"{"userns-remap": "default"}"#, "default"), (#"{"userns-remap": ""}"#, nil)] {
+                try replaceFile(file, with: Array(text.utf8))
+                #expect(try DockerSettings.read(from: file.string).remappedUser == user)
+            }
         }
     }
 

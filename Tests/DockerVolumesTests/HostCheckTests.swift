@@ -31,6 +31,7 @@ import Testing
                 findings.map(\.subject) == [
                     "root", "mount calls", "NFS version 4", "NFS version 3", "rpc.statd", "socket \(fixture.folder)/sockets/nfsd.sock",
                     "socket \(fixture.folder)/sockets/docker-nfsd.sock", "Docker",
+                    "mount folder \(fixture.settings.mountDirectory)",
                 ])
             for finding in findings {
                 #expect(!finding.text.contains("\n"))

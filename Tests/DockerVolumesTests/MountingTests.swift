@@ -169,7 +169,7 @@ import Testing
             let result = try await command(["umount", fixture.place("web").string])
             #expect(result.status == 0, "\(result)")
             let modes = try await command(["stat", "-c", "%a %u", fixture.place("web").string, fixture.settings.mountDirectory.string])
-            #expect(modes.output == "0 0\n711 0\n")
+            #expect(modes.output == "0 0\n700 0\n")
         }
     }
 

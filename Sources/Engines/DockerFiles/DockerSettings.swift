@@ -13,6 +13,8 @@ public struct DockerSettings: Sendable, Equatable {
     public var dataRoot: String?
     /// `init-path`, absolute: what dockerd mounts at /sbin/docker-init.
     public var initPath: String?
+    /// `userns-remap`, as which user containers have their root; nil if as root.
+    public var remappedUser: String?
 
     /// Where Docker's files may be, if they cannot be told from the bundle.
     public var dataRoots: [String] { (dataRoot.map { [$0] } ?? []) + ["/var/lib/docker"] }
@@ -33,7 +35,10 @@ public struct DockerSettings: Sendable, Equatable {
             // dockerd takes an empty file for one without settings.
             if bytes.allSatisfy({ $0 == 0x20 || (0x09...0x0D).contains($0) }) { return DockerSettings() }
             let object = try JSONObjectReader(parsing: bytes)
-            return DockerSettings(dataRoot: try Self.path("data-root", in: object), initPath: try Self.path("init-path", in: object))
+            let user = try object.text("userns-remap")
+            return DockerSettings(
+                dataRoot: try Self.path("data-root", in: object), initPath: try Self.path("init-path", in: object),
+                remappedUser: user.isEmpty ? nil : user)
         } catch {
             throw EngineFilesError(path, error)
         }

@@ -14,7 +14,7 @@ final class EngineWatch: HolderWatch {
     static let leakAge = 120
 
     private let apiSocket: FilePath?
-    private let mountDirectory: FilePath
+    private let mountFolder: MountFolderAccess
     private let file: ActivationFile
     private let table: VolumeTable
     private let logger: Logger
@@ -33,7 +33,7 @@ final class EngineWatch: HolderWatch {
     /// - Throws: `SystemError` if it is not known which boot this is.
     init(settings: DaemonSettings, table: VolumeTable, logger: Logger) throws(SystemError) {
         apiSocket = settings.engine.apiSocket
-        mountDirectory = settings.mountDirectory
+        mountFolder = MountFolderAccess(settings)
         self.table = table
         self.logger = logger
         containers = DockerContainers(directory: settings.engine.dataRoot)
@@ -83,7 +83,8 @@ final class EngineWatch: HolderWatch {
             do throws(SystemError) { try file.write(counts) } catch {
                 logger.warning("cannot store that an engine came: \(error)")
             }
-            return Propagation.problem(mountDirectory: mountDirectory.string)
+            mountFolder.apply(logger: logger)
+            return Propagation.problem(mountDirectory: mountFolder.folder.string)
         }
         if let warning { logger.error("\(warning)") }
         referencesChanged()

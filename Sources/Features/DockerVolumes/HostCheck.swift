@@ -12,7 +12,9 @@ public struct HostCheck: Sendable {
     public init(settings: DaemonSettings) { self.settings = settings }
 
     /// The host itself. Blocks for some seconds at most; changes nothing.
-    public func host() -> [HostFinding] { [root(), mountCalls()] + settings.volumes.kind.checkHost() + sockets() + [engine()] }
+    public func host() -> [HostFinding] {
+        [root(), mountCalls()] + settings.volumes.kind.checkHost() + sockets() + [engine(), MountFolderAccess(settings).finding()]
+    }
 
     private func root() -> HostFinding {
         let isAdministrator = capabilities().map { $0 & (1 << 21) != 0 } ?? EffectiveUser.isRoot

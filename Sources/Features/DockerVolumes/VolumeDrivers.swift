@@ -25,6 +25,7 @@ public final class VolumeDrivers: Sendable {
         engines = try EngineWatch(settings: settings, table: state.table, logger: logger)
         shared = try SharedDefinitions(state, settings: settings.catalogue, ending: ending, logger: logger)
         volumes = try HostVolumes(state, watch: engines, authority: shared, logger: logger)
+        MountFolderAccess(settings).apply(logger: logger)
     }
 
     /// The driver that Docker knows by this name: it sees only the volumes that were created under it.

@@ -43,7 +43,7 @@ package final class HostVolumes: Sendable {
         let disposal = DataDisposal(
             table: state.table, exports: state.exports, authority: authority, settings: state.settings, words: state.words, logger: logger)
         remover = VolumeRemover(mounter: mounter, disposal: disposal, logger: logger)
-        try makeFolders(state.places.folder, mode: 0o711)
+        try makeFolders(state.places.folder, mode: 0o700)
         reconciliation = Reconciliation(
             mounter: mounter, locks: state.locks, places: state.places, stagingFolder: state.settings.stagingFolder, logger: logger)
         try reconciliation.fillTable(from: state.files)

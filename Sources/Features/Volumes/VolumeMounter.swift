@@ -187,7 +187,7 @@ struct VolumeMounter: Sendable {
                     "mkdir", .directoryNotEmpty, on: place.string, hint: "it holds local files: move them away, then try again")
             }
         } catch  where error.errno == .noSuchFileOrDirectory {
-            try makeFolders(place.removingLastComponent(), mode: 0o711)
+            try makeFolders(place.removingLastComponent(), mode: 0o700)
             try makeFolder(place, mode: 0)
         }
     }

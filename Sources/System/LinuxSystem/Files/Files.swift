@@ -110,6 +110,18 @@ public func makeFolder(_ path: FilePath, mode: UInt32) throws(SystemError) {
     try systemCall("mkdir", on: path.string) { path.withPlatformString { mkdir($0, mode) } }
 }
 
+/// The mode of a file or folder without its kind; a symbolic link is followed. stat(2).
+public func mode(of path: FilePath) throws(SystemError) -> UInt32 {
+    var status = stat()
+    try systemCall("stat", on: path.string) { path.withPlatformString { stat($0, &status) } }
+    return status.st_mode & 0o7777
+}
+
+/// chmod(2).
+public func setMode(of path: FilePath, to mode: UInt32) throws(SystemError) {
+    try systemCall("chmod", on: path.string) { path.withPlatformString { chmod($0, mode) } }
+}
+
 /// Removes an empty folder. rmdir(2): never removes what is in it, `EBUSY` if something is mounted there.
 public func removeEmptyFolder(_ path: FilePath) throws(SystemError) {
     do throws(SystemError) {
