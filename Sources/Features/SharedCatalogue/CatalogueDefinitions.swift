@@ -108,6 +108,8 @@ struct CatalogueDefinitions: Sendable {
         var drafts: [String] = []
         /// False if there are more than can be read.
         var isComplete = true
+        /// Of what was read, in bytes.
+        var size = 0
     }
 
     enum Look: Sendable {
@@ -140,7 +142,7 @@ struct CatalogueDefinitions: Sendable {
         reading.drafts = names.filter { $0.hasPrefix(ownDrafts) && $0.hasSuffix(Self.draftSuffix) }
         let files = names.filter { $0.hasSuffix(Self.suffix) && !$0.hasPrefix(".") }
         reading.fileNames = Set(files.map { String($0.dropLast(Self.suffix.count)) })
-        try read(files, into: &reading)
+        _ = try read(files, into: &reading)
         return .read(reading)
     }
 
@@ -159,15 +161,24 @@ struct CatalogueDefinitions: Sendable {
 
     /// Reads those files again that could not be used.
     func readDamagedAgain(_ reading: inout Reading) throws(StorageError) {
-        let files = reading.damaged.keys.sorted()
+        let earlier = reading.damaged
+        let files = earlier.keys.sorted()
         reading.damaged = [:]
-        try read(files, into: &reading)
+        let count = try read(files, into: &reading)
+        for file in files.dropFirst(count) { reading.damaged[file] = earlier[file] }
     }
 
-    private func read(_ files: [String], into reading: inout Reading) throws(StorageError) {
+    /// - Returns: how many of the files were read.
+    private func read(_ files: [String], into reading: inout Reading) throws(StorageError) -> Int {
+        reading.size = 0
         for start in stride(from: 0, to: files.count, by: Self.batch) {
+            guard reading.size < catalogue.longestReading else {
+                reading.isComplete = false
+                return start
+            }
             try readBatch(Array(files[start..<min(start + Self.batch, files.count)]), into: &reading)
         }
+        return files.count
     }
 
     private func readBatch(_ files: [String], into reading: inout Reading) throws(StorageError) {
@@ -187,6 +198,7 @@ struct CatalogueDefinitions: Sendable {
                     reading.fileNames.remove(String(file.dropLast(Self.suffix.count)))
                     continue
                 }
+                reading.size += bytes.count
                 do throws(StorageError) {
                     reading.definitions.append(try parse(bytes, as: file))
                 } catch {

@@ -191,7 +191,7 @@ final class CatalogueFollower: Sendable {
             logger.error("\(share.text)/\(Share.catalogueFolder)/volumes/\(file) cannot be used: \(reason); correct or remove it there")
         }
         if !reading.isComplete, earlier?.isComplete != false {
-            logger.error("the catalogue of \(share.text) has more volumes than can be read; some are not known here")
+            logger.error("the catalogue of \(share.text) has more volumes than one look reads; some are not known here")
         }
     }
 

@@ -30,6 +30,8 @@ struct ShareCatalogue: Sendable {
     let owners: [String]
     /// The catalogue that this host knows volumes of; nil: any.
     var identity: String?
+    /// Of all definitions that one look reads, in bytes: 10,000 of an ordinary size are some 3 MiB.
+    var longestReading = 16 << 20
 
     /// Prefix of the name of the folder that is the catalogue's identity.
     static let identityPrefix = "id."
