@@ -57,6 +57,23 @@ import Testing
         }
     }
 
+    @Test func theDriverLearnsThatAMountWasAnswered() async throws {
+        try await withServer { fixture in
+            let gone = try fixture.client()
+            try await gone.sendCall("/VolumeDriver.Mount", #"{"Name":"held","ID":"a"}"#)
+            await fixture.driver.events.wait(for: "mount held a")
+            gone.leave()
+            await fixture.driver.events.wait(for: "cancelled mount held a")
+            fixture.driver.open()
+            await fixture.driver.events.wait(for: "unmount held a")
+            let client = try fixture.client()
+            #expect(try await client.call("/VolumeDriver.Mount", #"{"Name":"v","ID":"b"}"#).status == 200)
+            await fixture.driver.answered.wait(for: "v b")
+            #expect(try await client.call("/VolumeDriver.Mount", #"{"Name":"bad","ID":"c"}"#).status == 500)
+            #expect(fixture.driver.answered.all == ["v b"])
+        }
+    }
+
     @Test func saysSoIfAMountCannotBeTakenBack() async throws {
         // "bad" fails to unmount, so the mount itself must be let through.
         try await withServer(TestDriver(mountsBad: true)) { fixture in

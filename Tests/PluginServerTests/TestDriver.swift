@@ -10,6 +10,8 @@ import Synchronization
 final class TestDriver: VolumeDriver {
     let scope = VolumeScope.local
     let events = EventLog()
+    /// The mounts whose callers have got the answer.
+    let answered = EventLog()
     private let gate = Gate()
     private let volumes: [Volume]
     private let mountsBad: Bool
@@ -45,6 +47,8 @@ final class TestDriver: VolumeDriver {
         try await run("mount \(name) \(id)", name)
         return "/mnt/\(name)"
     }
+
+    func mountAnswered(_ name: String, id: String) async { answered.add("\(name) \(id)") }
 
     func unmount(_ name: String, id: String) async throws(PluginError) {
         // Not held, so that it can be seen that a held mount is taken back.

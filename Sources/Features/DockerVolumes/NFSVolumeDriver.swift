@@ -34,6 +34,8 @@ public struct NFSVolumeDriver: VolumeDriver {
         do throws(StorageError) { return try await volumes.mount(name, id: id, owner: self.name) } catch { throw PluginError(error) }
     }
 
+    public func mountAnswered(_ name: String, id: String) async { await volumes.mountAnswered(name, id: id, owner: self.name) }
+
     public func unmount(_ name: String, id: String) async throws(PluginError) {
         do throws(StorageError) { try await volumes.unmount(name, id: id, owner: self.name) } catch { throw PluginError(error) }
     }

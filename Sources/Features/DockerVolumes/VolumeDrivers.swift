@@ -37,6 +37,7 @@ public final class VolumeDrivers: Sendable {
     public func run() async {
         await withDiscardingTaskGroup { group in
             group.addTask { [self] in await volumes.tidy() }
+            group.addTask { [self] in await volumes.releaseUnanswered(ending) }
             group.addTask { [self] in await engines.run(until: ending) }
             group.addTask { [self] in await shared.run() }
         }

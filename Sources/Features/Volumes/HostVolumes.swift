@@ -15,6 +15,10 @@ package final class HostVolumes: Sendable {
     /// For all that a removal does on the share; Docker waits 60 s.
     private static let removalLimit = Duration.seconds(55)
 
+    /// How old a reference without an answer must be before it can be dropped. Between a mount and the start of the container's process
+    /// nothing but the reference shows that the volume is needed. Seconds.
+    private static let unansweredAge = 120
+
     private let state: VolumeState
     private let watch: any HolderWatch
     private let authority: any DefinitionAuthority
@@ -51,6 +55,24 @@ package final class HostVolumes: Sendable {
 
     /// Undoes what an earlier run began and did not finish. May wait for servers.
     package func tidy() async { await reconciliation.tidy() }
+
+    /// Drops references that an earlier run has stored and not answered, once they are old enough. May wait for that, and for servers.
+    ///
+    /// - Parameter ending: ends the wait.
+    package func releaseUnanswered(olderThan age: Int = unansweredAge, _ ending: Cancellation) async {
+        let left = table.records.filter { $0.references.hasOrphans() }
+        guard let last = left.compactMap(\.references.orphansSince).max() else { return }
+        let rest = Duration.seconds(min(max(last + age - secondsSinceBoot(), 0), age))
+        let isOver = try? await BlockingThread.run(named: "volume-unanswered") { ending.sleep(for: rest) }
+        if isOver != true { return }
+        for name in left.map(\.definition.name) {
+            do throws(StorageError) {
+                try await locks.exclusively(name) { [mounter] in try mounter.releaseUnanswered(name) }
+            } catch {
+                logger.error("volume \(name): \(error)")
+            }
+        }
+    }
 
     // MARK: From memory
 
@@ -135,6 +157,13 @@ package final class HostVolumes: Sendable {
             logger.notice("volume \(name) could not be mounted (\(error.code))")
             throw error
         }
+    }
+
+    /// Notes that the caller has got the answer to a mount.
+    package func mountAnswered(_ text: String, id: String, owner: String) async {
+        guard let name = try? volume(text, owner: owner) else { return }
+        // What stays unmarked is looked at after the next start.
+        try? await locks.exclusively(name) { [mounter] in mounter.markAnswered(name, id: id) }
     }
 
     package func unmount(_ text: String, id: String, owner: String) async throws(StorageError) {

@@ -15,6 +15,16 @@ package struct References: Sendable, Equatable {
         var since: Int
         /// It was taken on a mount that has been replaced since, because the server had lost what was mounted.
         package var isOutdated = false
+        /// Of the count, those of which it is not known that the caller got the answer.
+        var unanswered = 0
+        /// The same, taken by an earlier run of this program: it was killed before it could answer, or just after.
+        var orphaned = 0
+
+        /// After a change of the count.
+        fileprivate mutating func limitToCount() {
+            unanswered = min(unanswered, count)
+            orphaned = min(orphaned, count - unanswered)
+        }
     }
 
     /// More than any engine mounts with one ID. A larger count is damage, and could make a sum overflow.
@@ -45,9 +55,45 @@ package struct References: Sendable, Equatable {
     mutating func release(_ id: String) -> Bool {
         guard var holder = holders[id] else { return false }
         holder.count -= 1
+        // Who releases has got an answer, so what stays is rather one without.
+        holder.limitToCount()
         holders[id] = holder.count > 0 ? holder : nil
         return true
     }
+
+    // MARK: Without an answer
+
+    /// Notes that the answer to the last retain of an ID is still to be given.
+    mutating func markUnanswered(_ id: String) { holders[id]?.unanswered += 1 }
+
+    /// Notes that the caller has got the answer.
+    mutating func markAnswered(_ id: String) {
+        if let unanswered = holders[id]?.unanswered, unanswered > 0 { holders[id]?.unanswered = unanswered - 1 }
+    }
+
+    /// Whether an earlier run left a reference without an answer: of this ID, or of any.
+    func hasOrphans(of id: String? = nil) -> Bool {
+        guard let id else { return holders.values.contains { $0.orphaned > 0 } }
+        return holders[id].map { $0.orphaned > 0 } ?? false
+    }
+
+    /// The latest time at which one of those was taken, in seconds since the boot.
+    var orphansSince: Int? { holders.values.filter { $0.orphaned > 0 }.map(\.since).max() }
+
+    /// Forgets them: of one ID, or of all.
+    mutating func dropOrphans(of id: String? = nil) {
+        for (key, holder) in holders where holder.orphaned > 0 && (id == nil || id == key) {
+            let rest = holder.count - holder.orphaned
+            holders[key] = rest > 0 ? holder : nil
+            holders[key]?.count = rest
+            holders[key]?.orphaned = 0
+        }
+    }
+
+    /// Takes them for answered.
+    mutating func keepOrphans() { for key in holders.keys { holders[key]?.orphaned = 0 } }
+
+    // MARK: Questions
 
     func isHeld(by id: String) -> Bool { holders[id] != nil }
 
@@ -79,6 +125,8 @@ package struct References: Sendable, Equatable {
                 "count": JSONValue(holder.count), "engine": JSONValue(holder.activation), "since": JSONValue(holder.since),
             ]
             if holder.isOutdated { fields["outdated"] = true }
+            let unanswered = holder.unanswered + holder.orphaned
+            if unanswered > 0 { fields["unanswered"] = JSONValue(unanswered) }
             list[id] = .object(fields)
         }
         return ["boot": .string(boot), "holders": .object(list)]
@@ -102,7 +150,9 @@ package struct References: Sendable, Equatable {
                 let activation: Int = try? holder.numberIfPresent("engine"), let since: Int = try? holder.numberIfPresent("since"),
                 let isOutdated = try? holder.flag("outdated")
             else { throw StorageError(.damaged, "holder \(member.key) is not of the form {count, engine, since}") }
-            holders[member.key] = Holder(count: count, activation: activation, since: since, isOutdated: isOutdated)
+            let unanswered: Int = (try? holder.numberIfPresent("unanswered")) ?? 0
+            holders[member.key] = Holder(
+                count: count, activation: activation, since: since, isOutdated: isOutdated, orphaned: min(max(unanswered, 0), count))
         }
     }
 }

@@ -51,7 +51,13 @@ struct VolumeMounter: Sendable {
             logger.notice("volume \(name): what \(id) holds is dropped; its \(words.holder) did not run any more")
             references.releaseAll(of: id)
         }
+        if references.hasOrphans(of: id), !isUsedElsewhere(record) {
+            // The engine asks again for what an earlier run did not answer.
+            logger.notice("volume \(name): a mount for \(id) that was not answered before the restart is dropped")
+            references.dropOrphans(of: id)
+        }
         references.retain(id, activation: watch.activation(of: record.definition.owner), now: secondsSinceBoot())
+        references.markUnanswered(id)
         do throws(SystemError) { try table.store(references, of: name) } catch {
             let failure = StorageError(.local, "cannot mount volume \(name): its reference cannot be stored: \(error)", cause: error)
             guard record.references.isEmpty else { throw failure }
@@ -65,6 +71,31 @@ struct VolumeMounter: Sendable {
         }
         return table.place(of: name).string
     }
+
+    /// Notes that the caller has got the answer to a mount: from then on only a release ends the reference.
+    func markAnswered(_ name: VolumeName, id: String) {
+        guard var references = table.record(name)?.references, references.isHeld(by: id) else { return }
+        references.markAnswered(id)
+        replace(references, of: name)
+    }
+
+    /// Drops references that an earlier run did not answer, if nobody else has the volume mounted; else they are taken for answered.
+    ///
+    /// - Throws: `StorageError` if the volume is still mounted, and nothing holds it.
+    func releaseUnanswered(_ name: VolumeName) throws(StorageError) {
+        guard let record = table.record(name), record.references.hasOrphans() else { return }
+        var references = record.references
+        if isUsedElsewhere(record) { references.keepOrphans() } else { references.dropOrphans() }
+        if references.total < record.references.total {
+            let count = record.references.total - references.total
+            logger.notice(
+                "volume \(name): \(count) references are dropped; they were not answered before the restart, and nobody uses them")
+        }
+        replace(references, of: name)
+        if references.isEmpty { try unmountInKernel(name) }
+    }
+
+    private func isUsedElsewhere(_ record: VolumeRecord) -> Bool { record.mount.flatMap(watch.process(holding:)) != nil }
 
     /// Takes a reference back, and unmounts the volume if that was the last one. An ID that holds nothing is not an error.
     ///

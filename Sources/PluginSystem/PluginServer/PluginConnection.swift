@@ -213,7 +213,9 @@ final class PluginConnection: ChannelInboundHandler {
         let written = context.eventLoop.makePromise(of: Void.self)
         written.futureResult.assumeIsolated().whenComplete { outcome in
             switch outcome {
-            case .success: self.unconfirmed = undelivered
+            case .success:
+                self.unconfirmed = undelivered
+                if let delivered = reply.delivered { _ = self.connections.run(delivered) {} }
             case .failure: self.takeBack(undelivered)
             }
         }

@@ -52,4 +52,11 @@ public protocol VolumeDriver: Sendable {
     /// - Returns: an absolute path. If it can no longer be told to the caller, the server calls ``unmount(_:id:)``.
     func mount(_ name: String, id: String) async throws(PluginError) -> String
     func unmount(_ name: String, id: String) async throws(PluginError)
+
+    /// The kernel has taken the answer to a mount for its caller. If this never comes, the caller may not know of the mount.
+    func mountAnswered(_ name: String, id: String) async
+}
+
+extension VolumeDriver {
+    public func mountAnswered(_ name: String, id: String) async {}
 }

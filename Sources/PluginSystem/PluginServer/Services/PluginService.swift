@@ -48,19 +48,22 @@ public struct PluginAnswer: Sendable {
     let failure: String?
     let write: @Sendable (inout JSONWriter) -> Void
     let undelivered: (@Sendable () async -> Void)?
+    let delivered: (@Sendable () async -> Void)?
 
     /// - Parameters:
+    ///   - delivered: called once the kernel has taken the answer for the caller. ``undelivered`` can still follow.
     ///   - undelivered: called if the caller did not get the answer, and so will never undo what the call has done.
     ///   - write: writes the body.
     public static func success(
-        undelivered: (@Sendable () async -> Void)? = nil, write: @escaping @Sendable (inout JSONWriter) -> Void
+        delivered: (@Sendable () async -> Void)? = nil, undelivered: (@Sendable () async -> Void)? = nil,
+        write: @escaping @Sendable (inout JSONWriter) -> Void
     ) -> PluginAnswer {
-        PluginAnswer(status: .ok, failure: nil, write: write, undelivered: undelivered)
+        PluginAnswer(status: .ok, failure: nil, write: write, undelivered: undelivered, delivered: delivered)
     }
 
     /// HTTP 500 with `{"Err": message}`.
     public static func failure(_ error: PluginError) -> PluginAnswer {
-        PluginAnswer(status: .failed, failure: error.message, write: ErrorResponse(error.message).write, undelivered: nil)
+        PluginAnswer(status: .failed, failure: error.message, write: ErrorResponse(error.message).write, undelivered: nil, delivered: nil)
     }
 
     /// A failure for which the interface has words of its own, with HTTP 200.
@@ -69,6 +72,6 @@ public struct PluginAnswer: Sendable {
     ///   - message: for the log.
     ///   - write: writes the body.
     public static func refusal(_ message: String, write: @escaping @Sendable (inout JSONWriter) -> Void) -> PluginAnswer {
-        PluginAnswer(status: .ok, failure: message, write: write, undelivered: nil)
+        PluginAnswer(status: .ok, failure: message, write: write, undelivered: nil, delivered: nil)
     }
 }

@@ -48,7 +48,9 @@ public final class VolumeService: PluginService {
         case .unmount(let name, let id): try await driver.unmount(name, id: id)
         case .mount(let name, let id):
             let response = VolumeResponse.mountpoint(try await driver.mount(name, id: id))
-            return .success(undelivered: { await self.takeBack(name, id: id) }, write: response.write)
+            return .success(
+                delivered: { await self.driver.mountAnswered(name, id: id) }, undelivered: { await self.takeBack(name, id: id) },
+                write: response.write)
         }
         return .success(write: VolumeResponse.done.write)
     }
