@@ -71,9 +71,34 @@ import Testing
             try put("ccc", "{")
             try put("ddd", #"{"Name":"/none","MountPoints":null}"#)
             try makeFolders(fixture.folder.appending("docker/containers/empty"))
-            let names = DockerContainers(directory: fixture.folder.appending("docker")).namesByMountID()
+            let names = DockerContainers(dataRoot: fixture.folder.appending("docker")).namesByMountID()
             #expect(names == ["one": "web", "two": "web", "three": "bbb"])
-            #expect(DockerContainers(directory: fixture.folder.appending("none")).namesByMountID().isEmpty)
+            #expect(DockerContainers(dataRoot: fixture.folder.appending("none")).namesByMountID().isEmpty)
+        }
+    }
+
+    /// With `userns-remap` they are in a folder that is named after the mapped ids, and with `data-root` elsewhere.
+    @Test func dockersFilesAreFoundWhereDockerHasThem() async throws {
+        try await withFixture { fixture in
+            func put(_ root: String, _ id: String) throws {
+                try makeFolders(fixture.folder.appending("\(root)/containers/\(id)"))
+                let config = #"{"Name":"/\#(id)","MountPoints":{"/data":{"ID":"of-\#(id)"}}}"#
+                try replaceFile(fixture.folder.appending("\(root)/containers/\(id)/config.v2.json"), with: Array(config.utf8))
+            }
+            try put("moved/231072.231072", "remapped")
+            try put("moved", "plain")
+            try put("moved/not.numbers", "other")
+            let given = DockerContainers(dataRoot: fixture.folder.appending("moved"))
+            #expect(given.namesByMountID() == ["of-remapped": "remapped", "of-plain": "plain"])
+            #expect(given.knowsAny(of: ["of-remapped"]) && !given.knowsAny(of: ["of-other"]))
+            var settings = EngineSettings()
+            settings.daemonFile = fixture.folder.appending("daemon.json")
+            #expect(DockerContainers(settings).namesByMountID()["of-remapped"] == nil)
+            try replaceFile(settings.daemonFile, with: Array(#"{"data-root": "\#(fixture.folder)/moved"}"#.utf8))
+            #expect(DockerContainers(settings).namesByMountID()["of-remapped"] == "remapped")
+            // What is given to this daemon holds over Docker's own settings.
+            settings.dataRoot = fixture.folder.appending("none")
+            #expect(DockerContainers(settings).folders.isEmpty)
         }
     }
 
@@ -88,7 +113,7 @@ import Testing
             try makeFolders(fixture.folder.appending("docker/containers/aaa"))
             let config = #"{"State":\#(state),"MountPoints":{"/data":{"ID":"one"}}}"#
             try replaceFile(fixture.folder.appending("docker/containers/aaa/config.v2.json"), with: Array(config.utf8))
-            let containers = DockerContainers(directory: fixture.folder.appending("docker"))
+            let containers = DockerContainers(dataRoot: fixture.folder.appending("docker"))
             #expect(containers.isStopped(mountID: "one") == isStopped)
             #expect(!containers.isStopped(mountID: "two"))
             #expect(containers.knowsAny(of: ["two", "one"]))
@@ -100,7 +125,15 @@ import Testing
             try replaceFile(damaged, with: Array(#"{"Image":1,"MountPoints":{"/data":{"ID":"two"}}}"#.utf8))
             #expect(containers.knowsAny(of: ["two"]))
             // Where Docker keeps its files elsewhere, nothing can be told.
-            #expect(DockerContainers(directory: fixture.folder.appending("none")).knowsAny(of: ["two"]))
+            #expect(DockerContainers(dataRoot: fixture.folder.appending("none")).knowsAny(of: ["two"]))
         }
+    }
+}
+
+extension DockerContainers {
+    fileprivate init(dataRoot: FilePath) {
+        var settings = EngineSettings()
+        settings.dataRoot = dataRoot
+        self.init(settings)
     }
 }

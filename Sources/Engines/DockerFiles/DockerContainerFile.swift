@@ -32,7 +32,7 @@ public struct DockerContainerFile {
             if let found = try find(id, in: folders, looked: &looked) { return found }
         }
         for root in dataRoots {
-            if let found = try find(id, in: [root] + remappedFolders(in: root), looked: &looked) { return found }
+            if let found = try find(id, in: foldersWithRecords(in: root), looked: &looked) { return found }
         }
         return nil
     }
@@ -70,6 +70,9 @@ public struct DockerContainerFile {
         while current.removeLastComponent() { ancestors.append(current.string) }
         return ancestors
     }
+
+    /// The folders of a data root that may hold `containers`: itself, and what Docker has in it for remapped user ids.
+    public static func foldersWithRecords(in root: String) -> [String] { [root] + remappedFolders(in: root) }
 
     /// With `--userns-remap`, Docker's files lie in `UID.GID`.
     private static func remappedFolders(in root: String) -> [String] {

@@ -19,6 +19,11 @@ public struct DockerSettings: Sendable, Equatable {
     /// Where Docker's files may be, if they cannot be told from the bundle.
     public var dataRoots: [String] { (dataRoot.map { [$0] } ?? []) + ["/var/lib/docker"] }
 
+    public init(dataRoot: String? = nil, initPath: String? = nil) {
+        self.dataRoot = dataRoot
+        self.initPath = initPath
+    }
+
     /// Bytes.
     private static let sizeLimit = 1 << 20
 

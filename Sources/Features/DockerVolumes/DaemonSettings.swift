@@ -45,7 +45,9 @@ public struct DaemonSettings: Sendable {
         folder("runtime-directory", "where references are kept until the next boot", \.volumes.runtimeDirectory),
         folder("mount-directory", "where volumes are mounted", \.mountDirectory),
         folder("socket-directory", "where the sockets are made", \.socketDirectory),
-        folder("docker-directory", "Docker's data root, to tell which containers hold a volume", \.engine.dataRoot),
+        Setting(key: "docker-directory", help: "Docker's data root, to tell which containers hold a volume") {
+            settings, text throws(StorageError) in settings.engine.dataRoot = try absoluteFolder(text)
+        },
         Setting(key: "engine-socket", help: "Docker's API, to make the engine look the driver up; none leaves that out") {
             settings, text throws(StorageError) in
             if text == "none" { return settings.engine.apiSocket = nil }
@@ -185,11 +187,15 @@ public struct DaemonSettings: Sendable {
 
     private static func folder(_ key: String, _ help: String, _ path: any WritableKeyPath<DaemonSettings, FilePath> & Sendable) -> Setting {
         Setting(key: key, help: help) { settings, text throws(StorageError) in
-            guard text.hasPrefix("/"), !text.utf8.contains(where: { $0 < 0x20 }) else {
-                throw StorageError(.badSetting, "not an absolute path")
-            }
-            settings[keyPath: path] = FilePath(text).lexicallyNormalized()
+            settings[keyPath: path] = try absoluteFolder(text)
         }
+    }
+
+    private static func absoluteFolder(_ text: String) throws(StorageError) -> FilePath {
+        guard text.utf8.first == UInt8(ascii: "/"), !text.utf8.contains(where: { $0 < 0x20 }) else {
+            throw StorageError(.badSetting, "not an absolute path")
+        }
+        return FilePath(text).lexicallyNormalized()
     }
 
     private static func seconds(

@@ -4,8 +4,10 @@ public import SystemPackage
 
 /// Where the Docker Engine of this host is found.
 public struct EngineSettings: Sendable {
-    /// Docker's data root, where its containers' files say who holds a volume.
-    public var dataRoot: FilePath = "/var/lib/docker"
+    /// Docker's data root, where its containers' files say who holds a volume; nil: what Docker's own settings say, and /var/lib/docker.
+    public var dataRoot: FilePath?
+    /// Docker's own settings.
+    public var daemonFile: FilePath = "/etc/docker/daemon.json"
     /// Where the engine's API is served; nil: it is not asked to look the driver up.
     public var apiSocket: FilePath? = "/var/run/docker.sock"
 

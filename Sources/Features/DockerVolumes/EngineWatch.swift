@@ -36,7 +36,7 @@ final class EngineWatch: HolderWatch {
         mountFolder = MountFolderAccess(settings)
         self.table = table
         self.logger = logger
-        containers = DockerContainers(directory: settings.engine.dataRoot)
+        containers = DockerContainers(settings.engine)
         file = try ActivationFile(runtime: settings.volumes.runtimeDirectory)
         activations = Mutex(file.read())
         (introductions, introductionSource) = AsyncStream.makeStream()
