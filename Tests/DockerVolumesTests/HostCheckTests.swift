@@ -30,7 +30,7 @@ import Testing
             #expect(
                 findings.map(\.subject) == [
                     "root", "mount calls", "NFS version 4", "NFS version 3", "rpc.statd", "socket \(fixture.folder)/sockets/nfsd.sock",
-                    "socket \(fixture.folder)/sockets/docker-nfsd.sock", "Docker",
+                    "socket \(fixture.folder)/sockets/docker-nfsd.sock", "Docker", "Docker's files",
                     "mount folder \(fixture.settings.mountDirectory)",
                 ])
             for finding in findings {
@@ -39,6 +39,46 @@ import Testing
             }
             #expect((findings[0].verdict == .ok) == EffectiveUser.isRoot)
             #expect(findings[2].detail == "tmpfs stands in for it: a test")
+        }
+    }
+
+    @Test func whatVolumesAskForIsLookedAtOnce() async throws {
+        try await withFixture { fixture in
+            let driver = try fixture.start().nfsd
+            for (name, options) in [("a", "sec=krb5"), ("b", "sec=krb5"), ("c", "hard")] {
+                try await driver.create(name, options: ["server": "nas", "path": "/export", "o": options])
+            }
+            let subjects = try await blocking { check(fixture).host().map(\.subject) }
+            #expect(subjects.filter { $0 == "rpc.gssd" }.count == 1)
+        }
+    }
+
+    /// Otherwise status shows mount IDs in the place of containers, and nobody knows why.
+    @Test func holdersThatDockersFilesDoNotName() async throws {
+        try await withFixture { fixture in
+            func finding() async throws -> String {
+                try #require(try await blocking { check(fixture).host().first { $0.subject == "Docker's files" } }).text
+            }
+            #expect(
+                try await finding()
+                    == "[warning] Docker's files: no folder of containers is in \(fixture.folder)/docker: give Docker's data root as docker-directory"
+            )
+            try makeFolders(fixture.folder.appending("docker/containers/aaa"))
+            let config = #"{"Name":"/web","MountPoints":{"/data":{"ID":"one"}}}"#
+            try replaceFile(fixture.folder.appending("docker/containers/aaa/config.v2.json"), with: Array(config.utf8))
+            let volumes = try fixture.start()
+            try await volumes.nfsd.create("web")
+            func hold(_ id: String) throws {
+                var references = try #require(volumes.table.record(VolumeName("web")!)).references
+                references.retain(id, activation: 0, now: 0)
+                try volumes.table.store(references, of: VolumeName("web")!)
+            }
+            try hold("one")
+            #expect(try await finding().hasPrefix("[ok] "))
+            try hold("two")
+            #expect(
+                try await finding().hasPrefix(
+                    "[warning] Docker's files: 1 of those who hold volumes are no containers in \(fixture.folder)/docker/containers: "))
         }
     }
 

@@ -49,18 +49,18 @@ struct VolumeOptionsTests {
         // The local driver's spelling.
         (
             ["type": "nfs", "device": ":/export", "o": "addr=nas,nolock,soft,rw"],
-            ["server": "nas", "path": "/export", "nfsvers": "auto", "o": "addr=nas,nolock,soft,rw"]
+            ["server": "nas", "path": "/export", "nfsvers": "auto", "type": "nfs", "o": "addr=nas,nolock,soft,rw"]
         ),
         (
             ["type": "nfs", "device": ":/export", "o": "addr=nas,nfsvers=4"],
-            ["server": "nas", "path": "/export", "nfsvers": "4", "o": "addr=nas,nfsvers=4"]
+            ["server": "nas", "path": "/export", "nfsvers": "4", "type": "nfs", "o": "addr=nas,nfsvers=4"]
         ),
         (["type": "nfs4", "device": "nas:/export"], ["server": "nas", "path": "/export", "nfsvers": "4"]),
         (["type": "nfs4", "server": "nas", "path": "/export"], ["server": "nas", "path": "/export"]),
         // The example of Docker's manual.
         (
             ["type": "nfs", "device": ":/export", "o": "addr=nas,vers=4,soft,timeo=180,bg,tcp,rw"],
-            ["server": "nas", "path": "/export", "nfsvers": "4", "o": "addr=nas,vers=4,soft,timeo=180,bg,tcp,rw"]
+            ["server": "nas", "path": "/export", "nfsvers": "4", "type": "nfs", "o": "addr=nas,vers=4,soft,timeo=180,bg,tcp,rw"]
         ),
         // Of several words of one kind the last holds there.
         (
@@ -76,8 +76,16 @@ struct VolumeOptionsTests {
         // There addr is the server, and the host in device a label.
         (["device": "label:/export", "o": "addr=192.0.2.7"], ["server": "192.0.2.7", "path": "/export", "o": "addr=192.0.2.7"]),
         // Both spellings, in agreement.
-        (["server": "nas", "path": "/a", "device": "nas:/a/", "type": "nfs"], ["server": "nas", "path": "/a"]),
+        (["server": "nas", "path": "/a", "device": "nas:/a/", "type": "nfs"], ["server": "nas", "path": "/a", "type": "nfs"]),
         (["server": "nas", "device": ":/a"], ["server": "nas", "path": "/a"]),
+        // Those of netshare and of trajano's plugin.
+        (["share": "nas:/export/a"], ["server": "nas", "path": "/export/a"]),
+        (["share": "nas:/a", "device": "NAS:/a/"], ["server": "NAS", "path": "/a"]),
+        (
+            ["device": "nas:/a", "nfsopts": "hard,proto=tcp,nfsvers=3,intr,nolock"],
+            ["server": "nas", "path": "/a", "nfsvers": "3", "o": "hard,proto=tcp,nfsvers=3,intr,nolock"]
+        ),
+        (["share": "nas:/a", "nfsopts": "ro", "o": "ro"], ["server": "nas", "path": "/a", "o": "ro"]),
     ]
 
     @Test(arguments: accepted) func oneCanonicalSpelling(given: [String: String], canonical: [String: String]) throws {
@@ -104,6 +112,8 @@ struct VolumeOptionsTests {
         #expect(one.differences(from: two) == ["nfsvers", "path", "subdir"])
         #expect(two.differences(from: one) == ["nfsvers", "path", "subdir"])
         #expect(try one.differences(from: VolumeOptions(["device": "nas:/a/", "nfsvers": "4.1", "o": "hard"])).isEmpty)
+        // Which spelling they had does not count.
+        #expect(try one.differences(from: VolumeOptions(["device": "nas:/a/", "type": "nfs", "nfsvers": "4.1", "o": "hard"])).isEmpty)
     }
 
     // MARK: What is not
@@ -152,6 +162,15 @@ struct VolumeOptionsTests {
             (["server": "a", "path": "/x", "o": "addr=b"], ["options server=a and o=addr=b contradict each other"]),
             (["server": "a", "device": "a:/x", "o": "addr=b"], ["options server=a and o=addr=b contradict each other"]),
             (["server": "a", "path": "/x", "device": ":/y"], ["options path=/x and device=…:/y contradict each other"]),
+            (["share": "/a"], ["option share is not of the form HOST:/EXPORT or :/EXPORT: /a"]),
+            (["share": "nas:x"], ["option share is not an absolute path: x"]),
+            (["share": "nas:/x/../y"], ["option share has .. in it"]),
+            (["share": "a b:/x"], ["option share names no valid host before the colon"]),
+            (["server": "a", "share": "b:/x"], ["options server=a and share=b contradict each other"]),
+            (["server": "a", "path": "/x", "share": ":/y"], ["options path=/x and share=…:/y contradict each other"]),
+            (["device": "a:/x", "share": "a:/y"], ["options device=a:/x and share=a:/y contradict each other; give one of them"]),
+            (["share": "a:/x", "o": "hard", "nfsopts": "soft"], ["options o=hard and nfsopts=soft contradict each other"]),
+            (["share": "a:/x", "nfsopts": "harrd"], ["unknown option harrd in o; did you mean hard?"]),
         ] as [([String: String], [String])])
     func serversAndPaths(options: [String: String], words: [String]) {
         for word in words { #expect(refusal(options).contains(word)) }

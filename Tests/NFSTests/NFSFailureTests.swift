@@ -86,6 +86,13 @@ struct NFSFailureTests {
         #expect(try explain(server(errno)).mayPass == passing.contains(errno))
     }
 
+    @Test func aProgramOfThisHostIsNamed() throws {
+        // Neither can run in a process of this name's: the test's machine has none.
+        let error = try explain(server(.noSuchProcess), options: "xprtsec=tls")
+        #expect(error.code == .helperMissing || error.code == .accessDenied)
+        #expect(error.description.contains("tlshd"))
+    }
+
     @Test func version3HasCausesOfItsOwn() throws {
         let registered = try explain(server(.notSupportedOnSocket), version: .v3)
         #expect(registered.code == .versionNotOffered)

@@ -44,6 +44,28 @@ struct NFSMountNegotiationTests {
         #expect(plans.allSatisfy { $0.source == "nas:/export" && $0.generic.attributes == [.noAccessTime] })
     }
 
+    /// The kernel mounts it, and locks fail. In this driver's own spelling that is refused.
+    @Test func inTheSpellingOfTheLocalDriverVersion3NeedsNoLockService() throws {
+        let serviceRuns = ServerProbe.statusMonitorRuns(by: Deadline(after: .seconds(2)))
+        let own = try negotiation(["nfsvers": "3"], [.init(.ipv4, "192.0.2.7")])
+        #expect((own.obstacle(to: 0) == nil) == serviceRuns)
+        let given = ["type": "nfs", "device": ":/export", "o": "addr=nas,vers=3"]
+        // As it is read back from its file, too.
+        for options in [given, try NFSExport(given, settings: NFSSettings()).canonical] {
+            let export = try NFSExport(options, settings: NFSSettings())
+            let local = NFSMountNegotiation(
+                export, try export.options(for: .volume), [.init(address: .init(.ipv4, "192.0.2.7"), localAddress: "")], mountAddress: nil)
+            #expect(local.obstacle(to: 0) == nil)
+            func shortcomings(_ type: String) -> [String] {
+                let line = "1 2 0:3 / /place rw - \(type) nas:/export rw,addr=192.0.2.7"
+                return NFSSource(export).shortcomings(of: MountTable(parsing: Array(line.utf8)).entries[0])
+            }
+            #expect(shortcomings("nfs").count == (serviceRuns ? 0 : 1))
+            #expect(shortcomings("nfs").allSatisfy { $0.contains("rpc.statd does not run on this host") })
+            #expect(shortcomings("nfs4").isEmpty)
+        }
+    }
+
     @Test func itEndsWithTheServerAndTheWordsOfTheDecisiveFailure() throws {
         var negotiation = try negotiation(["nfsvers": "4"], [.init(.ipv4, "192.0.2.7"), .init(.ipv4, "192.0.2.8")])
         let denied = AttemptFailure(.server, SystemError("fsconfig(CMD_CREATE)", .permissionDenied, on: "nas:/export"))

@@ -44,8 +44,10 @@ struct DockerContainers: Sendable {
     /// place at any time.
     var folders: [FilePath] {
         let roots = settings.dataRoot.map { [$0.string] } ?? (try? DockerSettings.read(from: settings.daemonFile.string))?.dataRoots
-        return (roots ?? DockerSettings().dataRoots).flatMap(DockerContainerFile.foldersWithRecords).map { FilePath($0).appending("containers") }
-            .filter { (try? namesInFolder($0)) != nil }
+        return (roots ?? DockerSettings().dataRoots).flatMap(DockerContainerFile.foldersWithRecords).map {
+            FilePath($0).appending("containers")
+        }
+        .filter { (try? namesInFolder($0)) != nil }
     }
 
     /// Of each container that has one; nil in the place of one that cannot be read, or makes no sense.

@@ -2,6 +2,7 @@
 
 import LinuxSystem
 public import KernelMount
+import Logging
 import SystemPackage
 import Volumes
 
@@ -13,8 +14,26 @@ public struct HostCheck: Sendable {
 
     /// The host itself. Blocks for some seconds at most; changes nothing.
     public func host() -> [HostFinding] {
-        [root(), mountCalls()] + settings.volumes.kind.checkHost() + sockets() + [engine(), MountFolderAccess(settings).finding()]
+        var kind = settings.volumes.kind.checkHost()
+        // What the volumes ask for, each thing once.
+        for finding in definitions().flatMap({ $0.options.source.checkHost() })
+        where !kind.contains(where: { $0.subject == finding.subject }) {
+            kind.append(finding)
+        }
+        return [root(), mountCalls()] + kind + sockets() + [engine(), containers(), MountFolderAccess(settings).finding()]
     }
+
+    /// Those that can be read; none before the daemon has run.
+    private func definitions() -> [VolumeDefinition] {
+        (try? files?.readDefinitions(logger: Self.silent)) ?? []
+    }
+
+    private var files: VolumeFiles? {
+        let volumes = settings.volumes
+        return try? VolumeFiles(state: volumes.stateDirectory, runtime: volumes.runtimeDirectory, kind: volumes.kind, isOwner: false)
+    }
+
+    private static let silent = Logger(label: "doctor") { _ in SwiftLogNoOpLogHandler() }
 
     private func root() -> HostFinding {
         let isAdministrator = capabilities().map { $0 & (1 << 21) != 0 } ?? EffectiveUser.isRoot
@@ -77,6 +96,26 @@ public struct HostCheck: Sendable {
             detail: "dockerd (process \(engines.map(String.init).joined(separator: ", "))) sees what is mounted here")
     }
 
+    /// Whether Docker's files say which containers hold volumes.
+    private func containers() -> HostFinding {
+        let containers = DockerContainers(settings.engine)
+        let (subject, advice) = ("Docker's files", "give Docker's data root as docker-directory")
+        let folders = containers.folders
+        if folders.isEmpty {
+            let places = settings.engine.dataRoot?.string ?? "the data-root of \(settings.engine.daemonFile), nor in /var/lib/docker"
+            return HostFinding(verdict: .warning, subject: subject, detail: "no folder of containers is in \(places): \(advice)")
+        }
+        let names = containers.namesByMountID()
+        let references = (try? files?.readReferences(logger: Self.silent)) ?? [:]
+        let unknown = references.values.flatMap { $0.holders.keys }.filter { names[$0] == nil }.count
+        let list = folders.map(\.string).joined(separator: ", ")
+        if unknown > 0 {
+            return HostFinding(
+                verdict: .warning, subject: subject, detail: "\(unknown) of those who hold volumes are no containers in \(list): \(advice)")
+        }
+        return HostFinding(verdict: .ok, subject: subject, detail: "\(list) says which containers hold volumes")
+    }
+
     // MARK: A server
 
     /// An export: its server's name, whether it answers, and a trial mount, which is taken back at once. Blocks, at the
@@ -89,7 +128,8 @@ public struct HostCheck: Sendable {
         if let versions { given["nfsvers"] = versions }
         let source = try VolumeOptions(given, kind: settings.volumes.kind).source
         let (findings, isWorthAMount) = source.checkServer()
-        return isWorthAMount ? findings + [trial(source)] : findings
+        let helpers = source.checkHost()
+        return helpers + (isWorthAMount ? findings + [trial(source)] : findings)
     }
 
     private func trial(_ source: any FileSystemSource) -> HostFinding {

@@ -2,6 +2,7 @@
 
 import DockerPluginAPI
 import JSON
+import KernelMount
 public import LinuxSystem
 public import Logging
 import SystemPackage
@@ -29,12 +30,13 @@ public struct StatusReport: Sendable {
         let references = try files.readReferences(logger: logger)
         let failures = files.failures.read()
         let table = try MountTable()
-        let containers = DockerContainers(directory: settings.engine.dataRoot).namesByMountID()
+        let containers = DockerContainers(settings.engine).namesByMountID()
         lines = try files.readDefinitions(logger: logger).map { definition in
             var record = VolumeRecord(definition)
             let place = settings.places.place(of: definition.name).string
             record.references = references[definition.name.fileName] ?? References()
             record.mount = table.topmost(at: place)
+            record.shortcomings = record.mount.map(definition.options.source.shortcomings) ?? []
             record.lastFailure = failures[definition.name.fileName]
             return Line(
                 name: definition.name.text, driver: definition.owner, createdAt: definition.createdAt, place: place,

@@ -82,6 +82,9 @@ struct Reconciliation: Sendable {
         }
         try? await BlockingThread.run(named: "volume-tidy") { [self] in
             removeStaging()
+            for case let (definition, entry?) in table.records.map({ ($0.definition, $0.mount) }) {
+                mounter.noteShortcomings(of: definition, entry)
+            }
             releaseUnknownMounts()
             removeStaleFolders()
         }

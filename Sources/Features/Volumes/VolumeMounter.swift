@@ -200,12 +200,20 @@ struct VolumeMounter: Sendable {
                 definition, at: place, requiring: authority.requiredFolder(of: definition), mayWait: mayWait, until: deadline,
                 cancellation)
             noting(name) { () throws(SystemError) in try table.mounted(name, entry) }
+            noteShortcomings(of: definition, entry)
             logger.info("volume \(name) mounted: \(entry.source) at \(place), \(entry.superblockOptions.joined(separator: ","))")
         } catch {
             noting(name) { () throws(SystemError) in try table.mountFailed(name, error) }
             if let stuck = error.stuck { keepBusy(name, until: stuck, undoing: true) } else { try? removeEmptyFolder(place) }
             throw error
         }
+    }
+
+    /// Says in the log, and keeps for status, what does not work in a mount.
+    func noteShortcomings(of definition: VolumeDefinition, _ entry: MountTableEntry) {
+        let shortcomings = definition.options.source.shortcomings(of: entry)
+        for shortcoming in shortcomings { logger.warning("volume \(definition.name): \(shortcoming)") }
+        table.change(definition.name) { $0.shortcomings = shortcomings }
     }
 
     /// An empty folder that only root can write to while nothing is mounted on it.

@@ -40,7 +40,7 @@ public struct VolumeOptions: Sendable, Equatable {
         canonical = source.canonical.merging(Self.canonical(subdirectory, removal)) { $1 }
     }
 
-    public static func == (left: Self, right: Self) -> Bool { left.canonical == right.canonical }
+    public static func == (left: Self, right: Self) -> Bool { left.differences(from: right).isEmpty }
 
     /// The same options, if others than the callers of this host have written them: this host's protections hold over them.
     func writtenByOthers() -> VolumeOptions {
@@ -49,18 +49,22 @@ public struct VolumeOptions: Sendable, Equatable {
         return options
     }
 
-    /// The names of the options in which two volumes differ, sorted; empty if they mean the same.
+    /// The names of the options in which two volumes differ, sorted; empty if they mean the same. Which driver's spelling the options had
+    /// does not count, and values are compared by their bytes.
     public func differences(from other: VolumeOptions) -> [String] {
-        Set(canonical.keys).union(other.canonical.keys).filter { canonical[$0] != other.canonical[$0] }.sorted()
+        let spelling = source.kind.otherOptionNames
+        return Set(canonical.keys).union(other.canonical.keys).filter { name in
+            !spelling.contains(name) && canonical[name].map { Array($0.utf8) } != other.canonical[name].map { Array($0.utf8) }
+        }.sorted()
     }
 
     private static func unknown(_ key: String, _ kind: any FileSystemKind) -> StorageError {
         let names = kind.optionNames + Self.names + kind.otherOptionNames
-        if let near = nearestWord(to: key, among: names, within: 3) {
-            return StorageError(.badOption, "unknown option \(key); did you mean \(near)?")
-        }
         if kind.isMountOption(key) {
             return StorageError(.badOption, "unknown option \(key); mount options go into o, as in --opt o=\(key)")
+        }
+        if let near = nearestWord(to: key, among: names, within: 3) {
+            return StorageError(.badOption, "unknown option \(key); did you mean \(near)?")
         }
         return StorageError(.badOption, "unknown option \(key); the options are \(names.joined(separator: ", "))")
     }

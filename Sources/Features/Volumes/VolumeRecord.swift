@@ -23,6 +23,8 @@ package struct VolumeRecord: Sendable {
     package var mount: MountTableEntry?
     /// When and why it could not be mounted the last time; nil once it has been.
     package var lastFailure: MountFailure?
+    /// What does not work in the mount, and why.
+    package var shortcomings: [String] = []
     /// Why nothing may be done with the mount point now.
     var busy: String?
     /// Made after each change by ``render(at:holderNames:_:)``, because volumes are looked at far more often than they change.
@@ -69,6 +71,7 @@ package struct VolumeStatus: Sendable {
     package var outdated: Set<String>
     package var lastFailure: MountFailure?
     package var share: String?
+    package var shortcomings: [String]
     private let holderKey: String
 
     package init(record: VolumeRecord, holderNames: [String: String], _ words: CallerWords) {
@@ -85,6 +88,7 @@ package struct VolumeStatus: Sendable {
         lastFailure = record.lastFailure
         holderKey = words.holder
         share = record.definition.share?.text
+        shortcomings = record.mount == nil ? [] : record.shortcomings
     }
 
     package var json: JSONObject {
@@ -103,6 +107,7 @@ package struct VolumeStatus: Sendable {
                 if outdated.contains(reference.id) { holder["outdated"] = true }
                 return .object(holder)
             })
+        if !shortcomings.isEmpty { object["warnings"] = .array(shortcomings.map(JSONValue.string)) }
         if let lastFailure {
             object["lastFailure"] = .string(lastFailure.text)
             object["lastFailureCode"] = .string(lastFailure.code.description)
@@ -122,6 +127,7 @@ package struct VolumeStatus: Sendable {
             items.append(("effective", effective.joined(separator: ",")))
             if let address = connection["address"] { items.append(("server", address)) }
         }
+        for shortcoming in shortcomings { items.append(("warning", shortcoming)) }
         if let lastFailure { items.append(("failed", "\(lastFailure.text) (\(lastFailure.code))")) }
         for reference in references {
             let holder = reference.name.map { "\(holderKey) \($0)" } ?? "mount \(reference.id)"

@@ -11,15 +11,15 @@ public struct NFS: FileSystemKind {
     public init(_ settings: NFSSettings = NFSSettings()) { self.settings = settings }
 
     public var optionNames: [String] { ["server", "path", "nfsvers", "o"] }
-    public var otherOptionNames: [String] { ["type", "device", "vers", "version"] }
+    public var otherOptionNames: [String] { ["type", "device", "vers", "version", "share", "nfsopts"] }
 
     public func isMountOption(_ name: String) -> Bool { (try? NFSOptions(name)) != nil && NFSOptions.isKnownName(name) }
 
     /// Options that name no server also name none for the MOUNT protocol, which says where the export is.
     public func namesServer(_ options: [String: String]) -> Bool {
-        guard options["server"] == nil, options["path"] == nil, options["device"] == nil else { return true }
+        guard ["server", "path", "device", "share"].allSatisfy({ options[$0] == nil }) else { return true }
         // What cannot be read is refused where options are read.
-        guard let words = try? NFSOptions(options["o"] ?? "") else { return false }
+        guard let words = try? NFSOptions(options["o"] ?? options["nfsopts"] ?? "") else { return false }
         return words.server != nil || words.mountHost != nil || words.kernel.contains { $0.key == "mountaddr" }
     }
 
@@ -42,7 +42,10 @@ public struct NFS: FileSystemKind {
         return found
     }
 
-    public func checkHost() -> [HostFinding] { [support(for: .v4_1), support(for: .v3), lockService()] }
+    public func checkHost() -> [HostFinding] {
+        let helpers = (try? NFSOptions(settings.mountOptions)).map { HostHelpers(for: $0).findings() } ?? []
+        return [support(for: .v4_1), support(for: .v3), lockService()] + helpers
+    }
 
     private func support(for version: NFSVersion) -> HostFinding {
         let subject = Self.subject(version)

@@ -14,6 +14,8 @@ struct NFSExport: Sendable {
     let canonical: [String: String]
     /// What of the options has no effect, for the log.
     let notes: [String]
+    /// Whether a mount of version 3 is made without rpc.statd, as the `local` driver makes it: the kernel takes it, and locks fail.
+    let acceptsMissingLocks: Bool
     /// This host's settings.
     let settings: NFSSettings
     /// Whether others than the callers of this host have written the options.
@@ -22,14 +24,17 @@ struct NFSExport: Sendable {
     /// Reads and checks options; nothing is resolved or contacted.
     ///
     /// - Throws: `StorageError` (`bad-option`).
-    init(_ options: [String: String], settings: NFSSettings) throws(StorageError) {
+    init(_ given: [String: String], settings: NFSSettings) throws(StorageError) {
+        let options = try Self.withOwnName(ofMountOptions: given)
         // Definitions that were written for the local driver have no server, and there the last of several words holds.
         let text = options["o"] ?? ""
         let mountOptions = options["server"] == nil ? try NFSOptions.lastOfEachKind(text) : text
         let words = try NFSOptions(mountOptions)
-        let device = try Self.device(options["device"])
+        let device = try Self.device(in: options)
         let (server, isLocalSpelling) = try Self.server(options, device, words)
         path = try Self.path(options, device)
+        // That driver takes no definition without a type.
+        acceptsMissingLocks = options["type"] != nil
         versions = try Self.versions(options, words, type: options["type"], isLocalSpelling: isLocalSpelling)
         self.mountOptions = mountOptions
         notes = words.notes
@@ -37,6 +42,8 @@ struct NFSExport: Sendable {
         self.settings = settings
         var canonical = ["server": server.text, "path": path]
         canonical["nfsvers"] = versions?.text
+        // With type=nfs4 there is no version 3.
+        if options["type"] == "nfs" { canonical["type"] = "nfs" }
         if !mountOptions.isEmpty { canonical["o"] = mountOptions }
         self.canonical = canonical
     }

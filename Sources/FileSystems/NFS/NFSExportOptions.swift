@@ -2,25 +2,56 @@
 
 import KernelMount
 
-/// Reading the options that name an export, also in the spelling of Docker's `local` driver.
+/// Reading the options that name an export, also in the spellings of other drivers.
 extension NFSExport {
-    typealias Device = (host: ServerName?, path: String)
+    /// A server and a path in one option, and that option's name.
+    typealias Device = (option: String, host: ServerName?, path: String)
+
+    /// The same options with `o` in the place of `nfsopts`, which trajano's plugin has.
+    static func withOwnName(ofMountOptions given: [String: String]) throws(StorageError) -> [String: String] {
+        var options = given
+        guard let text = options.removeValue(forKey: "nfsopts") else { return given }
+        if let own = options["o"], !own.utf8.elementsEqual(text.utf8) {
+            throw StorageError(.badOption, "options o=\(own) and nfsopts=\(text) contradict each other; give one of them")
+        }
+        options["o"] = text
+        return options
+    }
+
+    /// `device`, as Docker's `local` driver and trajano's plugin have it, or `share`, as netshare has it.
+    static func device(in options: [String: String]) throws(StorageError) -> Device? {
+        var found: Device?
+        for option in ["device", "share"] {
+            guard let text = options[option] else { continue }
+            let device = try device(text, option)
+            if let found, !areSame(found, device) {
+                throw StorageError(
+                    .badOption,
+                    "options device=\(options["device"] ?? "") and share=\(text) contradict each other; give one of them")
+            }
+            found = found ?? device
+        }
+        return found
+    }
+
+    private static func areSame(_ one: Device, _ other: Device) -> Bool {
+        one.host?.text.lowercased() == other.host?.text.lowercased() && tidied(one.path).utf8.elementsEqual(tidied(other.path).utf8)
+    }
 
     /// `:/path`, `host:/path` or `[2001:db8::7]:/path`.
-    static func device(_ text: String?) throws(StorageError) -> Device? {
-        guard let text else { return nil }
-        let start = text.hasPrefix("[") ? text.firstIndex(of: "]") ?? text.startIndex : text.startIndex
-        guard let colon = text[start...].firstIndex(of: ":") else {
-            throw StorageError(.badOption, "option device is not of the form HOST:/EXPORT or :/EXPORT: \(text)")
+    private static func device(_ text: String, _ option: String) throws(StorageError) -> Device {
+        let start = text.utf8.first == UInt8(ascii: "[") ? text.utf8.firstIndex(of: UInt8(ascii: "]")) ?? text.startIndex : text.startIndex
+        guard let colon = text.utf8[start...].firstIndex(of: UInt8(ascii: ":")) else {
+            throw StorageError(.badOption, "option \(option) is not of the form HOST:/EXPORT or :/EXPORT: \(text)")
         }
         let host = String(text[..<colon])
-        let path = String(text[text.index(after: colon)...])
+        let path = String(text[text.utf8.index(after: colon)...])
         // As the kernel's NFS 4 client does it for the local driver: from the server's root on.
-        if host.isEmpty { return (nil, path.utf8.first == UInt8(ascii: "/") ? path : "/" + path) }
+        if host.isEmpty { return (option, nil, path.utf8.first == UInt8(ascii: "/") ? path : "/" + path) }
         guard let name = ServerName(host) else {
-            throw StorageError(.badOption, "option device names no valid host before the colon: \(text)")
+            throw StorageError(.badOption, "option \(option) names no valid host before the colon: \(text)")
         }
-        return (name, path)
+        return (option, name, path)
     }
 
     static func server(
@@ -33,7 +64,7 @@ extension NFSExport {
                     "option server is not a host name, an IPv4 or an IPv6 address: \(text); the export goes into path, as in --opt server=HOST --opt path=/EXPORT"
                 )
             }
-            for (option, other) in [("device", device?.host), ("o=addr", words.server)] {
+            for (option, other) in [(device?.option ?? "device", device?.host), ("o=addr", words.server)] {
                 guard let other, other.text.lowercased() != name.text.lowercased() else { continue }
                 throw StorageError(
                     .badOption, "options server=\(name.text) and \(option)=\(other.text) contradict each other; give one of them")
@@ -49,11 +80,12 @@ extension NFSExport {
         guard let text = options["path"] ?? device?.path else {
             throw StorageError(.badOption, "option path is missing; give the export's path, as in --opt path=/EXPORT")
         }
-        let option = options["path"] == nil ? "device" : "path"
-        if let device, options["path"] != nil, tidied(device.path) != tidied(text) {
-            throw StorageError(.badOption, "options path=\(text) and device=…:\(device.path) contradict each other; give one of them")
+        let option = options["path"] == nil ? device?.option ?? "device" : "path"
+        if let device, options["path"] != nil, !tidied(device.path).utf8.elementsEqual(tidied(text).utf8) {
+            throw StorageError(
+                .badOption, "options path=\(text) and \(device.option)=…:\(device.path) contradict each other; give one of them")
         }
-        guard text.hasPrefix("/") else {
+        guard text.utf8.first == UInt8(ascii: "/") else {
             throw StorageError(.badOption, "option \(option) is not an absolute path: \(text); it begins with /")
         }
         if text.utf8.contains(where: { $0 < 0x20 || $0 == 0x7f }) {

@@ -15,8 +15,28 @@ struct NFSFailure {
     var localAddress: String
     var attempts: [NFSNegotiation.Attempt]
     var waited: Duration
+    var helpers: HostHelpers
+
+    init(
+        export: NFSExport, options: NFSOptions, address: ServerAddress, version: NFSVersion, localAddress: String,
+        attempts: [NFSNegotiation.Attempt], waited: Duration, helpers: HostHelpers? = nil
+    ) {
+        self.export = export
+        self.options = options
+        self.address = address
+        self.version = version
+        self.localAddress = localAddress
+        self.attempts = attempts
+        self.waited = waited
+        self.helpers = helpers ?? HostHelpers(for: options)
+    }
 
     func explanation(of failure: AttemptFailure) -> FailureExplanation {
+        if let helper = helpers.explanation(of: failure) { return helper }
+        return explanationWithoutHelpers(of: failure)
+    }
+
+    private func explanationWithoutHelpers(of failure: AttemptFailure) -> FailureExplanation {
         switch failure.stage.option {
         case "vers": return versions(failure)
         case "lock":

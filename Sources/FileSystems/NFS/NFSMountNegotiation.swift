@@ -26,7 +26,7 @@ struct NFSMountNegotiation: MountNegotiation {
     }
 
     func obstacle(to plan: Int) -> AttemptFailure? {
-        guard rules.steps[plan].version == .v3, !options.locksAreLocal,
+        guard rules.steps[plan].version == .v3, !options.locksAreLocal, !export.acceptsMissingLocks,
             !ServerProbe.statusMonitorRuns(by: Deadline(after: .seconds(2)))
         else { return nil }
         return AttemptFailure(.option("lock"), SystemError("rpc.statd", .noLocks, on: "locks"))

@@ -21,7 +21,8 @@ public struct NFSSource: FileSystemSource {
     public var notes: [String] { export.notes }
     public var canonical: [String: String] { export.canonical }
     public var location: SourceLocation {
-        SourceLocation(server: export.server.text, components: export.path.split(separator: "/").map(String.init))
+        SourceLocation(
+            server: export.server.text, components: export.path.utf8.split(separator: UInt8(ascii: "/")).map { String(Substring($0)) })
     }
 
     /// The name that is asked, without case, and the port if it is not the usual one.
@@ -52,6 +53,15 @@ public struct NFSSource: FileSystemSource {
     public func retryPeriod(for purpose: MountPurpose) -> Duration? {
         (try? export.options(for: purpose))?.retryMinutes.map { .seconds(60 * $0) }
     }
+
+    public func shortcomings(of mount: MountTableEntry) -> [String] {
+        guard mount.fileSystem == NFSVersion.v3.fileSystem, (try? export.options(for: .volume))?.locksAreLocal == false,
+            !ServerProbe.statusMonitorRuns(by: Deadline(after: .seconds(2)))
+        else { return [] }
+        return ["file locks fail (ENOLCK), because rpc.statd does not run on this host: systemctl start rpc-statd, or give o=nolock"]
+    }
+
+    public func checkHost() -> [HostFinding] { (try? export.options(for: .volume)).map { HostHelpers(for: $0).findings() } ?? [] }
 
     public func negotiation(
         for purpose: MountPurpose, until deadline: Deadline, cancellation: Cancellation?

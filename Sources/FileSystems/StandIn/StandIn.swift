@@ -76,6 +76,8 @@ private struct StandInSource: FileSystemSource {
     var canonical: [String: String] { nfs.canonical }
     var notes: [String] { nfs.notes }
     var serverKey: String { nfs.serverKey }
+    func shortcomings(of mount: MountTableEntry) -> [String] { nfs.shortcomings(of: mount) }
+    func checkHost() -> [HostFinding] { nfs.checkHost() }
     func retryPeriod(for purpose: MountPurpose) -> Duration? { nfs.retryPeriod(for: purpose) }
     func validate(for purpose: MountPurpose) throws(StorageError) { try nfs.validate(for: purpose) }
     func probe(until deadline: Deadline, cancellation: Cancellation?) throws(StorageError) -> Bool {

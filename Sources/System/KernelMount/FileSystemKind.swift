@@ -68,6 +68,10 @@ public protocol FileSystemSource: Sendable {
     /// - Returns: false if a server of this kind can only be asked by a mount.
     /// - Throws: `StorageError` with the code and the reason that a mount would fail with.
     func probe(until deadline: Deadline, cancellation: Cancellation?) throws(StorageError) -> Bool
+    /// What does not work in a mount of this source because this host lacks something; for log and status. Blocks for some seconds at most.
+    func shortcomings(of mount: MountTableEntry) -> [String]
+    /// Whether this host has what these options need besides what the kind always needs. Blocks for some seconds at most.
+    func checkHost() -> [HostFinding]
     /// Whether the server can be found and answers. Blocks.
     func checkServer() -> (findings: [HostFinding], isWorthAMount: Bool)
 }
@@ -124,6 +128,8 @@ extension FileSystemSource {
     public var notes: [String] { [] }
     public var serverKey: String { location.server }
     public func probe(until deadline: Deadline, cancellation: Cancellation?) throws(StorageError) -> Bool { false }
+    public func shortcomings(of mount: MountTableEntry) -> [String] { [] }
+    public func checkHost() -> [HostFinding] { [] }
 }
 
 extension MountNegotiation {

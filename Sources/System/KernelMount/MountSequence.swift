@@ -192,17 +192,18 @@ public struct MountDestination: Sendable {
 }
 
 extension Mounter {
-    /// Whether fsopen(2) knows a file system; asking loads its module.
+    /// Whether fsopen(2) knows a file system, and takes an option for it; asking loads its module.
     ///
     /// - Returns: nil if it does, else what the kernel said.
-    public static func opensFileSystem(_ name: String) -> Errno? {
+    public static func opensFileSystem(_ name: String, accepting option: MountOption? = nil) -> Errno? {
         let sequence = SystemCallSequence()
         let call = sequence.add(.fsopen(name))
+        let asked = option.map { sequence.add(.fsconfig(call, $0.key, $0.value, operand: $0.description)) }
         do throws(SystemError) {
             guard case .finished = try sequence.run(until: Deadline(after: .seconds(10))) else { return .timedOut }
         } catch {
             return error.errno
         }
-        return sequence.error(of: call)?.errno
+        return (sequence.error(of: call) ?? asked.flatMap(sequence.error))?.errno
     }
 }

@@ -26,6 +26,7 @@ public struct StorageError: Error, Sendable, CustomStringConvertible {
             case noKernelSupport = "no-kernel-support"
             case notPrivileged = "not-privileged"
             case lockServiceMissing = "lock-service-missing"
+            case helperMissing = "helper-missing"
             case local
             case stuck
             // The volume
@@ -62,6 +63,8 @@ public struct StorageError: Error, Sendable, CustomStringConvertible {
         public static let noKernelSupport = Code(value: .noKernelSupport)
         public static let notPrivileged = Code(value: .notPrivileged)
         public static let lockServiceMissing = Code(value: .lockServiceMissing)
+        /// A program of this host that the kernel needs for a mount, such as rpc.gssd.
+        public static let helperMissing = Code(value: .helperMissing)
         /// A file, folder or call of this host.
         public static let local = Code(value: .local)
         /// The kernel still holds a killed process that works there.
