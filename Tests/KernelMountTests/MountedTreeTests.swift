@@ -56,6 +56,53 @@ import Testing
         }
     }
 
+    /// Nothing is deleted, wherever it begins, and it is named.
+    @Test(.needs(.root), arguments: ["victim", "victim/a", "victim/a/b/c", "victim/many/77"])
+    func looksForAnotherFileSystemFirst(place: String) async throws {
+        try await withScratchFolder { folder in
+            for index in 0..<100 { try makeFolders(folder.appending("victim/many/\(index)")) }
+            try makeFolders(folder.appending("victim/a/b/c"))
+            try makeFile(folder.appending("victim/a/file").string)
+            let other = folder.appending(place)
+            try #require(mount("test", other.string, "tmpfs", 0, nil) == 0)
+            defer { umount2(other.string, CInt(MNT_DETACH)) }
+            let error = try #require(#expect(throws: TreeError.self) { try tree(folder).delete(Subdirectory("victim")) })
+            #expect(error.description == "another file system begins at \(place), and nothing is deleted")
+            #expect(error.meetsOtherFileSystem && !error.hasBegun && !error.isUnfinished)
+            try #require(umount2(other.string, CInt(MNT_DETACH)) == 0)
+            #expect(try namesInFolder(folder.appending("victim")) == ["a", "many"])
+            #expect(try namesInFolder(folder.appending("victim/many")).count == 100)
+            #expect(try namesInFolder(folder.appending("victim/a")) == ["b", "file"])
+            try tree(folder).delete(Subdirectory("victim"))
+            #expect(try namesInFolder(folder).isEmpty)
+        }
+    }
+
+    /// Of a directory whose names need several reads, too.
+    @Test(.needs(.root)) func looksForAnotherFileSystemAmongThousandsOfNames() async throws {
+        try await withScratchFolder { folder in
+            try makeFolders(folder.appending("victim/long/zzz"))
+            let name = String(repeating: "x", count: 200)
+            for index in 0..<3000 { try #require(close(creat(folder.appending("victim/long/\(index)-\(name)").string, 0o600)) == 0) }
+            let other = folder.appending("victim/long/zzz")
+            try #require(mount("test", other.string, "tmpfs", 0, nil) == 0)
+            defer { umount2(other.string, CInt(MNT_DETACH)) }
+            let error = try #require(#expect(throws: TreeError.self) { try tree(folder).delete(Subdirectory("victim")) })
+            #expect(error.description.contains("begins at victim/long/zzz"))
+            #expect(try namesInFolder(folder.appending("victim/long")).count == 3001)
+        }
+    }
+
+    @Test(.needs(.root)) func anArchiveOfAnotherFileSystemSaysSo() async throws {
+        try await withScratchFolder { folder in
+            try makeFolders(folder.appending("victim"))
+            try #require(mount("test", folder.appending("victim").string, "tmpfs", 0, nil) == 0)
+            defer { umount2(folder.appending("victim").string, CInt(MNT_DETACH)) }
+            let error = try #require(#expect(throws: TreeError.self) { try tree(folder).rename(Subdirectory("victim"), to: "archived") })
+            #expect(error.meetsOtherFileSystem && !error.hasBegun)
+        }
+    }
+
     @Test func followsNoSymbolicLink() async throws {
         try await withScratchFolder { folder in
             try makeFolders(folder.appending("outside/deep"))

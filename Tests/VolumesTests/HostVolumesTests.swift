@@ -39,7 +39,7 @@ import Testing
 
     private static let words = CallerWords(
         owner: "queue", holder: "job", program: "batchd", creation: "batch volume NAME --pool POOL", removal: "batch forget",
-        inspection: "batch show")
+        inspection: "batch show", change: "batch change")
     private static let queue = "night"
 
     private func start(_ folder: FilePath, _ batch: BatchSystem, _ servers: PoolServers? = nil, _ patience: ServerPatience = .none) throws

@@ -15,7 +15,7 @@ struct VolumeTableTests {
         let settings = VolumeSettings(
             kind: MemoryFileSystem(), stateDirectory: folder.appending("state"), runtimeDirectory: folder.appending("run"), processName: "x"
         )
-        let words = CallerWords(owner: "queue", holder: "job", program: "batchd", creation: "", removal: "", inspection: "")
+        let words = CallerWords(owner: "queue", holder: "job", program: "batchd", creation: "", removal: "", inspection: "", change: "")
         return try VolumeState(
             settings: settings, words: words, places: FolderForEachVolume(in: folder.appending("mounts")),
             logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }

@@ -62,6 +62,6 @@ extension CallerWords {
         CallerWords(
             owner: "driver name", holder: "container", program: "docker-nfsd",
             creation: "docker volume create -d nfsd --opt server=HOST --opt path=/EXPORT NAME", removal: "docker volume rm",
-            inspection: "docker volume inspect")
+            inspection: "docker volume inspect", change: "docker-nfsd volume set")
     }
 }

@@ -14,13 +14,16 @@ public struct CallerWords: Sendable {
     public var removal: String
     /// The command that shows a volume, without the volume's name.
     public var inspection: String
+    /// The command that changes a volume's options, without the volume's name and the options.
+    public var change: String
 
-    public init(owner: String, holder: String, program: String, creation: String, removal: String, inspection: String) {
+    public init(owner: String, holder: String, program: String, creation: String, removal: String, inspection: String, change: String) {
         self.owner = owner
         self.holder = holder
         self.program = program
         self.creation = creation
         self.removal = removal
         self.inspection = inspection
+        self.change = change
     }
 }

@@ -43,7 +43,7 @@ struct DataDisposal: Sendable {
             try? removeEmptyFolder(place)
             throw DisposalError(
                 description:
-                    "cannot remove volume \(name): onremove=\(policy) of \(subdirectory.path): \(error); \(advice(error, began: began))",
+                    "cannot remove volume \(name): onremove=\(policy) of \(subdirectory.path): \(error); \(advice(error, name, began: began))",
                 hasBegun: error.hasBegun, cause: error)
         } catch {
             try? removeEmptyFolder(place)
@@ -76,7 +76,11 @@ struct DataDisposal: Sendable {
         }
     }
 
-    private func advice(_ error: TreeError, began: ContinuousClock.Instant) -> String {
+    private func advice(_ error: TreeError, _ name: VolumeName, began: ContinuousClock.Instant) -> String {
+        if error.meetsOtherFileSystem {
+            return
+                "take the other file system away on the server, or keep the directory (\(words.change) \(name) onremove=retain), then run \(words.removal) again"
+        }
         switch (error.isUnfinished, error.hasBegun) {
         case (true, _):
             "not finished within \((ContinuousClock.now - began).components.seconds) s; run \(words.removal) again to go on"

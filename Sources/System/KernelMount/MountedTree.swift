@@ -11,9 +11,15 @@ public struct TreeError: Error, Sendable, CustomStringConvertible {
     /// Something has been changed by then, or may have been.
     public var hasBegun = false
     public var cause: SystemError?
+    /// Another file system begins there or below; whatever is tried again here, it stays in the way.
+    public var meetsOtherFileSystem: Bool
 
-    public init(description: String, isUnfinished: Bool = false, hasBegun: Bool = false, cause: SystemError? = nil) {
+    public init(
+        description: String, isUnfinished: Bool = false, hasBegun: Bool = false, cause: SystemError? = nil, meetsOtherFileSystem: Bool = false
+    ) {
         self.description = description
+        // EBUSY: the server has something mounted there that its clients do not see.
+        self.meetsOtherFileSystem = meetsOtherFileSystem || cause.map { [.improperLink, .resourceBusy].contains($0.errno) } ?? false
         self.isUnfinished = isUnfinished
         self.hasBegun = hasBegun
         self.cause = cause
@@ -24,11 +30,11 @@ public struct TreeError: Error, Sendable, CustomStringConvertible {
 /// is followed, so nothing outside of it is ever touched.
 public struct MountedTree: Sendable {
     /// A name as the server gave it: bytes, since it need not be UTF-8.
-    private typealias Name = [UInt8]
+    typealias Name = [UInt8]
 
-    private let root: String
-    private let program: String
-    private let deadline: Deadline
+    let root: String
+    let program: String
+    let deadline: Deadline
 
     /// Names removed by one sequence of calls.
     private static let batch = 400
@@ -73,8 +79,14 @@ public struct MountedTree: Sendable {
 
     /// Deletes a directory and all that is in it. A directory that is not there is not an error.
     ///
+    /// Before that it looks for another file system below, for half of the time at most: nothing is deleted if there is one.
+    ///
     /// - Throws: `TreeError`; what has been deleted by then stays deleted.
     public func delete(_ directory: Subdirectory) throws(TreeError) {
+        if let other = try otherFileSystem(below: directory) {
+            throw TreeError(
+                description: "another file system begins at \(other), and nothing is deleted", meetsOtherFileSystem: true)
+        }
         var hasBegun = false
         do throws(TreeError) { try delete(directory, &hasBegun) } catch {
             throw TreeError(
@@ -152,7 +164,7 @@ public struct MountedTree: Sendable {
         }
     }
 
-    private func open(_ components: [Name], in sequence: SystemCallSequence) -> SystemCallSequence.Call {
+    func open(_ components: [Name], in sequence: SystemCallSequence) -> SystemCallSequence.Call {
         sequence.add(.nameProcess("\(program)-remove"))
         var directory = sequence.add(.openDirectory(root, operand: root))
         for (index, name) in components.enumerated() {
@@ -163,11 +175,11 @@ public struct MountedTree: Sendable {
     }
 
     /// For a person.
-    private static func text(_ components: [Name]) -> String {
+    static func text(_ components: [Name]) -> String {
         components.map { String(decoding: $0, as: UTF8.self) }.joined(separator: "/")
     }
 
-    private func run(_ sequence: SystemCallSequence, _ operand: String) throws(TreeError) {
+    func run(_ sequence: SystemCallSequence, _ operand: String) throws(TreeError) {
         do throws(SystemError) {
             switch try sequence.run(until: deadline) {
             case .finished: return
@@ -196,24 +208,30 @@ public struct MountedTree: Sendable {
         try run(sequence, operand)
     }
 
-    private func firstError(_ sequence: SystemCallSequence) -> SystemError? { sequence.failedCall.flatMap(sequence.error) }
+    func firstError(_ sequence: SystemCallSequence) -> SystemError? { sequence.failedCall.flatMap(sequence.error) }
     private func isMissing(_ sequence: SystemCallSequence) -> Bool { firstError(sequence)?.errno == .noSuchFileOrDirectory }
 }
 
 /// The records of getdents64(2).
 public enum DirectoryEntries {
     /// Without `.` and `..`.
-    public static func names(in bytes: [UInt8]) -> [[UInt8]] {
-        var names: [[UInt8]] = []
+    public static func names(in bytes: [UInt8]) -> [[UInt8]] { entries(in: bytes).map(\.name) }
+
+    /// Without `.` and `..`.
+    ///
+    /// - Returns: also whether each can be a directory, by its record's type; servers need not tell.
+    static func entries(in bytes: [UInt8]) -> [(name: [UInt8], mayBeDirectory: Bool)] {
+        var entries: [(name: [UInt8], mayBeDirectory: Bool)] = []
         var start = 0
         // 8 bytes inode, 8 bytes offset, 2 bytes length of the record, 1 byte type, the name and a NUL
         while start + 19 <= bytes.count {
             let length = Int(bytes[start + 16]) | Int(bytes[start + 17]) << 8
             guard length >= 20, start + length <= bytes.count else { break }
             let name = Array(bytes[start + 19..<start + length].prefix { $0 != 0 })
-            if name != [0x2e] && name != [0x2e, 0x2e] { names.append(name) }
+            // DT_UNKNOWN and DT_DIR; dirent.h
+            if name != [0x2e] && name != [0x2e, 0x2e] { entries.append((name, [0, 4].contains(bytes[start + 18]))) }
             start += length
         }
-        return names
+        return entries
     }
 }

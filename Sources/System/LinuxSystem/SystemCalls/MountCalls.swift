@@ -93,11 +93,14 @@ extension SystemCall {
 
     /// openat2(2) of one directory below another, like ``openDirectory(_:in:operand:)``, but never across a mount point: `EXDEV`.
     /// Linux 5.6.
-    public static func openDirectoryOfSameMount(_ name: [UInt8], in directory: Call, operand: String) -> SystemCall {
+    public static func openDirectoryOfSameMount(
+        _ name: [UInt8], in directory: Call, operand: String, options: Options = []
+    ) -> SystemCall {
         // struct open_how: flags, mode, resolve
         let how = [UInt64(CLINUX_O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC), 0, UInt64(RESOLVE_NO_XDEV | RESOLVE_NO_SYMLINKS)]
         return SystemCall(
-            "openat2", Int(__NR_openat2), on: operand, [.result(directory), .bytes(name), .words(how), .value(how.count * 8)])
+            "openat2", Int(__NR_openat2), on: operand, [.result(directory), .bytes(name), .words(how), .value(how.count * 8)],
+            options: options)
     }
 
     /// mkdirat(2). That it fails does not end the sequence.
@@ -151,14 +154,21 @@ extension SystemCall {
     }
 
     /// openat(2) of a directory that is open by O_PATH, now for reading its names.
-    public static func openForReading(_ directory: Call, operand: String) -> SystemCall {
+    public static func openForReading(
+        _ directory: Call, operand: String, options: Options = [], if condition: Call? = nil
+    ) -> SystemCall {
         let flags = Int(O_RDONLY | O_DIRECTORY | O_CLOEXEC)
-        return SystemCall("openat", Int(__NR_openat), on: operand, [.result(directory), .string("."), .value(flags)])
+        return SystemCall(
+            "openat", Int(__NR_openat), on: operand, [.result(directory), .string("."), .value(flags)], options: options, if: condition)
     }
 
     /// getdents64(2).
-    public static func directoryEntries(of directory: Call, into buffer: Buffer) -> SystemCall {
-        SystemCall("getdents64", Int(__NR_getdents64), on: "directory", [.result(directory), .buffer(buffer), .value(buffer.count)])
+    public static func directoryEntries(
+        of directory: Call, into buffer: Buffer, options: Options = [], if condition: Call? = nil
+    ) -> SystemCall {
+        SystemCall(
+            "getdents64", Int(__NR_getdents64), on: "directory", [.result(directory), .buffer(buffer), .value(buffer.count)],
+            options: options, if: condition)
     }
 
     /// unlinkat(2) of a path.
