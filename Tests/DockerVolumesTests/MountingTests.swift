@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 
 import DockerPluginAPI
+import Glibc
 import JSON
 import LinuxSystem
 import KernelMount
@@ -36,6 +37,54 @@ import Testing
             #expect(try driver.get("web").status?["references"] == 0)
             #expect(fixture.names("mnt").isEmpty)
             #expect(fixture.names("run/references").isEmpty)
+        }
+    }
+
+    /// Docker copies the image's folder into an empty volume before the first start, and with it mode and owner, even of an empty folder.
+    @Test func modeAndOwnerHoldWhileTheDirectoryIsEmpty() async throws {
+        try await withExport { fixture, export in
+            func status(_ path: FilePath) throws -> [UInt32] {
+                var status = stat()
+                try #require(lstat(path.string, &status) == 0)
+                return [status.st_mode & 0o7777, status.st_uid, status.st_gid]
+            }
+            /// What Docker does between its own mount and unmount.
+            func copyUp(_ place: String) throws {
+                try #require(chown(place, 0, 0) == 0)
+                try #require(chmod(place, 0o755) == 0)
+            }
+            let driver = try fixture.start().nfsd
+            let asked = ["server": "nas", "path": "/export", "create": "true"]
+            try await driver.create(
+                "special", options: asked.merging(["subdir": "special", "mode": "02770", "uid": "1000", "gid": "1000"]) { $1 })
+            try await driver.create("plain", options: asked.merging(["subdir": "plain"]) { $1 })
+            var place = try await driver.mount("special", id: "copy")
+            #expect(try status(FilePath(place)) == [0o2770, 1000, 1000])
+            try copyUp(place)
+            try await driver.unmount("special", id: "copy")
+            #expect(try status(export.appending("special")) == [0o2770, 1000, 1000])
+            place = try await driver.mount("special", id: "run")
+            // While a container has it, another one is made.
+            _ = try await driver.mount("special", id: "copy")
+            try copyUp(place)
+            try await driver.unmount("special", id: "copy")
+            #expect(try status(FilePath(place)) == [0o2770, 1000, 1000])
+            try copyUp(place)
+            _ = try await driver.mount("special", id: "other")
+            #expect(try status(FilePath(place)) == [0o2770, 1000, 1000])
+            // What is in use is not touched.
+            try replaceFile(FilePath(place).appending("file"), with: [1])
+            try copyUp(place)
+            try await driver.unmount("special", id: "other")
+            #expect(try status(FilePath(place)) == [0o755, 0, 0])
+            try await driver.unmount("special", id: "run")
+            // A volume that asks for nothing gets what Docker copies, as the image of a database needs it.
+            place = try await driver.mount("plain", id: "copy")
+            try #require(chmod(place, 0o700) == 0)
+            try await driver.unmount("plain", id: "copy")
+            place = try await driver.mount("plain", id: "run")
+            #expect(try status(FilePath(place)) == [0o700, 0, 0])
+            try await driver.unmount("plain", id: "run")
         }
     }
 

@@ -69,6 +69,9 @@ package struct ExportMounts: Sendable {
         }
     }
 
+    /// What the processes that mount are called in ps(1), before `-mount` and the like.
+    var processName: String { mounter.program }
+
     /// Whether a mount can be of this program's making.
     func isOurs(_ entry: MountTableEntry) -> Bool { kind.owns(entry) }
 }

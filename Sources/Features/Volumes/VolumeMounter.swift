@@ -43,6 +43,7 @@ struct VolumeMounter: Sendable {
                 try mountInKernel(definition, mayWait: mayWait, until: deadline, cancellation)
             }
         }
+        applyCreation(of: record.definition)
         // What is outdated may have become so just now.
         var references = table.record(name)?.references ?? record.references
         if references.isHeld(by: id), watch.isStopped(id) {
@@ -112,6 +113,7 @@ struct VolumeMounter: Sendable {
             references.releaseAll()
         }
         replace(references, of: name)
+        applyCreation(of: record.definition)
         guard references.isEmpty else { return }
         do throws(StorageError) { try unmountInKernel(name) } catch { throw error.prefixed(by: "volume \(name)") }
     }

@@ -15,7 +15,8 @@ public struct TreeError: Error, Sendable, CustomStringConvertible {
     public var meetsOtherFileSystem: Bool
 
     public init(
-        description: String, isUnfinished: Bool = false, hasBegun: Bool = false, cause: SystemError? = nil, meetsOtherFileSystem: Bool = false
+        description: String, isUnfinished: Bool = false, hasBegun: Bool = false, cause: SystemError? = nil,
+        meetsOtherFileSystem: Bool = false
     ) {
         self.description = description
         // EBUSY: the server has something mounted there that its clients do not see.

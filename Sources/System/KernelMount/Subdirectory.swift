@@ -17,6 +17,9 @@ public struct Subdirectory: Sendable, Equatable {
             self.user = user
             self.group = group
         }
+
+        /// Whether it says more than an ordinary directory, so that it is worth keeping when somebody else changes it.
+        public var isSpecial: Bool { mode != 0o755 || user != nil || group != nil }
     }
 
     public let components: [String]
@@ -61,21 +64,32 @@ public struct Subdirectory: Sendable, Equatable {
         return directory
     }
 
-    /// Owner first, then mode: chown(2) clears set-id bits. A directory that cannot be given away is removed again, so
-    /// that the next try does not take it for an old one.
+    /// A directory that cannot be given away is removed again, so that the next try does not take it for an old one.
     private func own(
         _ name: String, in directory: SystemCallSequence.Call, _ creation: Creation, _ made: SystemCallSequence.Call, _ operand: String,
         _ sequence: SystemCallSequence
     ) {
         // On a descriptor of what was made: by name, another client could have put a link to a file of this host there.
         let handle = sequence.add(.openMade(Array(name.utf8), in: directory, operand: operand, if: made))
-        if creation.user != nil || creation.group != nil {
+        creation.apply(to: handle, operand: operand, in: sequence, if: made)
+        sequence.add(.removeDirectory(name, in: directory, operand: operand, options: .onFailure, if: made))
+    }
+}
+
+extension Subdirectory.Creation {
+    /// Adds the calls that give a directory its owner, and then its mode: chown(2) clears set-id bits.
+    ///
+    /// - Parameter condition: an earlier call that must have succeeded; nil: the one that opened the directory.
+    func apply(
+        to directory: SystemCallSequence.Call, operand: String, in sequence: SystemCallSequence,
+        if condition: SystemCallSequence.Call? = nil
+    ) {
+        let condition = condition ?? directory
+        if user != nil || group != nil {
             sequence.add(
                 .changeOwner(
-                    of: handle, user: creation.user.map(Int.init) ?? -1, group: creation.group.map(Int.init) ?? -1, operand: operand,
-                    if: made))
+                    of: directory, user: user.map(Int.init) ?? -1, group: group.map(Int.init) ?? -1, operand: operand, if: condition))
         }
-        sequence.add(.changeMode(of: handle, to: creation.mode, operand: operand, if: made))
-        sequence.add(.removeDirectory(name, in: directory, operand: operand, options: .onFailure, if: made))
+        sequence.add(.changeMode(of: directory, to: mode, operand: operand, if: condition))
     }
 }
