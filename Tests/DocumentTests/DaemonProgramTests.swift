@@ -68,6 +68,8 @@ struct DaemonProgramTests {
             try await eventually("it answers") {
                 FileManager.default.fileExists(atPath: folder.appending("socket/docker-nfsd.sock").string)
             }
+            let set = try await run(["volume", "set", "none", "o=hard"] + arguments)
+            #expect(set.status == 1 && set.output == "docker-nfsd: no such volume: none\n", "\(set)")
             let second = try await run(["serve", "--engine-socket", "none"] + arguments)
             #expect(second.status == 1)
             let place = folder.appending("state/lock")

@@ -34,6 +34,30 @@ import Testing
         }
     }
 
+    /// For the administrator, beside what engines ask for.
+    @Test func changesOfVolumesAreServedWhereTheyAreAdministered() async throws {
+        struct Administration: VolumeAdministration {
+            func set(_ name: String, _ changes: [String: String]) async throws(PluginError) -> [VolumeOptionChange] {
+                guard name == "v" else { throw PluginError("no volume \(name)") }
+                return changes.map { VolumeOptionChange(name: $0.key, old: "before", new: $0.value.isEmpty ? nil : $0.value) }
+            }
+        }
+        let request = #"{"Name":"v","Opts":{"o":"ro"}}"#
+        try await withServer { fixture in
+            #expect(try await fixture.client().call(VolumeSetRequest.path, request).status == 404)
+        }
+        try await withServer(administration: Administration()) { fixture in
+            let client = try fixture.client()
+            let answer = try await client.call(VolumeSetRequest.path, request)
+            #expect(answer.body == #"{"Changes":[{"Name":"o","Old":"before","New":"ro"}],"Err":""}"#)
+            #expect(try VolumeSetResponse(parsing: Array(answer.body.utf8)).changes == [.init(name: "o", old: "before", new: "ro")])
+            let removal = try await client.call(VolumeSetRequest.path, #"{"Name":"v","Opts":{"o":""}}"#)
+            #expect(removal.body == #"{"Changes":[{"Name":"o","Old":"before"}],"Err":""}"#)
+            #expect(try await client.call(VolumeSetRequest.path, #"{"Name":"bad"}"#).body == #"{"Err":"no volume bad"}"#)
+            #expect(try await client.call(VolumeSetRequest.path, "{}").status == 400)
+        }
+    }
+
     @Test func passesOnWhatWasAsked() async throws {
         try await withServer { fixture in
             let client = try fixture.client()

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 
+import DockerPluginAPI
 import Glibc
 import Logging
 import PluginServer
@@ -17,12 +18,15 @@ struct ServerFixture: Sendable {
 
 /// Starts a server, and stops it and removes its folder however `body` ends.
 func withServer(
-    _ driver: TestDriver = TestDriver(), limits: ServerLimits = ServerLimits(), _ body: (ServerFixture) async throws -> Void
+    _ driver: TestDriver = TestDriver(), administration: (any VolumeAdministration)? = nil, limits: ServerLimits = ServerLimits(),
+    _ body: (ServerFixture) async throws -> Void
 ) async throws {
     try await withTemporaryFolder { folder in
         let log = EventLog()
         let path = folder.appending("test.sock")
-        let listener = PluginListener(name: "test", socket: .path(path), service: VolumeService(driver, logger: logger(writingTo: log)))
+        let listener = PluginListener(
+            name: "test", socket: .path(path),
+            service: VolumeService(driver, administration: administration, logger: logger(writingTo: log)))
         let server = PluginServer(listeners: [listener], logger: logger(writingTo: log), limits: limits)
         try await server.start()
         do {

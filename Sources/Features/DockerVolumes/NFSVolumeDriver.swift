@@ -41,6 +41,16 @@ public struct NFSVolumeDriver: VolumeDriver {
     }
 }
 
+extension NFSVolumeDriver: VolumeAdministration {
+    public func set(_ name: String, _ changes: [String: String]) async throws(PluginError) -> [VolumeOptionChange] {
+        do throws(StorageError) {
+            return try await volumes.change(name, changes).map { VolumeOptionChange(name: $0.name, old: $0.old, new: $0.new) }
+        } catch {
+            throw PluginError(error)
+        }
+    }
+}
+
 extension Volume {
     fileprivate init(_ view: VolumeView) {
         self.init(name: view.name, mountpoint: view.mountpoint, createdAt: view.createdAt, status: view.status)

@@ -74,6 +74,29 @@ struct CatalogueDefinitions: Sendable {
         return try usable(bytes, as: name)
     }
 
+    /// Puts a definition in the place of the one that is there, at once.
+    func replace(with definition: VolumeDefinition) throws(StorageError) {
+        let name = definition.name.fileName + Self.suffix
+        let draft = "\(ownDrafts)\(UInt64.random(in: 0 ... .max))\(Self.draftSuffix)"
+        let content = definition.catalogueJSON.encoded(.pretty)
+        guard content.count < Self.longestDefinition else {
+            throw StorageError(.badOption, "its options are longer than the catalogue takes")
+        }
+        let (calls, written) = try catalogue.run { sequence, root in
+            let volumes = openVolumes(in: catalogue.open(root, sequence), sequence)
+            let file = sequence.add(.createFile(draft, in: volumes, mode: 0o600))
+            let (written, _) = sequence.write(content, to: file, operand: draft)
+            sequence.add(.close(file))
+            sequence.add(.rename(draft, in: volumes, to: name, operand: name))
+            sequence.add(.removeFile(draft, in: volumes, options: .onFailure, if: file))
+            return written
+        }
+        try catalogue.check(calls)
+        guard case .success(content.count) = calls.result(of: written) else {
+            throw StorageError(.catalogue, "\(catalogue.share.text) took only a part of the definition: is it full?")
+        }
+    }
+
     /// The definition that is on the share now; nil if there is none of that name.
     func definition(of name: VolumeName) throws(StorageError) -> VolumeDefinition? {
         let file = Self.file(of: name)

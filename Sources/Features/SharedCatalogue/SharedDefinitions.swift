@@ -129,6 +129,23 @@ package final class SharedDefinitions: DefinitionAuthority {
         do throws(StorageError) { try table.define(kept) } catch { throw error.prefixed(by: "cannot create volume \(name)") }
     }
 
+    // MARK: Changing
+
+    package func redefine(
+        _ definition: VolumeDefinition, as new: VolumeDefinition, until deadline: Deadline, _ cancellation: Cancellation
+    ) throws(StorageError) {
+        guard let share = definition.share else { return }
+        let catalogue = try access.catalogue(of: share, until: deadline, cancellation)
+        try follower.duringCreation { () throws(StorageError) in
+            try catalogue.marks.checkForUse(of: definition.name)
+            guard try isCurrent(definition, catalogue) else {
+                throw StorageError(.noSuchVolume, "it was removed on another host")
+            }
+            try catalogue.definitions.replace(with: new)
+            follower.noteOwnChange(of: definition.name)
+        }
+    }
+
     // MARK: Removing
 
     package func remove(

@@ -86,6 +86,23 @@ struct UseMarks: Sendable {
         }
     }
 
+    /// To be asked before a definition is replaced.
+    ///
+    /// - Throws: `StorageError` if another host has marked the volume as used, or any host removes its data.
+    func checkForUse(of name: VolumeName) throws(StorageError) {
+        if let other = try hosts(.use, name).filter({ $0 != catalogue.host }).sorted().first {
+            throw StorageError(
+                .inUse,
+                "host \(other) has it mounted; stop its \(catalogue.words.holder)s there, or if that host is gone for good, take its mark away: \(place(.use, name, other))"
+            )
+        }
+        guard let host = try hosts(.removing, name).sorted().first else { return }
+        throw StorageError(
+            .inUse,
+            "its data are being removed by host \(host); finish that with \(catalogue.words.removal), or take the mark away: \(place(.removing, name, host))"
+        )
+    }
+
     /// Only for a removal that has touched nothing.
     func giveUpRemoval(_ name: VolumeName) throws(StorageError) { try removeMarks(name, [.removing]) }
 

@@ -17,6 +17,13 @@ package protocol DefinitionAuthority: Sendable {
         _ wanted: VolumeDefinition, acceptsAny: Bool, until deadline: Deadline, _ cancellation: Cancellation
     ) throws(StorageError)
 
+    /// Replaces a volume's definition for all hosts, but not this host's copy.
+    ///
+    /// - Throws: `StorageError` (`in-use`) if a host says that it uses the volume.
+    func redefine(
+        _ definition: VolumeDefinition, as new: VolumeDefinition, until deadline: Deadline, _ cancellation: Cancellation
+    ) throws(StorageError)
+
     /// Before a volume is mounted by its first reference.
     func prepareMount(of definition: VolumeDefinition, until deadline: Deadline, _ cancellation: Cancellation) throws(StorageError)
 
@@ -45,6 +52,9 @@ package struct LocalDefinitions: DefinitionAuthority {
     package func decides(about definition: VolumeDefinition) -> Bool { false }
     package func define(
         _ wanted: VolumeDefinition, acceptsAny: Bool, until deadline: Deadline, _ cancellation: Cancellation
+    ) throws(StorageError) {}
+    package func redefine(
+        _ definition: VolumeDefinition, as new: VolumeDefinition, until deadline: Deadline, _ cancellation: Cancellation
     ) throws(StorageError) {}
     package func prepareMount(
         of definition: VolumeDefinition, until deadline: Deadline, _ cancellation: Cancellation

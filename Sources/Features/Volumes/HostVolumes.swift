@@ -11,7 +11,7 @@ import SystemPackage
 /// What is asked for often is answered from memory. Changes to one volume happen one at a time; volumes do not wait for one another.
 package final class HostVolumes: Sendable {
     /// For all that one attempt of a creation does on the share.
-    private static let creationLimit = Duration.seconds(30)
+    static let creationLimit = Duration.seconds(30)
     /// For all that a removal does on the share; Docker waits 60 s.
     private static let removalLimit = Duration.seconds(55)
 
@@ -19,16 +19,16 @@ package final class HostVolumes: Sendable {
     /// nothing but the reference shows that the volume is needed. Seconds.
     private static let unansweredAge = 120
 
-    private let state: VolumeState
+    let state: VolumeState
     private let watch: any HolderWatch
-    private let authority: any DefinitionAuthority
+    let authority: any DefinitionAuthority
     let remover: VolumeRemover
     private let mounter: VolumeMounter
     private let reconciliation: Reconciliation
-    private let logger: Logger
+    let logger: Logger
 
     private var settings: VolumeSettings { state.settings }
-    private var table: VolumeTable { state.table }
+    var table: VolumeTable { state.table }
     var locks: VolumeLocks { state.locks }
 
     /// Reads what is on disk, and compares it with the kernel's mount table. Blocks on local files.

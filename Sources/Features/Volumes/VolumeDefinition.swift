@@ -55,6 +55,24 @@ public struct VolumeDefinition: Sendable, Equatable {
         }.joined(separator: ", ")
     }
 
+    /// The same volume with some options changed, by name; an empty value takes an option away.
+    ///
+    /// - Throws: `StorageError` (`bad-option`), as for options that are given at once.
+    func changed(by changes: [String: String]) throws(StorageError) -> VolumeDefinition {
+        var given = givenOptions
+        for (option, value) in changes { given[option] = value.isEmpty ? nil : value }
+        let kind = options.source.kind
+        let checked = try share?.options(given, of: name, kind: kind) ?? VolumeOptions(given, kind: kind)
+        if share != nil, kind.namesServer(given) { throw StorageError(.badOption, "a volume of a share names no server") }
+        try checked.source.validate(for: .volume)
+        return VolumeDefinition(name: name, owner: owner, createdAt: createdAt, options: checked, share: share)
+    }
+
+    /// In one spelling, without those that name the share.
+    private var givenOptions: [String: String] {
+        share.map { share in options.canonical.filter { share.options[$0.key] == nil } } ?? options.canonical
+    }
+
     /// Whether archiving or deleting this volume's directory would touch another volume: its directory is this one, or inside it, or
     /// around it. A volume of a whole export does not count as around.
     func disposalTouches(_ other: VolumeDefinition) -> Bool {
@@ -123,10 +141,9 @@ public struct VolumeDefinition: Sendable, Equatable {
     package var catalogueJSON: JSONValue { .object(object) }
 
     private var object: JSONObject {
-        let given = share.map { share in options.canonical.filter { share.options[$0.key] == nil } } ?? options.canonical
-        return [
+        [
             "format": JSONValue(Self.format), "name": .string(name.text), "driver": .string(owner), "createdAt": .string(createdAt),
-            "options": .object(JSONObject(given)),
+            "options": .object(JSONObject(givenOptions)),
         ]
     }
 }

@@ -123,6 +123,15 @@ package final class VolumeTable: Sendable {
         insert(VolumeRecord(definition))
     }
 
+    /// Replaces the definition of a volume that is there, on disk first. Blocks on a local file.
+    ///
+    /// - Throws: `StorageError` as ``define(_:)``.
+    func redefine(_ definition: VolumeDefinition) throws(StorageError) {
+        let failure = record(definition.name)?.lastFailure
+        try define(definition)
+        change(definition.name) { $0.lastFailure = failure }
+    }
+
     /// Takes a volume out, on disk first. Blocks on a local file.
     package func remove(_ name: VolumeName) throws(SystemError) {
         try files.removeDefinition(of: name)

@@ -12,7 +12,7 @@ import Volumes
 struct DockerNFSD: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "docker-nfsd", abstract: "NFS volumes for Docker by kernel mounts.", version: version,
-        subcommands: [Serve.self, Status.self, Doctor.self])
+        subcommands: [Serve.self, Status.self, Doctor.self, VolumeCommand.self])
 }
 
 /// The settings as flags; each beats the environment and the file.
@@ -106,6 +106,30 @@ struct Doctor: AsyncParsableCommand {
             if findings.contains(where: { $0.verdict == .failed }) { throw ExitCode.failure }
         } catch let code as ExitCode {
             throw code
+        } catch {
+            Daemon.fail(error)
+        }
+    }
+}
+
+struct VolumeCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "volume", abstract: "Change a volume.", subcommands: [VolumeSet.self])
+}
+
+struct VolumeSet: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "set", abstract: "Change options of a volume that is not mounted.",
+        discussion: "OPTION= takes an option away. On a default share, the change is for all nodes.")
+    @Argument(help: "The volume's name.") var name: String
+    @Argument(help: "An option and its value, as OPTION=VALUE.") var changes: [String]
+    @OptionGroup var flags: SettingFlags
+
+    func run() async throws {
+        do {
+            let command = try VolumeSetCommand(settings: try flags.settings, name: name, words: changes)
+            let logger = Logger(label: "docker-nfsd") { _ in JournalLogHandler(level: .warning) }
+            print(try await command.run(logger: logger), terminator: "")
         } catch {
             Daemon.fail(error)
         }

@@ -28,7 +28,7 @@ enum Daemon {
             named[metadataKey: "plugin"] = "\(name)"
             return PluginListener(
                 name: name, socket: handed.map { .inherited($0.descriptor) } ?? .path(settings.socketDirectory.appending(name + ".sock")),
-                service: VolumeService(volumes.driver(named: name), logger: named))
+                service: VolumeService(volumes.driver(named: name), administration: volumes.driver(named: name), logger: named))
         }
         let server = PluginServer(listeners: listeners, logger: logger)
         let systemd = ServiceNotification()

@@ -6,10 +6,13 @@ public import Logging
 /// Serves a `VolumeDriver`.
 public final class VolumeService: PluginService {
     private let driver: any VolumeDriver
+    private let administration: (any VolumeAdministration)?
     private let logger: Logger
 
-    public init(_ driver: any VolumeDriver, logger: Logger) {
+    /// - Parameter administration: served beside the driver; nil: only what engines ask for is answered.
+    public init(_ driver: any VolumeDriver, administration: (any VolumeAdministration)? = nil, logger: Logger) {
         self.driver = driver
+        self.administration = administration
         self.logger = logger
     }
 
@@ -18,7 +21,8 @@ public final class VolumeService: PluginService {
     public func activated() { driver.activated() }
 
     public func call(at path: String) -> (any PluginCall)? {
-        VolumeMethod(rawValue: path).map { VolumeCall(service: self, method: $0) }
+        if let administration, path.utf8.elementsEqual(VolumeSetRequest.path.utf8) { return VolumeSetCall(administration: administration) }
+        return VolumeMethod(rawValue: path).map { VolumeCall(service: self, method: $0) }
     }
 
     fileprivate func reply(to request: VolumeRequest) -> PluginReply {
@@ -75,4 +79,24 @@ private struct VolumeCall: PluginCall {
     var readsBody: Bool { method != .list && method != .capabilities }
 
     func reply(to body: Span<UInt8>) throws(RequestError) -> PluginReply { service.reply(to: try VolumeRequest(method, body: body)) }
+}
+
+private struct VolumeSetCall: PluginCall {
+    let administration: any VolumeAdministration
+
+    var name: String { String(VolumeSetRequest.path.dropFirst()) }
+
+    var readsBody: Bool { true }
+
+    func reply(to body: Span<UInt8>) throws(RequestError) -> PluginReply {
+        let request = try VolumeSetRequest(body)
+        return .later(subject: ("volume", request.name)) {
+            do throws(PluginError) {
+                let changes = try await administration.set(request.name, request.changes)
+                return .success(write: VolumeSetResponse(changes: changes).write)
+            } catch {
+                return .failure(error)
+            }
+        }
+    }
 }
