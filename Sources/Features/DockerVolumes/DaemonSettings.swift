@@ -51,7 +51,7 @@ public struct DaemonSettings: Sendable {
         Setting(key: "engine-socket", help: "Docker's API, to make the engine look the driver up; none leaves that out") {
             settings, text throws(StorageError) in
             if text == "none" { return settings.engine.apiSocket = nil }
-            guard text.hasPrefix("/"), text.utf8.count <= 107, !text.utf8.contains(where: { $0 < 0x20 }) else {
+            guard text.hasBytePrefix("/"), text.utf8.count <= 107, !text.utf8.contains(where: { $0 < 0x20 }) else {
                 throw StorageError(.badSetting, "neither an absolute path of at most 107 bytes nor none")
             }
             settings.engine.apiSocket = FilePath(text)

@@ -50,7 +50,7 @@ struct EngineLookup: Sendable {
                     let before = asked
                     asked = present
                     let answer = try ask(on: stream, cancellation)
-                    guard answer.hasPrefix("HTTP/1.1 200 ") else {
+                    guard answer.hasBytePrefix("HTTP/1.1 200 ") else {
                         // One that answers at all is not being stopped.
                         if !answer.isEmpty { asked = before }
                         throw SystemError(

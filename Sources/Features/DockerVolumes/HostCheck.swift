@@ -46,7 +46,7 @@ public struct HostCheck: Sendable {
     /// CapEff of /proc/self/status.
     private func capabilities() -> UInt64? {
         guard let bytes = try? readWholeFile("/proc/self/status", limit: 1 << 20) else { return nil }
-        for line in String(decoding: bytes, as: UTF8.self).split(separator: "\n") where line.hasPrefix("CapEff:") {
+        for line in String(decoding: bytes, as: UTF8.self).split(atByte: "\n") where line.hasBytePrefix("CapEff:") {
             return UInt64(line.dropFirst(7).drop { $0 == "\t" || $0 == " " }, radix: 16)
         }
         return nil

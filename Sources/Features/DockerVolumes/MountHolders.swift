@@ -15,7 +15,7 @@ enum MountHolders {
             guard let namespace = MountNamespace.identity(of: process), seen.insert(namespace).inserted,
                 let table = try? MountTable(of: process)
             else { continue }
-            if table.entries.contains(where: { isPart($0, of: entry) && $0.mountPoint != entry.mountPoint }) { return process }
+            if table.entries.contains(where: { isPart($0, of: entry) && !$0.mountPoint.hasSameBytes(as: entry.mountPoint) }) { return process }
         }
         return nil
     }
@@ -23,6 +23,6 @@ enum MountHolders {
     /// A container can have less than the volume: Docker's volume-subpath mounts a directory of it.
     private static func isPart(_ other: MountTableEntry, of entry: MountTableEntry) -> Bool {
         guard other.device == entry.device else { return false }
-        return other.root == entry.root || entry.root == "/" || other.root.hasPrefix(entry.root + "/")
+        return other.root.hasSameBytes(as: entry.root) || entry.root == "/" || other.root.hasBytePrefix(entry.root + "/")
     }
 }

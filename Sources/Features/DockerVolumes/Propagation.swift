@@ -26,7 +26,9 @@ public enum Propagation {
 
     /// The peer groups of the mount that a path is on.
     private static func groups(_ table: MountTable, _ path: String, _ kinds: [String]) -> Set<String> {
-        let over = table.entries.filter { $0.mountPoint == "/" || path == $0.mountPoint || path.hasPrefix($0.mountPoint + "/") }
+        let over = table.entries.filter {
+            $0.mountPoint == "/" || path.hasSameBytes(as: $0.mountPoint) || path.hasBytePrefix($0.mountPoint + "/")
+        }
         guard let longest = over.map(\.mountPoint.utf8.count).max(), let mount = over.last(where: { $0.mountPoint.utf8.count == longest })
         else {
             return []

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 
-import DockerPluginAPI
+public import DockerPluginAPI
 import JSON
 import LinuxSystem
 public import Logging

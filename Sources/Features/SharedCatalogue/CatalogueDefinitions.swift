@@ -162,8 +162,8 @@ struct CatalogueDefinitions: Sendable {
         if reading.stamp == stamp { return .unchanged }
         let (names, isComplete) = try catalogue.names(in: "volumes")
         reading.isComplete = isComplete
-        reading.drafts = names.filter { $0.hasPrefix(ownDrafts) && $0.hasSuffix(Self.draftSuffix) }
-        let files = names.filter { $0.hasSuffix(Self.suffix) && !$0.hasPrefix(".") }
+        reading.drafts = names.filter { $0.hasBytePrefix(ownDrafts) && $0.hasByteSuffix(Self.draftSuffix) }
+        let files = names.filter { $0.hasByteSuffix(Self.suffix) && !$0.hasBytePrefix(".") }
         reading.fileNames = Set(files.map { String($0.dropLast(Self.suffix.count)) })
         _ = try read(files, into: &reading)
         return .read(reading)
@@ -280,7 +280,9 @@ struct CatalogueDefinitions: Sendable {
         }
         let definition = try VolumeDefinition(parsing: bytes, kind: catalogue.export.kind, in: catalogue.share)
         try definition.checkAsForeign(owners: catalogue.owners)
-        guard Self.file(of: definition.name) == file else { throw StorageError(.damaged, "it speaks of volume \(definition.name)") }
+        guard Self.file(of: definition.name).hasSameBytes(as: file) else {
+            throw StorageError(.damaged, "it speaks of volume \(definition.name)")
+        }
         return definition
     }
 

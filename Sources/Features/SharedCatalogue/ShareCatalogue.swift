@@ -111,7 +111,7 @@ struct ShareCatalogue: Sendable {
 
     /// What the catalogue is known by. Two hosts that begin one at the same moment give it a name each, and either will do.
     func identities() throws(StorageError) -> [String] {
-        try names(in: ".", isExpected: false).names.filter { $0.hasPrefix(Self.identityPrefix) }
+        try names(in: ".", isExpected: false).names.filter { $0.hasBytePrefix(Self.identityPrefix) }
             .map { String($0.dropFirst(Self.identityPrefix.count)) }
     }
 

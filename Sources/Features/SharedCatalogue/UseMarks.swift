@@ -25,14 +25,14 @@ struct UseMarks: Sendable {
         /// The host of a mark of this kind for this volume. Names of hosts have no dot, so the last one ends the volume's name.
         func host(of file: String, _ name: VolumeName) -> String? {
             let prefix = "\(rawValue).\(name.fileName)."
-            guard file.hasPrefix(prefix) else { return nil }
-            let host = file.dropFirst(prefix.count)
-            return host.contains(".") || host.isEmpty ? nil : String(host)
+            guard file.hasBytePrefix(prefix) else { return nil }
+            let host = file.utf8.dropFirst(prefix.utf8.count)
+            return host.contains(UInt8(ascii: ".")) || host.isEmpty ? nil : String(host)
         }
 
         /// The volume of a mark of this kind that a host has made.
         func volume(of file: String, _ host: String) -> VolumeName? {
-            guard file.hasPrefix("\(rawValue)."), file.hasSuffix(".\(host)") else { return nil }
+            guard file.hasBytePrefix("\(rawValue)."), file.hasByteSuffix(".\(host)") else { return nil }
             return VolumeName(fileName: file.dropFirst(rawValue.count + 1).dropLast(host.count + 1))
         }
     }

@@ -38,7 +38,7 @@ package struct FailureFiles: Sendable {
     /// By the volumes' encoded names. A file that cannot be read, or is of another boot, is passed over. Blocks on local files.
     package func read() -> [String: MountFailure] {
         var found: [String: MountFailure] = [:]
-        for name in (try? namesInFolder(folder)) ?? [] where name.hasSuffix(Self.suffix) {
+        for name in (try? namesInFolder(folder)) ?? [] where name.hasByteSuffix(Self.suffix) {
             guard let bytes = try? readRegularFile(folder.appending(name), limit: Self.longestFile),
                 let fields = try? JSONObjectReader(parsing: bytes), (try? fields.textIfPresent("boot")) == boot,
                 let text = try? fields.textIfPresent("failure"),

@@ -41,7 +41,7 @@ struct Reconciliation: Sendable {
         let failures = files.failures.read()
         // What is mounted in the daemon's folder, until a volume claims it.
         var unclaimed: [String: MountTableEntry] = [:]
-        for entry in try MountTable().mounts(below: mountDirectory.string) where entry.mountPoint != mountDirectory.string {
+        for entry in try MountTable().mounts(below: mountDirectory.string) where !entry.mountPoint.hasSameBytes(as: mountDirectory.string) {
             unclaimed[entry.mountPoint] = entry
         }
         for definition in definitions {
@@ -104,7 +104,7 @@ struct Reconciliation: Sendable {
     private func releaseUnknownMounts() {
         let known = Set(table.records.map { table.place(of: $0.definition.name).string })
         for entry in (try? MountTable().mounts(below: mountDirectory.string)) ?? []
-        where entry.mountPoint != mountDirectory.string && !known.contains(entry.mountPoint) {
+        where !entry.mountPoint.hasSameBytes(as: mountDirectory.string) && !known.contains(entry.mountPoint) {
             releaseUnknown(entry)
         }
     }

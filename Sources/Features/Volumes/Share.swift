@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 
 public import KernelMount
+import LinuxSystem
 
 /// The default share: an export, the same on every node, in which each volume without a server of its own is a directory.
 public struct Share: Sendable, Equatable {
@@ -24,7 +25,7 @@ public struct Share: Sendable, Equatable {
         options = source.canonical
     }
 
-    public static func == (left: Self, right: Self) -> Bool { left.text == right.text }
+    public static func == (left: Self, right: Self) -> Bool { left.text.hasSameBytes(as: right.text) }
 
     /// The options of a volume in the share: its directory has the volume's encoded name unless `subdir` says otherwise, and is
     /// made when it is first used unless `create` says otherwise.

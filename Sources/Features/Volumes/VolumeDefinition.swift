@@ -2,6 +2,7 @@
 
 public import JSON
 package import KernelMount
+import LinuxSystem
 
 /// A volume as it was created; what the state directory keeps, one file a volume.
 public struct VolumeDefinition: Sendable, Equatable {
@@ -76,9 +77,9 @@ public struct VolumeDefinition: Sendable, Equatable {
     /// Whether archiving or deleting this volume's directory would touch another volume: its directory is this one, or inside it, or
     /// around it. A volume of a whole export does not count as around.
     func disposalTouches(_ other: VolumeDefinition) -> Bool {
-        guard other.options.source.location.server == options.source.location.server else { return false }
+        guard other.options.source.location.server.hasSameBytes(as: options.source.location.server) else { return false }
         let (own, theirs) = (directory, other.directory)
-        return theirs.starts(with: own) || (other.options.subdirectory != nil && own.starts(with: theirs))
+        return theirs.hasBytePrefix(own) || (other.options.subdirectory != nil && own.hasBytePrefix(theirs))
     }
 
     /// The names of the path on the server.

@@ -50,14 +50,14 @@ public struct VolumeFiles: Sendable {
         var found: [VolumeDefinition] = []
         for name in try namesInFolder(definitions) {
             let file = definitions.appending(name)
-            guard name.hasSuffix(Self.suffix) else {
+            guard name.hasByteSuffix(Self.suffix) else {
                 // A draft of a write that was cut off; the file it was to replace is whole.
-                if isOwner, name.hasSuffix(".new") { try? removeFile(file) }
+                if isOwner, name.hasByteSuffix(".new") { try? removeFile(file) }
                 continue
             }
             do {
                 let definition = try VolumeDefinition(parsing: try readRegularFile(file, limit: Self.longestFile), kind: kind)
-                guard definition.name.fileName + Self.suffix == name else {
+                guard (definition.name.fileName + Self.suffix).hasSameBytes(as: name) else {
                     throw StorageError(.damaged, "it speaks of volume \(definition.name)")
                 }
                 found.append(definition)
@@ -83,7 +83,7 @@ public struct VolumeFiles: Sendable {
             // The daemon has not run since the boot.
             return [:]
         }
-        for name in names where name.hasSuffix(Self.suffix) {
+        for name in names where name.hasByteSuffix(Self.suffix) {
             let file = references.appending(name)
             do {
                 let held = try References(parsing: try readRegularFile(file, limit: Self.longestReferences), boot: boot)

@@ -2,6 +2,7 @@
 
 import KernelMount
 import LinuxSystem
+import Logging
 import SystemPackage
 
 extension VolumeMounter {

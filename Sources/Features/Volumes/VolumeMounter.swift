@@ -179,7 +179,7 @@ struct VolumeMounter: Sendable {
     /// Whether this is what the volume asks for, and not the export around its subdirectory.
     private func isWhole(_ entry: MountTableEntry, of definition: VolumeDefinition) -> Bool {
         guard let subdirectory = definition.options.subdirectory else { return true }
-        return entry.root.hasSuffix("/" + subdirectory.path) || entry.source.hasSuffix("/" + subdirectory.path)
+        return entry.root.hasByteSuffix("/" + subdirectory.path) || entry.source.hasByteSuffix("/" + subdirectory.path)
     }
 
     /// What becomes of a mount is known in memory in any case; that it cannot be stored is only missing after a restart.

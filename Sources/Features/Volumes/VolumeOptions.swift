@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 
 public import KernelMount
+import LinuxSystem
 
 /// What happens to a created subdirectory when its volume is removed.
 public enum RemovalPolicy: String, Sendable, CaseIterable {
@@ -54,8 +55,13 @@ public struct VolumeOptions: Sendable, Equatable {
     public func differences(from other: VolumeOptions) -> [String] {
         let spelling = source.kind.otherOptionNames
         return Set(canonical.keys).union(other.canonical.keys).filter { name in
-            !spelling.contains(name) && canonical[name].map { Array($0.utf8) } != other.canonical[name].map { Array($0.utf8) }
+            !spelling.contains(name) && !Self.areSame(canonical[name], other.canonical[name])
         }.sorted()
+    }
+
+    private static func areSame(_ one: String?, _ other: String?) -> Bool {
+        guard let one, let other else { return one == nil && other == nil }
+        return one.hasSameBytes(as: other)
     }
 
     private static func unknown(_ key: String, _ kind: any FileSystemKind) -> StorageError {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 
 import KernelMount
+import LinuxSystem
 
 /// Reading the options that name an export, also in the spellings of other drivers.
 extension NFSExport {
@@ -11,7 +12,7 @@ extension NFSExport {
     static func withOwnName(ofMountOptions given: [String: String]) throws(StorageError) -> [String: String] {
         var options = given
         guard let text = options.removeValue(forKey: "nfsopts") else { return given }
-        if let own = options["o"], !own.utf8.elementsEqual(text.utf8) {
+        if let own = options["o"], !own.hasSameBytes(as: text) {
             throw StorageError(.badOption, "options o=\(own) and nfsopts=\(text) contradict each other; give one of them")
         }
         options["o"] = text
@@ -35,7 +36,7 @@ extension NFSExport {
     }
 
     private static func areSame(_ one: Device, _ other: Device) -> Bool {
-        one.host?.text.lowercased() == other.host?.text.lowercased() && tidied(one.path).utf8.elementsEqual(tidied(other.path).utf8)
+        one.host?.text.lowercased() == other.host?.text.lowercased() && tidied(one.path).hasSameBytes(as: tidied(other.path))
     }
 
     /// `:/path`, `host:/path` or `[2001:db8::7]:/path`.
@@ -81,7 +82,7 @@ extension NFSExport {
             throw StorageError(.badOption, "option path is missing; give the export's path, as in --opt path=/EXPORT")
         }
         let option = options["path"] == nil ? device?.option ?? "device" : "path"
-        if let device, options["path"] != nil, !tidied(device.path).utf8.elementsEqual(tidied(text).utf8) {
+        if let device, options["path"] != nil, !tidied(device.path).hasSameBytes(as: tidied(text)) {
             throw StorageError(
                 .badOption, "options path=\(text) and \(device.option)=…:\(device.path) contradict each other; give one of them")
         }

@@ -62,7 +62,7 @@ public struct NFSOptions: Sendable, Equatable {
         var seen: [String: MountOption] = [:]
         for option in options {
             let kind = kind(of: option)
-            if let earlier = seen[kind], meaning(of: earlier) != meaning(of: option) {
+            if let earlier = seen[kind], !meaning(of: earlier).hasSameBytes(as: meaning(of: option)) {
                 throw StorageError(.badOption, "options \(earlier) and \(option) in o contradict each other; give one of them")
             }
             seen[kind] = option

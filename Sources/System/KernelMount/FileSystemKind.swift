@@ -89,7 +89,7 @@ public struct SourceLocation: Sendable, Equatable {
 
     /// By bytes: two Swift strings are equal if they look the same.
     public static func == (left: Self, right: Self) -> Bool {
-        left.server.utf8.elementsEqual(right.server.utf8) && left.components == right.components
+        left.server.hasSameBytes(as: right.server) && left.components.hasSameBytes(as: right.components)
     }
 }
 

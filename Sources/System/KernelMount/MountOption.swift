@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 
+import LinuxSystem
+
 /// One word of a comma-separated option list: `hard`, or `timeo=100`.
 public struct MountOption: Sendable, Hashable, CustomStringConvertible {
     public var key: String
@@ -12,6 +14,13 @@ public struct MountOption: Sendable, Hashable, CustomStringConvertible {
         self.value = value
         self.isSecret = isSecret
     }
+
+    /// By bytes.
+    public static func == (left: Self, right: Self) -> Bool {
+        left.text.hasSameBytes(as: right.text) && (left.value == nil) == (right.value == nil) && left.isSecret == right.isSecret
+    }
+
+    public func hash(into hasher: inout Hasher) { for byte in text.utf8 { hasher.combine(byte) } }
 
     /// For the kernel.
     var text: String { value.map { "\(key)=\($0)" } ?? key }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 
 public import Glibc
+import LinuxSystem
 
 /// What a user calls the server: a host name, an IPv4 or an IPv6 address (with or without brackets, with or without scope).
 public struct ServerName: Sendable, Equatable {
@@ -10,8 +11,8 @@ public struct ServerName: Sendable, Equatable {
     /// Refuses what cannot be a host: empty, over 253 bytes, or with bytes that names and addresses do not have.
     public init?(_ text: String) {
         var bare = Substring(text)
-        if bare.hasPrefix("[") {
-            guard bare.hasSuffix("]") else { return nil }
+        if bare.hasBytePrefix("[") {
+            guard bare.hasByteSuffix("]") else { return nil }
             bare = bare.dropFirst().dropLast()
             guard bare.utf8.contains(UInt8(ascii: ":")) else { return nil }
         }
@@ -26,8 +27,8 @@ public struct ServerName: Sendable, Equatable {
         guard allowed, !bare.isEmpty, bare.utf8.count <= 253, bare.first != "-" else { return nil }
         // By bytes: a colon with an accent is another character to Swift, and still a colon to the kernel.
         if bare.utf8.contains(UInt8(ascii: ":")) {
-            let scoped = bare.split(separator: "%", omittingEmptySubsequences: false)
-            guard NumericAddress.isIPv6(String(scoped[0])), scoped.count == 1 || scoped.count == 2 && !scoped[1].isEmpty else { return nil }
+            let scoped = bare.split(atByte: "%", omittingEmpty: false)
+            guard NumericAddress.isIPv6(scoped[0]), scoped.count == 1 || scoped.count == 2 && !scoped[1].isEmpty else { return nil }
         } else if bare.utf8.contains(UInt8(ascii: "%")) {
             return nil
         }

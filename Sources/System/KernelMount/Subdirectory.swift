@@ -47,6 +47,11 @@ public struct Subdirectory: Sendable, Equatable {
         self.creation = creation
     }
 
+    /// By bytes.
+    public static func == (left: Self, right: Self) -> Bool {
+        left.components.hasSameBytes(as: right.components) && left.creation == right.creation
+    }
+
     public var path: String { components.joined(separator: "/") }
 
     /// Adds the calls that open it, and make it first if that is wanted; the result of the last is a descriptor of it.

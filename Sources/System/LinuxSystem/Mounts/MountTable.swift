@@ -22,7 +22,9 @@ public struct MountTableEntry: Sendable, Equatable {
 
     /// The value of `key=value` among the superblock's options.
     public func value(of key: String) -> String? {
-        for option in superblockOptions where option.hasPrefix(key + "=") { return String(option.dropFirst(key.count + 1)) }
+        for option in superblockOptions where option.hasBytePrefix(key + "=") {
+            return String(decoding: option.utf8.dropFirst(key.utf8.count + 1), as: UTF8.self)
+        }
         return nil
     }
 }
@@ -80,11 +82,11 @@ public struct MountTable: Sendable {
     }
 
     /// What is mounted on top at exactly this path.
-    public func topmost(at path: String) -> MountTableEntry? { entries.last { $0.mountPoint.utf8.elementsEqual(path.utf8) } }
+    public func topmost(at path: String) -> MountTableEntry? { entries.last { $0.mountPoint.hasSameBytes(as: path) } }
 
     /// Every mount at or below this path.
     public func mounts(below path: String) -> [MountTableEntry] {
-        entries.filter { $0.mountPoint.utf8.elementsEqual(path.utf8) || $0.mountPoint.utf8.starts(with: (path + "/").utf8) }
+        entries.filter { $0.mountPoint.hasSameBytes(as: path) || $0.mountPoint.hasBytePrefix(path + "/") }
     }
 
     private static func entry(_ line: ArraySlice<UInt8>) -> MountTableEntry? {
@@ -96,10 +98,10 @@ public struct MountTable: Sendable {
         let superblock = separator + 3 < fields.count ? text(fields[separator + 3]) : ""
         return MountTableEntry(
             mountID: id, parentID: parent, device: text(fields[2]), root: unescape(fields[3]), mountPoint: unescape(fields[4]),
-            options: text(fields[5]).split(separator: ",").map(String.init),
+            options: text(fields[5]).split(atByte: ","),
             propagation: fields[6..<separator].map(text),
             fileSystem: text(fields[separator + 1]), source: unescape(fields[separator + 2]),
-            superblockOptions: superblock.split(separator: ",").map(String.init))
+            superblockOptions: superblock.split(atByte: ","))
     }
 
     private static func text(_ bytes: ArraySlice<UInt8>) -> String { String(decoding: bytes, as: UTF8.self) }
