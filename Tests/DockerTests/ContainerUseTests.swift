@@ -53,6 +53,22 @@ extension DockerTests {
             }
         }
 
+        @Test("Mode and owner of a created directory hold although Docker gives the volume those of the image's empty folder")
+        func emptyFolderOfTheImage() async throws {
+            try await DockerEngine.with { engine in
+                try await engine.createVolume("work", "subdir=work", "create=true", "mode=02770", "uid=1000", "gid=1000")
+                try await engine.createVolume("plain", "subdir=plain", "create=true")
+                for _ in 0..<2 {
+                    let seen = try await engine.docker(
+                        "run", "--rm", "--volume", "work:/tmp", "--volume", "plain:/seed", "busybox", "stat", "-c", "%a %u %g", "/tmp")
+                    #expect(seen == "2770 1000 1000")
+                }
+                // What is copied is there.
+                #expect(try await engine.shell("ls /data", in: "plain") == "first")
+                try await engine.removeVolumes("work", "plain")
+            }
+        }
+
         @Test("docker cp from a running container mounts once more and lets go again; the container keeps its volume")
         func copy() async throws {
             try await DockerEngine.with { engine in

@@ -136,7 +136,8 @@ import Testing
             #expect(error?.isUnfinished == false && error?.hasBegun == false)
             try makeFile(folder.appending("victim/file").string)
             let second = #expect(throws: TreeError.self) { try tree(folder).delete(Subdirectory("victim")) }
-            #expect(second?.isUnfinished == false && second?.hasBegun == true)
+            #expect(second?.isUnfinished == false && second?.hasBegun == false)
+            #expect(try namesInFolder(folder.appending("victim")) == ["file", "nested"])
             for path in ["victim/nested", "victim/nested/precious"] {
                 #expect(throws: TreeError.self) { try tree(folder).delete(Subdirectory(path)) }
             }

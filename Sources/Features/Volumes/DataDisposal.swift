@@ -81,7 +81,7 @@ struct DataDisposal: Sendable {
             return
                 "take the other file system away on the server, or keep the directory (\(words.change) \(name) onremove=retain), then run \(words.removal) again"
         }
-        switch (error.isUnfinished, error.hasBegun) {
+        return switch (error.isUnfinished, error.hasBegun) {
         case (true, _):
             "not finished within \((ContinuousClock.now - began).components.seconds) s; run \(words.removal) again to go on"
         case (false, true): "a part of the data is gone; correct it on the server, then run \(words.removal) again to go on"

@@ -63,8 +63,9 @@ public struct VolumeDefinition: Sendable, Equatable {
         var given = givenOptions
         for (option, value) in changes { given[option] = value.isEmpty ? nil : value }
         let kind = options.source.kind
-        let checked = try share?.options(given, of: name, kind: kind) ?? VolumeOptions(given, kind: kind)
         if share != nil, kind.namesServer(given) { throw StorageError(.badOption, "a volume of a share names no server") }
+        let checked: VolumeOptions
+        if let share { checked = try share.options(given, of: name, kind: kind) } else { checked = try VolumeOptions(given, kind: kind) }
         try checked.source.validate(for: .volume)
         return VolumeDefinition(name: name, owner: owner, createdAt: createdAt, options: checked, share: share)
     }

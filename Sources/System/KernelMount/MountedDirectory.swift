@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 
-import LinuxSystem
+public import LinuxSystem
 import SystemPackage
 
 /// The root of what is mounted at a place of this host. Each call is made by a process that can be killed.
