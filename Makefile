@@ -82,8 +82,8 @@ TEST := DOCKER_NFSD_TEST_REQUIRE=root,docker,runtime,machine DOCKER_NFSD_TEST_BI
 # Tests at a time. Without this all of them begin at once, and no time limit means anything.
 WIDTH := SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH=$(shell expr 2 \* $$(nproc))
 
-# What works with engines and machines of its own, and so has a run of its own.
-MACHINES := DockerTests|MachineTests|SwarmTests|^RuntimeTests\.
+# What works with engines and machines of its own, or stops and kills what it tests, and so has a run of its own.
+MACHINES := DockerTests|MachineTests|SwarmTests|^RuntimeTests\.|^FaultTests\.
 
 .PHONY: test
 test: build ## Run all tests: plain, with real engines and runtimes, in a virtual machine, and on a Swarm of two
@@ -92,9 +92,24 @@ test: build ## Run all tests: plain, with real engines and runtimes, in a virtua
 	$(MAKE) check
 	$(MAKE) debug
 	$(WIDTH) $(TEST) --parallel --skip '$(MACHINES)'
+	$(TEST) --filter '^FaultTests\.'
 	$(TEST) --filter 'DockerTests|MachineTests'
 	$(TEST) --filter '^RuntimeTests\.'
 	DOCKER_NFSD_TEST_SWARM=1 $(TEST) --filter SwarmTests
+
+.PHONY: test-long
+test-long: build ## Run the long forms of the tests of faults, histories and load, for a night
+	Scripts/test-needs
+	$(MAKE) debug
+	DOCKER_NFSD_TEST_LONG=1 $(TEST) --filter '^FaultTests\.'
+
+# What HistoryTests has saved after a failure.
+HISTORY ?=
+
+.PHONY: recheck
+recheck: ## Check the history in the file HISTORY= again
+	@test -n "$(HISTORY)" || { echo "make recheck: give HISTORY=FILE, which a test has named" >&2; exit 1; }
+	swift run recheck "$(HISTORY)"
 
 .PHONY: test-runtime
 test-runtime: build ## Run the tests of mountpoint-runc with real engines and runtimes

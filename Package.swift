@@ -208,6 +208,15 @@ let package = Package(
             name: "RuntimeTests", dependencies: ["DockerSupport", "TestSupport", "JSON", "plugin-relay", "swift-plugin"],
             path: "Tests/RuntimeTests"
         ),
+        .executableTarget(name: "fault-injector", path: "Tests/FaultInjector"),
+        .testTarget(
+            name: "FaultTests",
+            dependencies: ["DockerSupport", "TestSupport", "HistoryChecker", "JSON", "docker-nfsd", "fault-injector"],
+            path: "Tests/FaultTests"
+        ),
+        .target(name: "HistoryChecker", dependencies: ["JSON"], path: "Tests/HistoryChecker"),
+        .testTarget(name: "HistoryCheckerTests", dependencies: ["HistoryChecker"], path: "Tests/HistoryCheckerTests"),
+        .executableTarget(name: "recheck", dependencies: ["HistoryChecker"], path: "Tests/Recheck"),
         .testTarget(name: "MachineTests", dependencies: ["TestSupport", "JSON"], path: "Tests/MachineTests"),
         .testTarget(name: "SwarmTests", dependencies: ["TestSupport"], path: "Tests/SwarmTests"),
     ],

@@ -11,7 +11,7 @@ struct Settings {
           --bare PROGRAM        bare-mounts
           --load PROGRAM        load
           --report-only         succeed whatever the figures are
-          --only NAME,...       of: start, get, list, memory, binary, mounts
+          --only NAME,...       of: start, get, list, memory, binary, scale, mounts
           --rounds N            rounds of each measure (default 41; the long ones take a third of that)
         mounts on NFS, instead of on a file system that stands in for it:
           --export SERVER:PATH  an export of this machine; folders 0 to 63 are made in it
@@ -19,7 +19,7 @@ struct Settings {
           --emulated            the processor is: the milliseconds that are added are told, and not judged
         """
 
-    enum Measure: String, CaseIterable { case start, get, list, memory, binary, mounts }
+    enum Measure: String, CaseIterable { case start, get, list, memory, binary, scale, mounts }
 
     struct Export {
         var server: String

@@ -39,6 +39,7 @@ func measureAll(_ settings: Settings, in folder: String) throws -> [String] {
         if settings.measures.contains(.binary) { try BinaryMeasure(settings: settings, folder: folder).measure(&report) }
         missed += report.missed
     }
+    if settings.measures.contains(.scale) { missed += try ScaleMeasures(settings: settings, folder: folder).measure() }
     if settings.measures.contains(.mounts) { missed += try MountMeasures(settings: settings, folder: folder + "/mounts").measure() }
     return missed
 }

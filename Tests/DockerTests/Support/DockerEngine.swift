@@ -53,7 +53,7 @@ final class DockerEngine: DockerUser {
             let host = try await PrivateHost()
             cleanup.add { try removeScratch(host) }
             cleanup.add { try await host.end() }
-            let standIn = try await StandIn(in: host.scratch)
+            let standIn = try await StandInDevice(in: host.scratch)
             cleanup.add { standIn.release() }
             let engine = DockerEngine(host: host, device: standIn.device, settings: settings)
             do {

@@ -1,17 +1,16 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 
-import DockerSupport
 import Foundation
 import Glibc
 import TestSupport
 
 /// The file system that stands in for an NFS server's export: ext4 on a loop device.
-struct StandIn: Sendable {
+public struct StandInDevice: Sendable {
     /// Its block device.
-    let device: String
+    public let device: String
     private let descriptor: Int32
 
-    init(in folder: String) async throws {
+    public init(in folder: String) async throws {
         let file = folder + "/export.ext4"
         guard FileManager.default.createFile(atPath: file, contents: nil), truncate(file, 32 << 20) == 0 else {
             throw Trouble("cannot make \(file)")
@@ -27,7 +26,7 @@ struct StandIn: Sendable {
     }
 
     /// It goes with its last mount.
-    func release() { close(descriptor) }
+    public func release() { close(descriptor) }
 
     @discardableResult
     private static func succeed(_ words: String...) async throws -> String {

@@ -1,0 +1,187 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+import DockerSupport
+import Foundation
+import Glibc
+import Synchronization
+import TestSupport
+import Testing
+
+/// What was tried, and what was found.
+final class MatrixReport: Sendable {
+    private struct Counts {
+        var hits: [String: Int] = [:]
+        var missed = 0
+        var answers: [String: Int] = [:]
+        var faults = 0
+    }
+
+    private let counts = Mutex(Counts())
+    let title: String
+
+    init(_ title: String) { self.title = title }
+
+    func hit(_ point: InjectionPoint?, _ answer: String) {
+        counts.withLock { counts in
+            guard let point else { return counts.missed += 1 }
+            counts.hits[point.call, default: 0] += 1
+            counts.answers[answer, default: 0] += 1
+        }
+    }
+
+    func foundFault() { counts.withLock { $0.faults += 1 } }
+
+    var tried: Int { counts.withLock { $0.hits.values.reduce(0, +) } }
+
+    var text: String {
+        counts.withLock { counts in
+            func list(_ counts: [String: Int]) -> String {
+                counts.sorted { ($1.value, $0.key) < ($0.value, $1.key) }.map { "\($0.key) \($0.value)" }.joined(separator: ", ")
+            }
+            return """
+                \(title): \(counts.hits.values.reduce(0, +)) points, \(counts.faults) with a fault, \(counts.missed) not reached
+                    calls: \(list(counts.hits))
+                    answers: \(list(counts.answers))
+                """
+        }
+    }
+}
+
+/// Does one thing again and again, and lets something go wrong at another of its system calls each time.
+struct FaultMatrix {
+    let daemon: DaemonHost
+    let report: MatrixReport
+    /// The calls at which it goes wrong, as fault-injector takes them.
+    let calls: String
+    let action: FaultInjector.Action
+    /// Of so many points, one is tried.
+    var step = 1
+
+    func run(_ scenario: FaultScenario) async throws {
+        let points = try await trial(scenario, at: 0, .count).points
+        for place in stride(from: 1, through: points.count, by: step) {
+            let trial = try await trial(scenario, at: place, action)
+            report.hit(trial.points.first, trial.answer)
+            if trial.faults.isEmpty { continue }
+            report.foundFault()
+            let point = trial.points.first.map { "\($0)" } ?? "no call"
+            Issue.record(
+                "\(scenario.name), \(action) at call \(place) of \(points.count) (\(point)): \(trial.faults.joined(separator: "; "))\n-- log:\n\(trial.log)"
+            )
+        }
+    }
+
+    private struct Trial {
+        var points: [InjectionPoint] = []
+        var answer = ""
+        var faults: [String] = []
+        var log = ""
+    }
+
+    private func trial(_ scenario: FaultScenario, at place: Int, _ action: FaultInjector.Action) async throws -> Trial {
+        var trial = Trial()
+        let begin = daemon.log.utf8.count
+        do {
+            try await prepare(scenario)
+            guard let process = daemon.process else { throw Trouble("the daemon does not run") }
+            let injector = try await FaultInjector.attach(
+                to: process, calls: calls, at: place, action, log: daemon.host.scratch + "/injector.log")
+            let answer = try await daemon.send(scenario.request)
+            trial.points = try await injector.end()
+            trial.answer =
+                switch answer {
+                case .success: "success"
+                case .failure: "error"
+                case .none, .unreachable: "none"
+                }
+            trial.faults = try await check(scenario, answer, action)
+            if trial.faults.isEmpty { trial.faults = try await finish(scenario) }
+        } catch {
+            trial.faults.append("\(error)")
+        }
+        if !trial.faults.isEmpty {
+            trial.log = String(decoding: Array(daemon.log.utf8.dropFirst(begin)).suffix(4000), as: UTF8.self)
+            try await daemon.startAgainFromNothing()
+        }
+        return trial
+    }
+
+    private func prepare(_ scenario: FaultScenario) async throws {
+        try daemon.emptyData()
+        for folder in scenario.data { try daemon.makeData(folder) }
+        if daemon.process == nil { try await daemon.start() }
+        for request in scenario.setup { try await daemon.succeed(request) }
+    }
+
+    /// Looks after the request, and after a start of the daemon.
+    private func check(_ scenario: FaultScenario, _ answer: PluginRequest.Answer, _ action: FaultInjector.Action) async throws -> [String] {
+        let allowed = answer.isSuccess ? [scenario.after] : [scenario.before, scenario.after]
+        if case .kill = action {
+            await daemon.kill()
+            try await daemon.start()
+            return await daemon.lastingFaults { try await daemon.faults(allowed: allowed) }
+        }
+        if daemon.process == nil { return ["the daemon has ended"] }
+        let faults = await daemon.lastingFaults { try await daemon.faults(allowed: allowed) }
+        if !faults.isEmpty { return faults }
+        if case .count = action { return [] }
+        // What is on disk must say the same.
+        let world = try await daemon.world()
+        await daemon.kill()
+        try await daemon.start()
+        return await daemon.lastingFaults { try await daemon.faults(allowed: [world]) }.map { "after a restart " + $0 }
+    }
+
+    /// Brings the work to its end, and looks that nothing is left.
+    private func finish(_ scenario: FaultScenario) async throws -> [String] {
+        let request = scenario.request
+        if try await daemon.world() != scenario.after {
+            try await daemon.succeed(request)
+        } else if request.method == .mount {
+            // An engine that was not answered mounts again.
+            try await daemon.succeed(request)
+        }
+        for (name, holders) in try await daemon.world() {
+            for (id, count) in holders { for _ in 0..<count { try await daemon.succeed(.unmount(name, id)) } }
+        }
+        var faults: [String] = []
+        if let own = scenario.data.first, request.method == .remove {
+            faults += daemon.dataFaults(own, scenario.setup.first?.options ?? [:])
+        }
+        for other in scenario.data.dropFirst() where !daemon.hasData(other) { faults.append("the data in \(other) are gone") }
+        for name in try await daemon.world().keys { try await daemon.succeed(.remove(name)) }
+        if !faults.isEmpty { return faults }
+        return await daemon.lastingFaults {
+            try await daemon.faults(allowed: [[:]]) + (scenario.isShared ? daemon.catalogueFaults([]) : [])
+        }
+    }
+}
+
+/// Data on the export.
+extension DaemonHost {
+    func makeData(_ folder: String) throws {
+        try FileManager.default.createDirectory(atPath: exported(folder) + "/inner", withIntermediateDirectories: true)
+        for name in ["file", "inner/file"] { try "data".write(toFile: "\(exported(folder))/\(name)", atomically: false, encoding: .utf8) }
+    }
+
+    func hasData(_ folder: String) -> Bool {
+        ["file", "inner/file"].allSatisfy { (try? String(contentsOfFile: "\(exported(folder))/\($0)", encoding: .utf8)) == "data" }
+    }
+
+    /// Takes away all but the share's catalogue.
+    func emptyData() throws {
+        for name in host.names(in: Self.export) where name != ".docker-nfsd" { try FileManager.default.removeItem(atPath: exported(name)) }
+    }
+
+    /// What is wrong with a folder that a removal was to archive or to delete.
+    func dataFaults(_ folder: String, _ options: [String: String]) -> [String] {
+        let archives = host.names(in: Self.export).filter { $0.hasPrefix("archived-") }
+        let isThere = FileManager.default.fileExists(atPath: exported(folder))
+        switch options["onremove"] {
+        case "archive":
+            return !isThere && archives.count == 1 && hasData(archives[0]) ? [] : ["\(folder) is there: \(isThere), archives: \(archives)"]
+        case "delete": return isThere || !archives.isEmpty ? ["\(folder) is there: \(isThere), archives: \(archives)"] : []
+        default: return isThere && archives.isEmpty ? [] : ["\(folder) is there: \(isThere), archives: \(archives)"]
+        }
+    }
+}
