@@ -91,9 +91,12 @@ public final class PrivateHost: Sendable {
         ["nsenter", "--target", String(first), "--mount", "--net", "--pid", "--"] + words
     }
 
-    /// Starts a process inside; it is a child of the one returned.
-    public func start(_ words: [String], environment: [String: String] = [:], log: String) throws -> SpawnedProcess {
-        try SpawnedProcess(inside(words), environment: environment, log: "\(scratch)/\(log)")
+    /// Starts a process inside; it is a child of the one returned. The parameters are those of ``SpawnedProcess``, the log in the
+    /// scratch folder.
+    public func start(
+        _ words: [String], environment: [String: String] = [:], input: Int32? = nil, log: String
+    ) throws -> SpawnedProcess {
+        try SpawnedProcess(inside(words), environment: environment, input: input, log: "\(scratch)/\(log)")
     }
 
     /// Runs a command inside to its end.

@@ -186,6 +186,24 @@ import Testing
 
     // MARK: Engines
 
+    @Test func theFolderOfAVolumeThatIsNotMountedGoes() async throws {
+        try await withFixture { fixture in
+            let before = try fixture.start().nfsd
+            for name in ["cut", "full", "held"] { try await before.create(name) }
+            let place = try await before.mount("held", id: "1")
+            try makeFolder(fixture.place("cut"), mode: 0)
+            try makeFolder(fixture.place("full"), mode: 0)
+            try replaceFile(fixture.place("full").appending("file"), with: [1])
+            let volumes = try fixture.start()
+            try await whileRunning(volumes) {
+                try await eventually("the folder is gone") { fixture.names("mnt") == ["full", "held"] }
+                #expect(try await volumes.nfsd.mount("cut", id: "1") == fixture.place("cut").string)
+                #expect(try await volumes.nfsd.mount("held", id: "1") == place)
+                for name in ["cut", "held", "held"] { try await volumes.nfsd.unmount(name, id: "1") }
+            }
+        }
+    }
+
     @Test func eachActivationIsAnotherEngineAndOutlivesARestart() async throws {
         try await withFixture { fixture in
             let volumes = try fixture.start()

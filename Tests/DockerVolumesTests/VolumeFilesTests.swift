@@ -112,9 +112,14 @@ struct VolumeFilesTests {
         try await withFixture { fixture in
             let files = try files(fixture)
             try files.write(try definition("v"))
-            try put("{", fixture, "state/volumes/v.json.new")
+            try files.write(held(), of: VolumeName("v")!)
+            try makeFolder(fixture.folder.appending("run/failures"), mode: 0o700)
+            let drafts = ["state/volumes/v.json", "state/shares.json", "run/references/v.json", "run/engines.json", "run/failures/v.json"]
+            for file in drafts { try put("{", fixture, file + ".new") }
             #expect(try files.readDefinitions(logger: fixture.logger).count == 1)
-            #expect(fixture.names("state/volumes") == ["v.json"])
+            #expect(try files.readReferences(logger: fixture.logger).count == 1)
+            #expect(fixture.names("state/volumes") == ["v.json"] && fixture.names("run/references") == ["v.json"])
+            for folder in ["state", "run", "run/failures"] { #expect(!fixture.names(folder).contains { $0.hasSuffix(".new") }) }
             #expect(fixture.log.all.isEmpty)
         }
     }

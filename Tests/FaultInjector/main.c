@@ -299,6 +299,6 @@ int main(int count, char **words) {
         while (read(events, &information, sizeof information) > 0) {
         }
         char byte;
-        if (waits[1].revents && recv(0, &byte, 1, MSG_DONTWAIT) == 0) is_wanted = 0;
+        if (waits[1].revents && recv(0, &byte, 1, MSG_DONTWAIT) <= 0) is_wanted = 0;
     }
 }

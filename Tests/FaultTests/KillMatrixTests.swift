@@ -58,6 +58,16 @@ extension FaultTests {
             }
         }
 
+        @Test func aKillDuringTheStartLosesAndLeavesNothing() async throws {
+            try await DaemonHost.with { hosts in
+                let report = MatrixReport("kill matrix, start")
+                let calls = FaultTests.isLong ? "all" : FaultCalls.changing
+                try await FaultMatrix(daemon: hosts[0], report: report, calls: calls, action: .kill).runStart()
+                print(report.text)
+                #expect(report.tried >= 20)
+            }
+        }
+
         @Test func aKillOfTheProcessThatMountsIsAnError() async throws {
             try await DaemonHost.with { hosts in
                 let report = MatrixReport("kill matrix, processes that mount")

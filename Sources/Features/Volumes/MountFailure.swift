@@ -22,7 +22,7 @@ package struct MountFailure: Sendable, Equatable {
 
 /// The last failure of each volume, for a restart and for those who only read: `failures/NAME.json` in the runtime directory.
 package struct FailureFiles: Sendable {
-    private let folder: FilePath
+    let folder: FilePath
     private let boot: String
 
     private static let suffix = ".json"

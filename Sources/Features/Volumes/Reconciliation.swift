@@ -80,6 +80,9 @@ struct Reconciliation: Sendable {
         for name in table.records.filter({ $0.isMounted && $0.references.isEmpty }).map(\.definition.name) {
             try? await locks.exclusively(name) { [self] in try releaseUnreferenced(name) }
         }
+        for name in unmountedFolders() {
+            try? await locks.exclusively(name) { [self] in removeFolder(ofUnmounted: name) }
+        }
         try? await BlockingThread.run(named: "volume-tidy") { [self] in
             removeStaging()
             for case let (definition, entry?) in table.records.map({ ($0.definition, $0.mount) }) {
@@ -99,6 +102,17 @@ struct Reconciliation: Sendable {
             logger.notice("volume \(name): mounted without a reference; unmounting it")
             try mounter.unmountInKernel(name)
         }
+    }
+
+    /// The volumes with a folder on which nothing is mounted: a mount or an unmount was cut short.
+    private func unmountedFolders() -> [VolumeName] {
+        let folders = Set((try? namesInFolder(mountDirectory)) ?? [])
+        return table.records.filter { !$0.isMounted }.map(\.definition.name).filter { folders.contains(folderName(of: $0) ?? "") }
+    }
+
+    private func removeFolder(ofUnmounted name: VolumeName) {
+        // A later mount refuses a folder with files in it, and names them.
+        if let record = table.record(name), !record.isMounted, record.busy == nil { try? removeEmptyFolder(table.place(of: name)) }
     }
 
     private func releaseUnknownMounts() {

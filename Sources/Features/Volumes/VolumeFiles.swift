@@ -47,14 +47,11 @@ public struct VolumeFiles: Sendable {
 
     /// Every definition that can be read; the others are moved to `damaged` and reported, and so never keep the daemon from starting.
     public func readDefinitions(logger: Logger) throws(SystemError) -> [VolumeDefinition] {
+        if isOwner { for folder in [definitions, definitions.removingLastComponent()] { removeDrafts(in: folder) } }
         var found: [VolumeDefinition] = []
         for name in try namesInFolder(definitions) {
             let file = definitions.appending(name)
-            guard name.hasByteSuffix(Self.suffix) else {
-                // A draft of a write that was cut off; the file it was to replace is whole.
-                if isOwner, name.hasByteSuffix(".new") { try? removeFile(file) }
-                continue
-            }
+            guard name.hasByteSuffix(Self.suffix) else { continue }
             do {
                 let definition = try VolumeDefinition(parsing: try readRegularFile(file, limit: Self.longestFile), kind: kind)
                 guard (definition.name.fileName + Self.suffix).hasSameBytes(as: name) else {
@@ -75,6 +72,7 @@ public struct VolumeFiles: Sendable {
     public func removeDefinition(of name: VolumeName) throws(SystemError) { try removeFile(file(name)) }
 
     package func readReferences(logger: Logger) throws(SystemError) -> [String: References] {
+        if isOwner { for folder in [references, references.removingLastComponent(), failures.folder] { removeDrafts(in: folder) } }
         var found: [String: References] = [:]
         let names: [String]
         do throws(SystemError) {

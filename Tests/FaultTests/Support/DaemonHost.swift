@@ -147,16 +147,20 @@ final class DaemonHost: Sendable {
         state.withLock { $0.daemon = (started, id) }
     }
 
-    /// Starts the daemon under the injector.
+    /// Starts the daemon under the injector, and ends it a while later.
     ///
-    /// - Returns: the injector's process, which ends with the daemon.
-    func start(calls: String, at place: Int, _ action: FaultInjector.Action) throws -> SpawnedProcess {
-        try host.start(
-            FaultInjector.start([Programs.daemon, "serve"], calls: calls, at: place, action), environment: environment, log: "daemon.log")
+    /// - Returns: the points that were counted, or the one that was hit.
+    func tryToStart(calls: String, at place: Int, _ action: FaultInjector.Action) async throws -> [InjectionPoint] {
+        let injector = try await FaultInjector.start(
+            [Programs.daemon, "serve"], on: host, environment: environment, calls: calls, at: place, action, log: "daemon.log")
+        let points = try await injector.points(quiet: 400)
+        for process in host.outsideNumbers(named: "docker-nfsd") { Glibc.kill(process, SIGKILL) }
+        try await injector.end()
+        return points
     }
 
     /// - Returns: whether it answers, and has not ended.
-    func waitUntilItAnswers(_ process: SpawnedProcess) async throws -> Bool {
+    private func waitUntilItAnswers(_ process: SpawnedProcess) async throws -> Bool {
         var answers = false
         try await eventually("the daemon answers or ends") {
             answers = UnixSocket.accepts(socket)

@@ -47,12 +47,13 @@ final class FaultInjector: Sendable {
 
     static var program: String { Programs.folder + "/fault-injector" }
 
-    private init(_ words: [String], log: String) throws {
+    /// - Parameter start: starts the program, with this as its standard input.
+    private init(_ start: (_ input: Int32) throws -> SpawnedProcess) throws {
         var pair: [Int32] = [0, 0]
         guard socketpair(AF_UNIX, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0, &pair) == 0 else { throw Trouble("socketpair") }
         connection = pair[1]
         defer { close(pair[0]) }
-        process = try SpawnedProcess(words, input: pair[0], log: log)
+        process = try start(pair[0])
     }
 
     /// Attaches to a process that runs.
@@ -61,39 +62,49 @@ final class FaultInjector: Sendable {
     ///   - calls: those that are counted, as fault-injector takes them.
     ///   - place: the call at which the action happens, from 1.
     static func attach(to process: pid_t, calls: String, at place: Int, _ action: Action, log: String) async throws -> FaultInjector {
-        let injector = try FaultInjector(
-            [program, "attach", String(process), calls, String(action == .count ? 0 : place), action.word], log: log)
-        guard try await injector.lines(until: "ready") else {
-            throw Trouble("fault-injector cannot attach to process \(process), see \(log)")
-        }
+        let words = [program, "attach", String(process)] + Self.words(calls, place, action)
+        let injector = try FaultInjector { try SpawnedProcess(words, input: $0, log: log) }
+        guard try await injector.isReady() else { throw Trouble("fault-injector cannot attach to process \(process), see \(log)") }
         return injector
     }
 
-    /// The words that start a program under the injector; the parameters are those of ``attach(to:calls:at:_:log:)``.
-    static func start(_ words: [String], calls: String, at place: Int, _ action: Action) -> [String] {
-        [program, "run", calls, String(action == .count ? 0 : place), action.word] + words
+    /// Starts a program on a host; the parameters are those of ``attach(to:calls:at:_:log:)``.
+    static func start(
+        _ words: [String], on host: PrivateHost, environment: [String: String], calls: String, at place: Int, _ action: Action, log: String
+    ) async throws -> FaultInjector {
+        let words = [program, "run"] + Self.words(calls, place, action) + words
+        let injector = try FaultInjector { try host.start(words, environment: environment, input: $0, log: log) }
+        guard try await injector.isReady() else { throw Trouble("fault-injector cannot start \(words), see \(log)") }
+        return injector
     }
 
-    private func lines(until last: String) async throws -> Bool {
-        try await blocking { [self] in Self.read(connection, within: 20_000) { $0 == last } != nil }
+    private static func words(_ calls: String, _ place: Int, _ action: Action) -> [String] {
+        [calls, String(action == .count ? 0 : place), action.word]
     }
 
-    /// Ends the tracing a moment after the traced work is done.
+    private func isReady() async throws -> Bool {
+        try await blocking { [self] in Self.read(connection, within: 20_000) { $0 == "ready" } != nil }
+    }
+
+    /// Waits until the program has ended, or made no call for so many milliseconds that is counted.
     ///
     /// - Returns: the points that were counted, or the one that was hit.
-    func end() async throws -> [InjectionPoint] {
-        let points = try await blocking { [self] in
+    func points(quiet: Int32) async throws -> [InjectionPoint] {
+        try await blocking { [self] in
             var points: [InjectionPoint] = []
-            _ = Self.read(connection, within: 40) { line in
+            _ = Self.read(connection, within: quiet) { line in
                 let words = line.split(separator: " ").map(String.init)
                 if words.count == 3 { points.append(InjectionPoint(call: words[1], thread: words[2])) }
                 return words.first == "gone"
             }
             return points
         }
+    }
+
+    /// Ends the tracing. If the injector has started the program, this waits for that one's end.
+    func end() async throws {
         close(connection)
         try await process.end(within: .seconds(20))
-        return points
     }
 
     /// Reads lines until one is the last, none comes for so many milliseconds, or the end.

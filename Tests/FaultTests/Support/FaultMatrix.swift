@@ -58,15 +58,22 @@ struct FaultMatrix {
     var step = 1
 
     func run(_ scenario: FaultScenario) async throws {
-        let points = try await trial(scenario, at: 0, .count).points
+        try await run(scenario.name) { try await trial(scenario, at: $0, $1) }
+    }
+
+    /// The same with the daemon's start, which finds volumes, references, and what an earlier daemon has left.
+    func runStart() async throws { try await run("start") { try await startTrial(at: $0, $1) } }
+
+    private func run(_ name: String, _ trial: (_ place: Int, _ action: FaultInjector.Action) async throws -> Trial) async throws {
+        let points = try await trial(0, .count).points
         for place in stride(from: 1, through: points.count, by: step) {
-            let trial = try await trial(scenario, at: place, action)
+            let trial = try await trial(place, action)
             report.hit(trial.points.first, trial.answer)
             if trial.faults.isEmpty { continue }
             report.foundFault()
             let point = trial.points.first.map { "\($0)" } ?? "no call"
             Issue.record(
-                "\(scenario.name), \(action) at call \(place) of \(points.count) (\(point)): \(trial.faults.joined(separator: "; "))\n-- log:\n\(trial.log)"
+                "\(name), \(action) at call \(place) of \(points.count) (\(point)): \(trial.faults.joined(separator: "; "))\n-- log:\n\(trial.log)"
             )
         }
     }
@@ -79,15 +86,14 @@ struct FaultMatrix {
     }
 
     private func trial(_ scenario: FaultScenario, at place: Int, _ action: FaultInjector.Action) async throws -> Trial {
-        var trial = Trial()
-        let begin = daemon.log.utf8.count
-        do {
+        try await trial { trial in
             try await prepare(scenario)
             guard let process = daemon.process else { throw Trouble("the daemon does not run") }
             let injector = try await FaultInjector.attach(
                 to: process, calls: calls, at: place, action, log: daemon.host.scratch + "/injector.log")
             let answer = try await daemon.send(scenario.request)
-            trial.points = try await injector.end()
+            trial.points = try await injector.points(quiet: 40)
+            try await injector.end()
             trial.answer =
                 switch answer {
                 case .success: "success"
@@ -96,9 +102,36 @@ struct FaultMatrix {
                 }
             trial.faults = try await check(scenario, answer, action)
             if trial.faults.isEmpty { trial.faults = try await finish(scenario) }
-        } catch {
-            trial.faults.append("\(error)")
         }
+    }
+
+    private func startTrial(at place: Int, _ action: FaultInjector.Action) async throws -> Trial {
+        let own = ["server": "nas", "path": "/export"]
+        let world = ["v": ["1": 2], "w": [:]]
+        return try await trial { trial in
+            try daemon.emptyData()
+            if daemon.process == nil { try await daemon.start() }
+            for request in [PluginRequest.create("v", own), .create("w", own), .mount("v", "1"), .mount("v", "1")] {
+                try await daemon.succeed(request)
+            }
+            await daemon.kill()
+            try await daemon.leaveWork(of: "w")
+            trial.points = try await daemon.tryToStart(calls: calls, at: place, action)
+            try await daemon.start()
+            trial.faults = await daemon.lastingFaults { try await daemon.faults(allowed: [world]) }
+            if !trial.faults.isEmpty { return }
+            for request in [PluginRequest.unmount("v", "1"), .unmount("v", "1"), .remove("v"), .remove("w")] {
+                try await daemon.succeed(request)
+            }
+            trial.faults = await daemon.lastingFaults { try await daemon.faults(allowed: [[:]]) }
+        }
+    }
+
+    /// Begins with new folders after a fault, so that each fault is told once.
+    private func trial(_ body: (inout Trial) async throws -> Void) async throws -> Trial {
+        var trial = Trial()
+        let begin = daemon.log.utf8.count
+        do { try await body(&trial) } catch { trial.faults.append("\(error)") }
         if !trial.faults.isEmpty {
             trial.log = String(decoding: Array(daemon.log.utf8.dropFirst(begin)).suffix(4000), as: UTF8.self)
             try await daemon.startAgainFromNothing()
@@ -135,11 +168,12 @@ struct FaultMatrix {
     /// Brings the work to its end, and looks that nothing is left.
     private func finish(_ scenario: FaultScenario) async throws -> [String] {
         let request = scenario.request
-        if try await daemon.world() != scenario.after {
-            try await daemon.succeed(request)
-        } else if request.method == .mount {
-            // An engine that was not answered mounts again.
-            try await daemon.succeed(request)
+        let isDone = try await daemon.world() == scenario.after
+        // An engine that was not answered mounts again. A removal may have been finished by the daemon itself meanwhile.
+        if !isDone || request.method == .mount {
+            let answer = try await daemon.send(request)
+            let isGone = try await request.method == .remove && daemon.world() == scenario.after
+            if !answer.isSuccess, !isGone { return ["\(request), again: \(answer)"] }
         }
         for (name, holders) in try await daemon.world() {
             for (id, count) in holders { for _ in 0..<count { try await daemon.succeed(.unmount(name, id)) } }
@@ -157,8 +191,23 @@ struct FaultMatrix {
     }
 }
 
-/// Data on the export.
+/// What trials need on the host.
 extension DaemonHost {
+    /// Leaves what a daemon leaves that is killed: a mount without a reference, a folder for the work of a moment, and files half written.
+    func leaveWork(of volume: String) async throws {
+        let staging = folder + "/run/staging/left"
+        let script = """
+            set -e
+            mkdir -p \(staging) \(place(of: volume))
+            mount -t ext4 \(device.device) \(staging)
+            mount -t ext4 \(device.device) \(place(of: volume))
+            echo half >\(folder)/state/volumes/x.json.new
+            echo half >\(folder)/run/references/x.json.new
+            """
+        let result = try await host.run(["bash", "-c", script])
+        guard result.status == 0 else { throw Trouble("\(script): \(result)") }
+    }
+
     func makeData(_ folder: String) throws {
         try FileManager.default.createDirectory(atPath: exported(folder) + "/inner", withIntermediateDirectories: true)
         for name in ["file", "inner/file"] { try "data".write(toFile: "\(exported(folder))/\(name)", atomically: false, encoding: .utf8) }

@@ -24,12 +24,23 @@ public func readWholeFile(_ path: FilePath, limit: Int) throws(SystemError) -> [
 
 /// Replaces a file's content as one step: a reader sees the old or the new content, and after a power cut one of them is there.
 ///
+/// Of the file that a write makes before it replaces another one.
+private let draftSuffix = ".new"
+
+/// Removes what writes have left in a folder that were cut off; the files that they were to replace are whole. What cannot be removed
+/// is left: it does no harm.
+public func removeDrafts(in folder: FilePath) {
+    for name in (try? namesInFolder(folder)) ?? [] where name.hasSuffix(draftSuffix) {
+        try? removeFile(folder.appending(name), durable: false)
+    }
+}
+
 /// Writes `<path>.new`, syncs it, renames it over the file, and syncs the folder. open(2), fsync(2), rename(2).
 ///
 /// - Parameter durable: false leaves out the syncs, for files that end with the boot.
 /// - Throws: `SystemError`; the old file is then still there, and the new one removed.
 public func replaceFile(_ path: FilePath, with content: [UInt8], mode: UInt32 = 0o600, durable: Bool = true) throws(SystemError) {
-    let draft = path.extended(by: ".new")
+    let draft = path.extended(by: draftSuffix)
     do throws(SystemError) {
         let file = try openFile(draft, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, mode)
         try write(content, to: file, durable: durable, operand: draft.string)
