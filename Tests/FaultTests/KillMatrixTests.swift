@@ -17,7 +17,7 @@ enum FaultCalls {
         (
             EIO,
             "openat,openat2,read,pread64,write,fsync,rename,renameat,renameat2,unlink,unlinkat,mkdir,mkdirat,rmdir,link,linkat,getdents64,"
-                + "fstat,newfstatat,fchmod,fchown,fsconfig,fsmount,move_mount,open_tree,mount,umount2,!NIO,!oot.,!-qos"
+                + "fstat,newfstatat,fchmod,fchown,fsconfig,fsmount,move_mount,open_tree,mount,umount2,!NIO,!oot.,!-qos,!signals"
         ),
         (
             ENOSPC,

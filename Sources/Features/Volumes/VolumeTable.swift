@@ -118,6 +118,8 @@ package final class VolumeTable: Sendable {
         try beginCreation(of: definition)
         defer { endCreation(of: definition.name) }
         do throws(SystemError) { try files.write(definition) } catch {
+            // A file whose folder could not be synced is there all the same, and would come back with the next start.
+            if record(definition.name) == nil { try? files.removeDefinition(of: definition.name) }
             throw StorageError(.local, "its definition cannot be stored: \(error)", cause: error)
         }
         insert(VolumeRecord(definition))
@@ -134,7 +136,11 @@ package final class VolumeTable: Sendable {
 
     /// Takes a volume out, on disk first. Blocks on a local file.
     package func remove(_ name: VolumeName) throws(SystemError) {
-        try files.removeDefinition(of: name)
+        do throws(SystemError) { try files.removeDefinition(of: name) } catch {
+            // It is gone already if its folder could not be synced. Whoever is told of a failure must find the volume again.
+            if let definition = definition(of: name) { try? files.write(definition) }
+            throw error
+        }
         // A failure that stays on disk is shown by the next volume of that name until it is mounted, and keeps no volume from going.
         try? files.failures.write(nil, of: name)
         state.withLock { state in _ = state.records.removeValue(forKey: name) }

@@ -141,6 +141,7 @@ public struct MountedTree: Sendable {
             let part = names[start..<min(start + Self.batch, names.count)]
             let calls = part.map { sequence.add(.removeFile($0, in: handle, operand: Self.text(directory + [$0]))) }
             try run(sequence, Self.text(directory), changing: calls, &hasBegun)
+            try checkOpened(sequence)
             for (name, call) in zip(part, calls) {
                 guard let error = sequence.error(of: call) else { continue }
                 switch error.errno {
@@ -160,9 +161,15 @@ public struct MountedTree: Sendable {
         let parent = open(directory.dropLast(), in: sequence)
         let call = sequence.add(.removeDirectory(last, in: parent, operand: Self.text(directory), options: .mayFail))
         try run(sequence, Self.text(directory), changing: [call], &hasBegun)
+        try checkOpened(sequence)
         if let error = sequence.error(of: call), error.errno != .noSuchFileOrDirectory {
             throw TreeError(description: "\(error)", cause: error)
         }
+    }
+
+    /// Where the directory could not be opened, the calls that were to change it have not run, and so have no error of their own.
+    private func checkOpened(_ sequence: SystemCallSequence) throws(TreeError) {
+        if let error = firstError(sequence), !isMissing(sequence) { throw TreeError(description: "\(error)", cause: error) }
     }
 
     func open(_ components: [Name], in sequence: SystemCallSequence) -> SystemCallSequence.Call {
