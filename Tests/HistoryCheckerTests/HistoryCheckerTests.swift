@@ -131,7 +131,7 @@ struct HistoryCheckerTests {
         #expect(rules(operations + [operation(11, .list, seen: ["v"], 16, 16.01)]) == [.ghost])
         #expect(
             rules(operations + [operation(2, .create, "v", "x", 15, 17, .unknown), operation(11, .list, seen: ["v"], 16, 16.01)]) == [])
-        #expect(rules(operations + [operation(11, .mount, "v", 1.5, 1.6), operation(11, .list, seen: ["v"], 16, 16.01)]) == [])
+        #expect(rules(operations + [operation(11, .mount, "v", 1.5, 1.6, .unknown), operation(11, .list, seen: ["v"], 16, 16.01)]) == [])
         #expect(rules([operation(1, .create, "v", "x", 20, 21), operation(11, .list, seen: ["v"], 16, 16.01)]) == [.ghost])
     }
 

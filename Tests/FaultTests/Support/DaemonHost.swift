@@ -176,7 +176,15 @@ final class DaemonHost: Sendable {
         _ = try? await daemon.process.end(within: .seconds(20))
     }
 
-    func signal(_ number: Int32) { if let process { Glibc.kill(process, number) } }
+    /// Stops the daemon and lets it go on.
+    func pause(for length: Duration) async throws {
+        guard let daemon = state.withLock({ $0.daemon }) else { return }
+        Glibc.kill(daemon.id, SIGSTOP)
+        try await Task.sleep(for: length)
+        Glibc.kill(daemon.id, SIGCONT)
+        // nsenter(1) has stopped itself with its child.
+        daemon.process.signal(SIGCONT)
+    }
 
     // MARK: Calls
 

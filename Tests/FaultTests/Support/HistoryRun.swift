@@ -95,20 +95,28 @@ final class HistoryRun: Sendable {
         if let mine = held { _ = try await change(.unmount(mine.name, mine.id), .unmount, node, client) }
     }
 
+    /// Asks again while nobody listens: then nothing has happened.
+    private func send(_ request: PluginRequest, to node: DaemonHost) async throws -> (answer: PluginRequest.Answer, began: Int) {
+        while true {
+            let began = now
+            let answer = try await node.send(request)
+            guard case .unreachable = answer else { return (answer, began) }
+            try await Task.sleep(for: .milliseconds(20))
+        }
+    }
+
     private func note(_ operation: RecordedOperation) { history.withLock { $0.operations.append(operation) } }
 
     private func name(of node: DaemonHost) -> String { nodes[0] === node ? "a" : "b" }
 
     private func create(_ volume: String, _ mode: String, _ node: DaemonHost, _ client: Int) async throws {
-        let began = now
-        let answer = try await node.send(.create(volume, ["mode": mode, "onremove": "delete"]))
+        let (answer, began) = try await send(.create(volume, ["mode": mode, "onremove": "delete"]), to: node)
         let outcome: RecordedOperation.Outcome
         switch answer {
         case .success: outcome = .ok
         // Other errors do not say that nothing has happened.
         case .failure(let text): outcome = text.contains("with other options") ? .fail : .unknown
-        case .none: outcome = .unknown
-        case .unreachable: return
+        case .none, .unreachable: outcome = .unknown
         }
         note(RecordedOperation(client: client, node: name(of: node), .create, volume, value: mode, began: began, ended: now, outcome))
     }
@@ -117,24 +125,23 @@ final class HistoryRun: Sendable {
     private func change(
         _ request: PluginRequest, _ kind: RecordedOperation.Kind, _ node: DaemonHost, _ client: Int
     ) async throws -> RecordedOperation.Outcome {
-        let began = now
+        let (answer, began) = try await send(request, to: node)
         let outcome: RecordedOperation.Outcome
-        switch try await node.send(request) {
+        switch answer {
         case .success: outcome = .ok
         case .failure(let text):
             // A removal can have begun, and a mount that failed holds nothing.
             let isRefusal = kind != .remove || text.contains("no such volume") || text.contains("in use")
             outcome = kind == .unmount && !text.contains("no such volume") ? .unknown : isRefusal ? .fail : .unknown
-        case .none: outcome = .unknown
-        case .unreachable: return kind == .mount ? .fail : .unknown
+        case .none, .unreachable: outcome = .unknown
         }
         note(RecordedOperation(client: client, node: name(of: node), kind, request.name, began: began, ended: now, outcome))
         return outcome
     }
 
     private func list(_ node: DaemonHost, client: Int) async throws {
-        let began = now
-        guard let document = try await node.send(.list).document else { return }
+        let (answer, began) = try await send(.list, to: node)
+        guard let document = answer.document else { return }
         let seen = (document["Volumes"]?.arrayValue ?? []).compactMap { $0["Name"]?.stringValue }
         note(RecordedOperation(client: client, node: name(of: node), .list, seen: seen, began: began, ended: now, .ok))
     }
@@ -156,9 +163,7 @@ final class HistoryRun: Sendable {
                 try await node.start()
             case 1:
                 text = "\(name(of: node)) is stopped"
-                node.signal(SIGSTOP)
-                try await Task.sleep(for: length)
-                node.signal(SIGCONT)
+                try await node.pause(for: length)
             default:
                 text = "the share is away from \(name(of: node))"
                 try node.setServer(isAway: true)
