@@ -68,7 +68,7 @@ lint: ## Check format, imports, names, lengths and scripts, in seconds
 	swift format lint --strict --recursive Package.swift Sources Tests Benchmarks/Package.swift Benchmarks/Sources
 	@# Each script, with what it reads in. Left out: that mkdir's mode is of the deepest folder alone, and that busybox's shell is
 	@# taken for dash. Both are meant.
-	grep -rlE '^#!.*sh$$' --exclude-dir=.build Scripts .ci Benchmarks | \
+	grep -rlE '^#!.*sh$$' --exclude-dir='.build*' Scripts .ci Benchmarks | \
 		xargs shellcheck --external-sources --severity=warning --exclude=SC2174,SC2187
 
 .PHONY: check
@@ -91,6 +91,7 @@ test: build ## Run all tests: plain, with real engines and runtimes, in a virtua
 	Scripts/machine build
 	$(MAKE) check
 	$(MAKE) debug
+	$(MAKE) fuzz TIME=5
 	$(WIDTH) $(TEST) --parallel --skip '$(MACHINES)'
 	$(TEST) --filter '^FaultTests\.'
 	$(TEST) --filter 'DockerTests|MachineTests'
@@ -128,6 +129,26 @@ test-swarm: build ## Run the tests of a Swarm of two virtual machines
 test-plain: ## Run the tests whose needs this machine has, and skip the rest
 	$(WIDTH) swift test --parallel
 
+# Seconds for each input, and the inputs if not all: `make fuzz TIME=3600 INPUT=json`.
+TIME ?= 600
+INPUT ?=
+
+.PHONY: fuzz
+fuzz: ## Fuzz what others write and the programs read, TIME= seconds each
+	Scripts/fuzz build
+	Scripts/fuzz run $(TIME) $(INPUT)
+
+# Instrumented code is several times slower.
+SANITIZED := $(WIDTH) DOCKER_NFSD_TEST_TIME_FACTOR=4 swift test --parallel --skip '$(MACHINES)'
+
+.PHONY: test-address
+test-address: ## Run the plain tests with the address sanitizer
+	$(SANITIZED) --sanitize=address --scratch-path .build-address
+
+.PHONY: test-thread
+test-thread: ## Run the plain tests with the thread sanitizer
+	$(SANITIZED) --sanitize=thread --scratch-path .build-thread
+
 .PHONY: demo
 demo: build ## Show it at work: the README's example in a virtual machine
 	Scripts/demo
@@ -156,5 +177,5 @@ package: build ## Make a Debian package in .stage/
 
 .PHONY: clean
 clean: ## Remove what was built
-	rm -rf .build .stage
+	rm -rf .build .build-* .stage
 	$(MAKE) -C Benchmarks clean

@@ -7,6 +7,13 @@ import PackageDescription
 // The build of `make debug` refuses an `import` that is not declared here, and Scripts/check-imports one against the layers.
 let systemPackage = Target.Dependency.product(name: "SystemPackage", package: "swift-system")
 
+// Whose inputs are fuzzed.
+let fuzzed: [Target.Dependency] = [
+    "LinuxSystem", "KernelMount", "NFS", "JSON", "DockerPluginAPI", "OCIRuntime", "DockerFiles", "PluginClient", "MountPointChain",
+    "Volumes",
+    "SharedCatalogue", "ContainerMounts", systemPackage,
+]
+
 let package = Package(
     name: "docker-nfsd",
     products: [
@@ -191,6 +198,8 @@ let package = Package(
             ],
             path: "Tests/DocumentTests"
         ),
+        .testTarget(
+            name: "FuzzingTests", dependencies: fuzzed + ["TestSupport"], path: "Tests/FuzzingTests", exclude: ["Program", "Corpus"]),
         .target(name: "DockerSupport", dependencies: ["TestSupport", "DockerFiles", "JSON", "LinuxSystem"], path: "Tests/DockerSupport"),
         .testTarget(
             name: "DockerFilesTests", dependencies: ["DockerFiles", "DockerSupport", "JSON", "LinuxSystem", "TestSupport", systemPackage],
@@ -231,4 +240,20 @@ for target in package.targets where target.name != "CLinux" {
         .enableUpcomingFeature("InternalImportsByDefault"),
         .enableUpcomingFeature("MemberImportVisibility"),
     ]
+}
+
+// The path of libFuzzer's runtime. Only Scripts/fuzz sets it: everything is then instrumented, and so built in a folder of its own.
+if let fuzzer = Context.environment["DOCKER_NFSD_FUZZER"] {
+    for target in package.targets where target.name != "CLinux" {
+        target.swiftSettings?.append(.unsafeFlags(["-sanitize=fuzzer", "-enable-testing"]))
+    }
+    // The program has the tests' sources.
+    package.targets.removeAll { $0.type == .test }
+    package.targets.append(
+        .executableTarget(
+            name: "fuzz", dependencies: fuzzed, path: "Tests/FuzzingTests", exclude: ["Corpus", "CorpusTests.swift"],
+            sources: ["Inputs", "Program"],
+            swiftSettings: [.unsafeFlags(["-sanitize=fuzzer"]), .enableUpcomingFeature("MemberImportVisibility")],
+            linkerSettings: [.unsafeFlags(["-Xlinker", fuzzer, "-lstdc++"])]
+        ))
 }

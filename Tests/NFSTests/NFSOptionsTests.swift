@@ -204,6 +204,10 @@ struct NFSOptionsTests {
         #expect(refusal(text).contains("without its pair"))
     }
 
+    @Test(arguments: ["=", "ro,=4.1", #""=a,b""#]) func aValueNeedsAName(text: String) {
+        #expect(refusal(text).contains("option o has a value without a name: ="))
+    }
+
     // MARK: Contradictions and layers
 
     @Test(arguments: [

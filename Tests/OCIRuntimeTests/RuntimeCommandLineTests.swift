@@ -167,6 +167,9 @@ func parse(_ text: String) throws(CommandLineError) -> RuntimeCommandLine { try 
         #expect(line.flagWithoutText == nil, "the bundle is only opened, by its bytes")
         let glued = try RuntimeCommandLine(parsing: [Array("run".utf8), Array("-db".utf8) + [0xFF], Array("x".utf8)])
         #expect(glued.handedOn(asCreate: true) == [.text("create"), .bytes(Array("-b".utf8) + [0xFF]), .original(2)])
+        // What is left of a group must not become another flag to runc.
+        let group = try RuntimeCommandLine(parsing: ["run", "-db=b", "x"])
+        #expect(group.handedOn(asCreate: true) == [.text("create"), .bytes(Array("--bundle==b".utf8)), .original(2)])
         let pidFile = try RuntimeCommandLine(parsing: [Array("create".utf8), Array("--pid-file".utf8), [0xFF], Array("x".utf8)])
         #expect(pidFile.flagWithoutText == "--pid-file")
         let root = try RuntimeCommandLine(parsing: [Array("--root".utf8), [0xFF], Array("create".utf8), Array("x".utf8)])
@@ -185,6 +188,11 @@ func parse(_ text: String) throws(CommandLineError) -> RuntimeCommandLine { try 
         ("--mount-point-plugin", "--mount-point-plugin needs a value"),
         ("--mount-point-plugin= list", "--mount-point-plugin needs a plugin's name"),
         ("--runtime-path= list", "--runtime-path needs the path of a runtime"),
+        // The runtime below would not see our flag, and could take x for the value, and so `create` for the command.
+        (
+            "--future --mount-point-plugin p x create c",
+            #""--future" is not known here and could have a value, so no flag of this program may follow it; write --flag=value, or put it behind"#
+        ),
         ("run --detach=perhaps x", #"run: --detach takes true or false, not "perhaps""#),
         ("create --preserve-fds -1 x", #"create: --preserve-fds takes a number, not "-1""#),
         (

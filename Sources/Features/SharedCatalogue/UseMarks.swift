@@ -17,7 +17,7 @@ extension ShareCatalogue {
 struct UseMarks: Sendable {
     let catalogue: ShareCatalogue
 
-    private enum Kind: String {
+    enum Kind: String {
         case use, removing
 
         func file(_ name: VolumeName, _ host: String) -> String { "\(rawValue).\(name.fileName).\(host)" }

@@ -66,8 +66,16 @@ extension RuntimeCommandLine {
         }
         for (word, offsets) in letters {
             let kept = words[word].enumerated().filter { !offsets.contains($0.offset) }.map(\.element)
-            changes[word] = .some(kept.count > 1 ? .bytes(kept) : nil)
+            changes[word] = .some(kept.count > 1 ? .bytes(clear(kept, of: word)) : nil)
         }
+    }
+
+    /// `-db=x` is only crun's, for which the value is `=x`. Without its switch it would be runc's too, for which that is `x`.
+    private func clear(_ kept: [UInt8], of word: Int) -> [UInt8] {
+        guard kept.count > 2, kept[2] == UInt8(ascii: "="),
+            let use = uses.first(where: { $0.word == word && $0.valueOffset != nil }), let offset = use.valueOffset
+        else { return kept }
+        return Array("--\(use.flag.long)=".utf8) + words[word][offset...]
     }
 
     private func replaceValues(of name: RuntimeFlag.Name, with value: String, in changes: inout [Int: RuntimeArgument?]) -> Bool {

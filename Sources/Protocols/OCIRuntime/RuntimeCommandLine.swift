@@ -88,7 +88,13 @@ public struct RuntimeCommandLine: Sendable {
                 if index == guess && !CommandParser.names.contains(String(decoding: parser.words[index], as: UTF8.self)) { continue }
                 return index
             case .end: return position < parser.words.count ? position : nil
-            case .known: break
+            case .known:
+                if index == guess, parser.uses.last?.flag.owner == .ours {
+                    // The runtime below never sees this word, and would take the next one for the flag's value.
+                    throw CommandLineError(
+                        "\(quoted(parser.words[index - 1])) is not known here and could have a value, so no flag of this program may follow it; write --flag=value, or put it behind"
+                    )
+                }
             case .unknown(let mayTakeNext): if mayTakeNext { guess = position }
             }
         }

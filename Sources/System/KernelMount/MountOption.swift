@@ -30,7 +30,7 @@ public struct MountOption: Sendable, Hashable, CustomStringConvertible {
 
     /// Splits a list at its commas; a comma inside double quotes does not split, as in mount(8). Empty words are passed over.
     ///
-    /// - Throws: `StorageError` (`bad-option`) for a control character, or a double quote without its pair.
+    /// - Throws: `StorageError` (`bad-option`) for a control character, a double quote without its pair, or a value without a name.
     public static func list(_ text: String) throws(StorageError) -> [MountOption] {
         var words: [[UInt8]] = [[]]
         var quoted = false
@@ -47,6 +47,10 @@ public struct MountOption: Sendable, Hashable, CustomStringConvertible {
             }
         }
         if quoted { throw StorageError(.badOption, "option o has a double quote without its pair") }
+        if let nameless = words.first(where: { $0.first == UInt8(ascii: "=") }) {
+            throw StorageError(
+                .badOption, "option o has a value without a name: \(String(decoding: nameless, as: UTF8.self)); write NAME=VALUE")
+        }
         return words.filter { !$0.isEmpty }.map { word in
             let parts = word.split(separator: UInt8(ascii: "="), maxSplits: 1, omittingEmptySubsequences: false)
             let key = String(decoding: parts[0], as: UTF8.self)

@@ -203,7 +203,7 @@ extension MountOrigins.Mount {
             return rest[..<space]
         }
         guard let id = field().flatMap(Self.number), let parent = field().flatMap(Self.number), let device = field(), let root = field(),
-            let mountPoint = field()
+            let mountPoint = field(), mountPoint.first == UInt8(ascii: "/")
         else { return nil }
         self.id = id
         self.parent = parent

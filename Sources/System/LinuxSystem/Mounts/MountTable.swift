@@ -92,7 +92,8 @@ public struct MountTable: Sendable {
     private static func entry(_ line: ArraySlice<UInt8>) -> MountTableEntry? {
         // A source may be empty, and its field is there all the same.
         let fields = line.split(separator: UInt8(ascii: " "), omittingEmptySubsequences: false)
-        guard fields.count >= 9, let separator = fields[6...].firstIndex(where: { $0.elementsEqual([UInt8(ascii: "-")]) }),
+        guard fields.count >= 9, fields[4].first == UInt8(ascii: "/"),
+            let separator = fields[6...].firstIndex(where: { $0.elementsEqual([UInt8(ascii: "-")]) }),
             separator + 2 < fields.count, let id = Int(text(fields[0])), let parent = Int(text(fields[1]))
         else { return nil }
         let superblock = separator + 3 < fields.count ? text(fields[separator + 3]) : ""
