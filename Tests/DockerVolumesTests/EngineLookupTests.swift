@@ -65,6 +65,27 @@ import Testing
         }
     }
 
+    @Test(arguments: [
+        ("SSH-2.0-OpenSSH_9\r\n", "the answer was \"SSH-2.0-OpenSSH_9\""), (String(repeating: "\0", count: 20_000), "no answer"),
+        ("HTTP/1.1 200\u{1b}[2J\n", "the answer was \"HTTP/1.1 200\""), ("\u{1b}[2J\u{202e}\n", "no answer"),
+        (String(repeating: "x", count: 20_000), "the answer was \"\(String(repeating: "x", count: 80))\""),
+        ("HTTP/1.1 404 Not Found\nHTTP/1.1 200 OK\n", "the answer was \"HTTP/1.1 404 Not Found\""),
+    ])
+    func anEngineThatAnswersWithRubbishIsReportedInOnePlainLine(answer: String, words: String) async throws {
+        try await withFixture { fixture in
+            let log = LogBook()
+            let socket = fixture.folder.appending("docker.sock")
+            let engine = try FakeEngine(at: socket, answer: answer)
+            try await withLookup(at: socket, log: log, engines: { Self.engine(1) }) {
+                try await eventually("it is reported") { log.all.contains { $0.contains("was not told of the driver") } }
+            }
+            engine.end()
+            let lines = log.all.filter { $0.contains("the engine at") }
+            #expect(lines.count == 1 && lines[0].contains(words), "\(lines)")
+            #expect(lines.allSatisfy { $0.unicodeScalars.allSatisfy { (0x20..<0x7f).contains($0.value) } }, "\(lines)")
+        }
+    }
+
     /// systemd listens at the socket of an engine that an administrator has stopped, and would start it for a connection.
     @Test func nobodyIsCalledWhileNoEngineRuns() async throws {
         try await withFixture { fixture in

@@ -55,6 +55,13 @@ struct SecurityDocumentTests {
         #expect(lines.filter { $0.hasPrefix("SocketUser=") || $0.hasPrefix("SocketGroup=") } == [], "root's unless something else is said")
     }
 
+    /// Those of the server, whose values its own tests hold.
+    @Test func theDaemonSetsNoLimitsOfItsOwn() throws {
+        let daemon = try Document("Sources/Programs/docker-nfsd/Daemon.swift").text
+        #expect(daemon.contains("PluginServer(listeners: listeners, logger: logger)"))
+        #expect(!daemon.contains("ServerLimits"))
+    }
+
     // MARK: Reading
 
     /// The items of a list, each with its further lines.

@@ -54,6 +54,43 @@ extension MachineTests {
             #expect(output.hasPrefix("same\n") && !output.contains("[failed]") && output.contains("[ok] trial mount"), "\(output)")
         }
 
+        /// Each is refused by one line of the unit: the filter of system calls twice, the capabilities twice, and the others.
+        private static let tries = #"""
+            cat > /root/try.py <<'END'
+            import ctypes, errno, mmap, os, socket, stat
+            libc = ctypes.CDLL(None, use_errno=True)
+            def call(name, *words):
+                if getattr(libc, name)(*words) != 0: raise OSError(ctypes.get_errno(), name)
+            tries = [
+                ("mount", lambda: call("mount", b"tmpfs", b"/mnt", b"tmpfs", 0, None)), ("umount", lambda: call("umount2", b"/mnt", 0)),
+                ("swapoff", lambda: call("swapoff", b"/none")), ("delete_module", lambda: call("syscall", 176, b"none", 0)),
+                ("mknod", lambda: os.mknod(f"/tmp/node-{os.getpid()}", stat.S_IFCHR | 0o600, os.makedev(1, 3))),
+                ("unshare", lambda: call("unshare", 0x20000)),
+                ("socket", lambda: socket.socket(socket.AF_PACKET, socket.SOCK_RAW)), ("mmap", lambda: mmap.mmap(-1, 4096, prot=7)),
+                ("setuid", lambda: os.setuid(1)),
+            ]
+            for name, work in tries:
+                try: result = work() and "ok" or "ok"
+                except OSError as error: result = errno.errorcode[error.errno]
+                print(name, result, end="; ")
+            print()
+            END
+            lines=$(systemctl cat docker-nfsd | grep -E '^(NoNew|Capab|SystemCall|Restrict(Addr|Names|Real)|LockP|MemoryD)')
+            words=(); while IFS= read -r line; do words+=(-p "$line"); done <<< "$lines"
+            python3 /root/try.py
+            systemd-run --quiet --wait --pipe "${words[@]}" python3 /root/try.py
+            rm -f /tmp/node-*
+            """#
+
+        @Test("what the unit confines is refused, and mounting is not")
+        func confined() async throws {
+            let output = try await Guest.expect(Self.tries)
+            let free = "swapoff ENOENT; delete_module ENOENT; mknod ok; unshare ok; socket ok; mmap ok; setuid ok; \n"
+            let refused =
+                "swapoff EPERM; delete_module EPERM; mknod EPERM; unshare EPERM; socket EAFNOSUPPORT; mmap EACCES; setuid EPERM; \n"
+            #expect(output == "mount ok; umount ok; \(free)mount ok; umount ok; \(refused)", "\(output)")
+        }
+
         @Test("after a power cut the volume is there, and a container that restarts by itself has its data")
         func powerCut() async throws {
             try await Guest.expect(

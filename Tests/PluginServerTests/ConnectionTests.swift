@@ -129,6 +129,13 @@ import Testing
         }
     }
 
+    /// The other tests set lower ones, to be quick.
+    @Test func theLimitsAreTheseUnlessOthersAreSet() {
+        let limits = ServerLimits()
+        #expect(limits.bodySize == 1 << 20 && limits.headerSize == 64 << 10 && limits.connections == 1024)
+        #expect(limits.requestArrival == .seconds(30) && limits.idle == .seconds(10 * 60))
+    }
+
     @Test(arguments: [
         "P", "POST /VolumeDriver.Get HTTP/1.1\r\n", "POST /VolumeDriver.Get HTTP/1.1\r\nHost: x\r\nContent-Length: 12\r\n\r\n",
         "POST /VolumeDriver.Get HTTP/1.1\r\nHost: x\r\nContent-Length: 12\r\n\r\n{\"Name\"",

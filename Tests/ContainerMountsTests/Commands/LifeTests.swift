@@ -90,6 +90,57 @@ struct LifeTests {
         }
     }
 
+    /// Docker's record of the container, its database of volumes, or all of its files are gone.
+    @Test(arguments: ["docker/containers", "docker/volumes", "docker"])
+    func whatDockerHasLostKeepsNoContainerFromEnding(lost: String) async throws {
+        try await ScratchRuntime.with("first") { runtime, _ in
+            let source = try runtime.makeFolder("a")
+            let data = "\(runtime.folder)/docker"
+            try runtime.write(
+                settings: ["mount-point-plugins": ["first"], "plugin-timeout": 5, "docker-data-root": .string(data)])
+            let record: JSONValue = [
+                "ID": "c1", "Name": "/box", "Config": ["Image": "alpine"],
+                "MountPoints": [
+                    "m": [
+                        "Source": .string(source), "Destination": .string(source), "RW": true, "Type": "volume", "Name": "unknown",
+                        "Driver": "local",
+                    ]
+                ],
+            ]
+            for folder in ["containers/c1", "volumes"] {
+                try FileManager.default.createDirectory(atPath: "\(data)/\(folder)", withIntermediateDirectories: true)
+            }
+            try "\(record)".write(toFile: data + "/containers/c1/config.v2.json", atomically: true, encoding: .utf8)
+            try FileManager.default.copyItem(
+                atPath: Repository.root + "/Tests/Fixtures/docker-20.10/metadata.db", toPath: data + "/volumes/metadata.db")
+            try await runtime.startContainer("c1")
+            #expect(runtime.log.calls("Attach").first?.request["Mounts"]?.arrayValue?.first?["Type"] == "volume")
+            try FileManager.default.removeItem(atPath: "\(runtime.folder)/\(lost)")
+            #expect(try await runtime.run("kill", "c1", "KILL").status == 0)
+            #expect(try await runtime.run("delete", "--force", "c1").status == 0)
+            #expect(runtime.log.lines == ["first Attach c1", "first Detach c1"])
+            #expect(runtime.files(below: "run") == [])
+        }
+    }
+
+    @Test func aDamagedRecordOfPluginsIsReportedAndNobodyIsAsked() async throws {
+        try await ScratchRuntime.with("first") { runtime, _ in
+            let supervisor = try await runtime.startContainer("c1")
+            kill(supervisor, SIGKILL)
+            try await eventually("it has ended") { !runtime.processes.contains(supervisor) }
+            let file = "\(runtime.folder)/run/containers/default/c1/stack.json"
+            try "{\"half".write(toFile: file, atomically: false, encoding: .utf8)
+            let doctor = try await runtime.run("doctor")
+            #expect(doctor.output.contains("[failed] container c1: ") && doctor.output.contains(file), "\(doctor)")
+            let log = "\(runtime.folder)/log.json"
+            _ = try await runtime.run("--log", log, "--log-format", "json", "delete", "--force", "c1")
+            let said = try String(contentsOfFile: log, encoding: .utf8)
+            #expect(said.contains(file), "\(said)")
+            #expect(runtime.log.lines == ["first Attach c1"], "no plugin is called")
+            #expect(!runtime.below.knows("c1"))
+        }
+    }
+
     @Test func anotherCommandIsHandedOver() async throws {
         try await ScratchRuntime.with("first") { runtime, _ in
             _ = try await runtime.run("state", "c1")
