@@ -4,29 +4,49 @@
 private let longestWord = 64
 
 /// The candidate with the smallest edit distance to a word, if that is at most `limit`; for a long word none.
+///
+/// Somebody else may have written hundreds of words, so this takes microseconds for each.
 public func nearestWord(to word: String, among candidates: some Sequence<String>, within limit: Int) -> String? {
     if word.utf8.count > longestWord { return nil }
+    let letters = Array(word.lowercased().utf8)
+    var table: [Int] = []
     var best: (distance: Int, word: String)?
-    for candidate in candidates.sorted() {
-        let distance = editDistance(Array(word.lowercased().utf8), Array(candidate.utf8))
+    for candidate in candidates {
+        let count = candidate.utf8.count
+        // The distance is at least the difference in length.
+        if abs(count - letters.count) > limit { continue }
+        let distance = editDistance(letters, candidate.utf8, &table)
         // A short word is near to everything; it must share more than half of itself.
-        guard distance <= limit, distance * 2 < max(candidate.utf8.count, 2) else { continue }
-        if distance < best?.distance ?? .max { best = (distance, candidate) }
+        guard distance <= limit, distance * 2 < max(count, 2) else { continue }
+        if let best, best <= (distance, candidate) { continue }
+        best = (distance, candidate)
     }
     return best?.word
 }
 
 /// Insertions, deletions, substitutions and swaps of neighbours that turn one word into the other (optimal string alignment).
-private func editDistance(_ left: [UInt8], _ right: [UInt8]) -> Int {
-    var rows = [Array(0...right.count)]
-    for (i, a) in left.enumerated() {
-        var row = [i + 1]
-        for (j, b) in right.enumerated() {
-            var best = min(rows[i][j] + (a == b ? 0 : 1), row[j] + 1, rows[i][j + 1] + 1)
-            if i > 0, j > 0, a == right[j - 1], b == left[i - 1] { best = min(best, rows[i - 1][j - 1] + 1) }
-            row.append(best)
+///
+/// - Parameter table: memory that is used again.
+private func editDistance(_ left: [UInt8], _ right: String.UTF8View, _ table: inout [Int]) -> Int {
+    let width = left.count + 1
+    let size = width * (right.count + 1)
+    if table.count < size { table = Array(repeating: 0, count: size) }
+    for column in 0..<width { table[column] = column }
+    var row = width
+    var previous: UInt8?
+    for letter in right {
+        table[row] = row / width
+        for column in 1..<width {
+            var best = min(
+                table[row - width + column - 1] + (left[column - 1] == letter ? 0 : 1), table[row + column - 1] + 1,
+                table[row - width + column] + 1)
+            if column > 1, left[column - 2] == letter, left[column - 1] == previous {
+                best = min(best, table[row - 2 * width + column - 2] + 1)
+            }
+            table[row + column] = best
         }
-        rows.append(row)
+        previous = letter
+        row += width
     }
-    return rows[left.count][right.count]
+    return table[row - width + left.count]
 }

@@ -25,13 +25,27 @@ if chosen == nil {
     exit(2)
 }
 
+/// Of this thread, so that a busy machine makes no difference.
+private func processorTime() -> Duration {
+    var time = timespec()
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time)
+    return .seconds(time.tv_sec) + .nanoseconds(time.tv_nsec)
+}
+
 private var count = CommandLine.argc
 private var words = CommandLine.unsafeArgv
 exit(
     runFuzzer(&count, &words) { start, count in
         let bytes = Array(UnsafeBufferPointer(start: start, count: count))
+        let begin = processorTime()
         do { try chosen?.check(bytes) } catch {
             complain("\(name): \(error)")
+            abort()
+        }
+        // Some hundred times what inputs need, and no more for each byte of a long one than of a short one.
+        let spent = processorTime() - begin
+        if spent > .milliseconds(100) + .microseconds(100) * bytes.count {
+            complain("\(name): \(bytes.count) bytes take \(spent)")
             abort()
         }
         return 0
