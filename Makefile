@@ -5,7 +5,7 @@ VERSION := $(shell sed -n 's/^let version = "\(.*\)"$$/\1/p' Sources/Programs/do
 DESTDIR ?=
 PREFIX ?= /usr/local
 UNITDIR ?= /etc/systemd/system
-export DESTDIR PREFIX UNITDIR SBINDIR MANDIR BASHDIR ZSHDIR FISHDIR
+export DESTDIR PREFIX UNITDIR SBINDIR MANDIR BASHDIR ZSHDIR FISHDIR DOCDIR
 
 BUILD := .build/release
 BINARY := $(BUILD)/docker-nfsd
@@ -76,7 +76,7 @@ check: lint ## Check all that, and what the release links and weighs
 	@if [ -x $(BINARY) ]; then Scripts/check-linkage $(BINARY); fi
 	@if [ -x $(RUNTIME) ]; then Scripts/check-linkage $(RUNTIME); fi
 
-TEST := DOCKER_NFSD_TEST_REQUIRE=root,docker,runtime,machine DOCKER_NFSD_TEST_BINARY=$(CURDIR)/$(BINARY) \
+TEST := DOCKER_NFSD_TEST_REQUIRE=root,docker,runtime,machine,prometheus,podman DOCKER_NFSD_TEST_BINARY=$(CURDIR)/$(BINARY) \
 	DOCKER_NFSD_TEST_RUNTIME=$(CURDIR)/$(RUNTIME) Scripts/run-tests --skip-build
 
 # Tests at a time. Without this all of them begin at once, and no time limit means anything.

@@ -26,6 +26,7 @@ let package = Package(
     dependencies: [
         .package(url: "https://github.com/apple/swift-system", from: "1.8.1"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-metrics", from: "2.13.0"),
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
     ],
@@ -52,6 +53,11 @@ let package = Package(
         .target(name: "LexicalPaths", path: "Sources/Protocols/LexicalPaths"),
         .target(name: "DockerPluginAPI", dependencies: ["JSON"], path: "Sources/Protocols/DockerPluginAPI"),
         .target(name: "OCIRuntime", dependencies: ["JSON", "LexicalPaths"], path: "Sources/Protocols/OCIRuntime"),
+        .target(
+            name: "PrometheusMetrics",
+            dependencies: [.product(name: "CoreMetrics", package: "swift-metrics")],
+            path: "Sources/Protocols/PrometheusMetrics"
+        ),
 
         // What engines leave on disk.
         .target(
@@ -101,8 +107,9 @@ let package = Package(
         .target(
             name: "DockerVolumes",
             dependencies: [
-                "LinuxSystem", "KernelMount", "NFS", "JSON", "DockerPluginAPI", "DockerFiles", "Volumes", "SharedCatalogue",
-                .product(name: "Logging", package: "swift-log"),
+                "LinuxSystem", "KernelMount", "NFS", "JSON", "DockerPluginAPI", "PrometheusMetrics", "DockerFiles", "Volumes",
+                "SharedCatalogue",
+                .product(name: "Logging", package: "swift-log"), .product(name: "CoreMetrics", package: "swift-metrics"),
                 systemPackage,
             ],
             path: "Sources/Features/DockerVolumes"
@@ -151,6 +158,11 @@ let package = Package(
             name: "DockerPluginAPITests", dependencies: ["DockerPluginAPI", "JSON", "TestSupport"], path: "Tests/DockerPluginAPITests"),
         .testTarget(name: "OCIRuntimeTests", dependencies: ["OCIRuntime", "JSON"], path: "Tests/OCIRuntimeTests"),
         .testTarget(
+            name: "PrometheusMetricsTests",
+            dependencies: ["PrometheusMetrics", "TestSupport", .product(name: "CoreMetrics", package: "swift-metrics")],
+            path: "Tests/PrometheusMetricsTests"
+        ),
+        .testTarget(
             name: "PluginClientTests",
             dependencies: ["PluginClient", "DockerPluginAPI", "JSON", "LinuxSystem", "TestSupport", systemPackage],
             path: "Tests/PluginClientTests"
@@ -184,17 +196,16 @@ let package = Package(
         .testTarget(
             name: "DockerVolumesTests",
             dependencies: [
-                "DockerVolumes", "SharedCatalogue", "Volumes", "KernelMount", "NFS", "StandIn", "DockerPluginAPI", "JSON", "LinuxSystem",
-                "TestSupport", systemPackage, .product(name: "Logging", package: "swift-log"),
+                "DockerVolumes", "SharedCatalogue", "Volumes", "KernelMount", "NFS", "StandIn", "DockerPluginAPI", "PrometheusMetrics",
+                "JSON", "LinuxSystem", "TestSupport", systemPackage, .product(name: "Logging", package: "swift-log"),
             ],
             path: "Tests/DockerVolumesTests"
         ),
         .testTarget(
             name: "DocumentTests",
             dependencies: [
-                "KernelMount", "NFS", "Volumes", "DockerVolumes", "ContainerMounts", "OCIRuntime", "TestSupport", "docker-nfsd",
-                "mountpoint-runc",
-                systemPackage,
+                "LinuxSystem", "KernelMount", "NFS", "Volumes", "DockerVolumes", "ContainerMounts", "OCIRuntime", "PrometheusMetrics",
+                "TestSupport", "docker-nfsd", "mountpoint-runc", systemPackage,
             ],
             path: "Tests/DocumentTests"
         ),

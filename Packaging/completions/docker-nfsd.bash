@@ -188,7 +188,7 @@ _docker-nfsd_serve() {
     repeating_flags=()
     non_repeating_flags=(--version -h --help)
     repeating_options=()
-    non_repeating_options=(--config --state-directory --runtime-directory --mount-directory --socket-directory --docker-directory --engine-socket --share --share-refresh --options --nfsvers --mount-deadline --probe-deadline --resolve-deadline --unmount-deadline --remove-deadline --retry --mount-method --log-level)
+    non_repeating_options=(--config --state-directory --runtime-directory --mount-directory --socket-directory --docker-directory --engine-socket --share --share-refresh --options --nfsvers --mount-deadline --probe-deadline --resolve-deadline --unmount-deadline --remove-deadline --retry --mount-method --metrics --log-level)
     __docker-nfsd_offer_flags_options 0
 
     # Offer option value completions
@@ -245,6 +245,9 @@ _docker-nfsd_serve() {
         return
         ;;
     '--mount-method')
+        return
+        ;;
+    '--metrics')
         return
         ;;
     '--log-level')
@@ -257,7 +260,7 @@ _docker-nfsd_status() {
     repeating_flags=()
     non_repeating_flags=(--json --version -h --help)
     repeating_options=()
-    non_repeating_options=(--config --state-directory --runtime-directory --mount-directory --socket-directory --docker-directory --engine-socket --share --share-refresh --options --nfsvers --mount-deadline --probe-deadline --resolve-deadline --unmount-deadline --remove-deadline --retry --mount-method --log-level)
+    non_repeating_options=(--config --state-directory --runtime-directory --mount-directory --socket-directory --docker-directory --engine-socket --share --share-refresh --options --nfsvers --mount-deadline --probe-deadline --resolve-deadline --unmount-deadline --remove-deadline --retry --mount-method --metrics --log-level)
     __docker-nfsd_offer_flags_options 0
 
     # Offer option value completions
@@ -316,6 +319,9 @@ _docker-nfsd_status() {
     '--mount-method')
         return
         ;;
+    '--metrics')
+        return
+        ;;
     '--log-level')
         return
         ;;
@@ -326,7 +332,7 @@ _docker-nfsd_doctor() {
     repeating_flags=()
     non_repeating_flags=(--version -h --help)
     repeating_options=()
-    non_repeating_options=(-o --config --state-directory --runtime-directory --mount-directory --socket-directory --docker-directory --engine-socket --share --share-refresh --options --nfsvers --mount-deadline --probe-deadline --resolve-deadline --unmount-deadline --remove-deadline --retry --mount-method --log-level)
+    non_repeating_options=(-o --config --state-directory --runtime-directory --mount-directory --socket-directory --docker-directory --engine-socket --share --share-refresh --options --nfsvers --mount-deadline --probe-deadline --resolve-deadline --unmount-deadline --remove-deadline --retry --mount-method --metrics --log-level)
     __docker-nfsd_offer_flags_options 1
 
     # Offer option value completions
@@ -386,6 +392,9 @@ _docker-nfsd_doctor() {
         return
         ;;
     '--mount-method')
+        return
+        ;;
+    '--metrics')
         return
         ;;
     '--log-level')

@@ -45,6 +45,24 @@ import Testing
         }
     }
 
+    /// A failing Get makes dockerd forget a volume, so trouble goes into Status.
+    @Test func aKnownVolumeIsFoundWhateverIsWrongWithIt() async throws {
+        try await withFixture { fixture in
+            let drivers = try fixture.start()
+            try await drivers.nfsd.create("web")
+            let name = try #require(VolumeName("web"))
+            try drivers.table.mountFailed(name, StorageError(.silent, "no answer"))
+            drivers.table.change(name) { $0.busy = "process 7 is held" }
+            #expect(drivers.locks.acquireIfFree(name), "as while a mount waits for its server")
+            defer { drivers.locks.release(name) }
+            let volume = try drivers.nfsd.get("web")
+            #expect(volume.status?["state"] == "process 7 is held")
+            #expect(volume.status?["lastFailureCode"] == "silent")
+            #expect(try drivers.nfsd.path(of: "web") == "")
+            #expect(drivers.nfsd.list() == [volume])
+        }
+    }
+
     @Test func whatDoesNotExistIsSaidTo() async throws {
         try await withFixture { fixture in
             let driver = try fixture.start().nfsd

@@ -27,7 +27,7 @@ struct InstallTests {
         try await withScratchFolder { scratch in
             let folder = scratch.string
             let listed = try await install("list", below: folder, folders).output.split(separator: "\n").map(String.init).sorted()
-            #expect(listed.count == 15)
+            #expect(listed.count == 17)
             for round in 1...2 {
                 let result = try await install("install", below: folder, folders)
                 #expect(result.status == 0 && result.output.isEmpty, "\(round): \(result)")
@@ -45,7 +45,7 @@ struct InstallTests {
 
     @Test func listsEverythingThatIsPackaged() async throws {
         let list = try Document("Packaging/installed-files.txt").text
-        for folder in ["man", "completions", "systemd"] {
+        for folder in ["man", "completions", "systemd", "prometheus", "grafana"] {
             for name in try FileManager.default.contentsOfDirectory(atPath: "\(Repository.root)/Packaging/\(folder)") {
                 #expect(list.contains(" Packaging/\(folder)/\(name) "), "\(name) is not installed")
             }

@@ -127,6 +127,19 @@ import Testing
         }
     }
 
+    /// dockerd repeats a call that was interrupted without what it said: every retry reads one buffer, which the first attempt emptied.
+    @Test(arguments: ["Create", "Get", "Mount", "Path", "Remove", "Unmount"])
+    func aRepeatedCallWithoutItsBodyIsACleanError(method: String) async throws {
+        try await withServer { fixture in
+            let client = try fixture.client()
+            let answer = try await client.call("/VolumeDriver.\(method)", "")
+            #expect(answer.status == 400)
+            #expect(answer.body == #"{"Err":"the request has no body"}"#)
+            #expect(fixture.driver.events.all.isEmpty, "nothing was done for it")
+            #expect(try await client.call("/VolumeDriver.Get", #"{"Name":"v"}"#).status == 200, "the connection stays good")
+        }
+    }
+
     @Test func tellsTheDriverOfEachActivationAfterTheAnswer() async throws {
         try await withServer { fixture in
             let client = try fixture.client()

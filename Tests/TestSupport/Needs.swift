@@ -14,6 +14,10 @@ public enum Need: String, Sendable {
     case runtime
     /// An image made by Scripts/machine, and a release build.
     case machine
+    /// Prometheus and promtool, from Debian's package.
+    case prometheus
+    /// Podman, from Debian's package; root.
+    case podman
 
     var isThere: Bool {
         let files = FileManager.default
@@ -23,6 +27,8 @@ public enum Need: String, Sendable {
         case .runtime:
             let programs = ["/usr/sbin/dockerd", "/usr/sbin/runc", "/usr/bin/crun", "/usr/bin/podman"]
             return geteuid() == 0 && programs.allSatisfy(files.isExecutableFile) && Repository.runtimeBinary != nil
+        case .prometheus: return ["/usr/bin/prometheus", "/usr/bin/promtool"].allSatisfy(files.isExecutableFile)
+        case .podman: return geteuid() == 0 && files.isExecutableFile(atPath: "/usr/bin/podman")
         case .machine: return geteuid() == 0 && Repository.releaseBinary != nil && files.fileExists(atPath: Repository.machineCache)
         }
     }
@@ -38,6 +44,8 @@ public enum Need: String, Sendable {
         case .docker: "needs root, dockerd, containerd, runc and busybox-static (Scripts/test-needs), and a release build (make)"
         case .runtime:
             "needs root, dockerd, containerd, runc, crun, podman and busybox-static (Scripts/test-needs), and mountpoint-runc (make)"
+        case .podman: "needs root and podman (Scripts/test-needs)"
+        case .prometheus: "needs prometheus and promtool (Scripts/test-needs)"
         case .machine: "needs root, a virtual machine's image (Scripts/machine build), and a release build (make)"
         }
     }

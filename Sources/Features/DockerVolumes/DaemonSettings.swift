@@ -24,6 +24,8 @@ public struct DaemonSettings: Sendable {
     /// Where the sockets are made if systemd does not hand them over.
     public var socketDirectory: FilePath = "/run/docker/plugins"
     public var logLevel = Logger.Level.info
+    /// Where metrics can be read; nil for nowhere, and then nothing is counted.
+    public var metrics: MetricsAddress?
 
     public static let defaultFile: FilePath = "/etc/docker/docker-nfsd.json"
     /// The names under which Docker finds the driver; each is the name of a socket too.
@@ -100,6 +102,10 @@ public struct DaemonSettings: Sendable {
         Setting(key: "mount-method", help: "how the kernel is asked: automatic, fsopen or mount") { settings, text throws(StorageError) in
             guard let method = MountMethod(rawValue: text) else { throw StorageError(.badSetting, "not one of automatic, fsopen, mount") }
             settings.volumes.mountMethod = method
+        },
+        Setting(key: "metrics", help: "where Prometheus reads metrics: unix:/PATH, 127.0.0.1:PORT, [::1]:PORT or none") {
+            settings, text throws(StorageError) in
+            settings.metrics = text == "none" ? nil : try MetricsAddress(text)
         },
         Setting(key: "log-level", help: "debug, info, notice, warning or error") { settings, text throws(StorageError) in
             guard let level = Logger.Level(rawValue: text), level >= .debug, level <= .error else {

@@ -10,34 +10,71 @@ public struct NFSVolumeDriver: VolumeDriver {
     let volumes: HostVolumes
     let engines: EngineWatch
     public let scope: VolumeScope
+    /// nil if nothing is counted.
+    let meters: CallMeters?
 
-    public func get(_ name: String) throws(PluginError) -> Volume {
-        guard let view = volumes.shown(name, owner: self.name) else { throw PluginError("no such volume: \(name)") }
-        return Volume(view)
+    public func get(_ name: String) throws(PluginError) -> Volume { Volume(try shown(name, for: .get)) }
+
+    public func path(of name: String) throws(PluginError) -> String { try shown(name, for: .path).mountpoint }
+
+    private func shown(_ name: String, for call: CallMeters.Call) throws(PluginError) -> VolumeView {
+        let running = meters?.began(call)
+        guard let view = volumes.shown(name, owner: self.name) else {
+            ended(running, failure: .noSuchVolume)
+            throw PluginError("no such volume: \(name)")
+        }
+        ended(running)
+        return view
     }
 
-    public func list() -> [Volume] { volumes.shownVolumes(owner: name).map(Volume.init) }
+    public func list() -> [Volume] {
+        let running = meters?.began(.list)
+        defer { ended(running) }
+        return volumes.shownVolumes(owner: name).map(Volume.init)
+    }
 
-    public func path(of name: String) throws(PluginError) -> String { try get(name).mountpoint }
-
-    public func activated() { engines.activated(name) }
+    public func activated() {
+        let running = meters?.began(.activate)
+        engines.activated(name)
+        ended(running)
+    }
 
     public func create(_ name: String, options: [String: String]) async throws(PluginError) {
-        do throws(StorageError) { try await volumes.create(name, options: options, owner: self.name) } catch { throw PluginError(error) }
+        try await counted(.create) { () async throws(StorageError) in
+            try await volumes.create(name, options: options, owner: self.name)
+        }
     }
 
     public func remove(_ name: String) async throws(PluginError) {
-        do throws(StorageError) { try await volumes.remove(name, owner: self.name) } catch { throw PluginError(error) }
+        try await counted(.remove) { () async throws(StorageError) in try await volumes.remove(name, owner: self.name) }
     }
 
     public func mount(_ name: String, id: String) async throws(PluginError) -> String {
-        do throws(StorageError) { return try await volumes.mount(name, id: id, owner: self.name) } catch { throw PluginError(error) }
+        try await counted(.mount) { () async throws(StorageError) in try await volumes.mount(name, id: id, owner: self.name) }
     }
 
     public func mountAnswered(_ name: String, id: String) async { await volumes.mountAnswered(name, id: id, owner: self.name) }
 
     public func unmount(_ name: String, id: String) async throws(PluginError) {
-        do throws(StorageError) { try await volumes.unmount(name, id: id, owner: self.name) } catch { throw PluginError(error) }
+        try await counted(.unmount) { () async throws(StorageError) in try await volumes.unmount(name, id: id, owner: self.name) }
+    }
+
+    private func counted<Value>(
+        _ call: CallMeters.Call, _ body: () async throws(StorageError) -> Value
+    ) async throws(PluginError) -> Value {
+        let running = meters?.began(call)
+        do throws(StorageError) {
+            let value = try await body()
+            ended(running)
+            return value
+        } catch {
+            ended(running, failure: error.code)
+            throw PluginError(error)
+        }
+    }
+
+    private func ended(_ running: CallMeters.Running?, failure: StorageError.Code? = nil) {
+        if let running { meters?.ended(running, failure: failure) }
     }
 }
 

@@ -3,6 +3,7 @@
 import DockerPluginAPI
 public import LinuxSystem
 public import Logging
+import PrometheusMetrics
 import SharedCatalogue
 import SystemPackage
 import Volumes
@@ -13,6 +14,8 @@ public final class VolumeDrivers: Sendable {
     let volumes: HostVolumes
     let engines: EngineWatch
     let shared: SharedDefinitions
+    /// nil if nobody may read them.
+    private let metrics: DaemonMetrics?
     /// Ends what waits outside of a request.
     private let ending: Cancellation
 
@@ -21,6 +24,7 @@ public final class VolumeDrivers: Sendable {
     /// - Throws: `SystemError` if a folder of the daemon's own cannot be made or read.
     public init(settings: DaemonSettings, logger: Logger) throws(SystemError) {
         ending = try Cancellation()
+        metrics = settings.metrics.map { _ in DaemonMetrics() }
         state = try VolumeState(settings: settings.volumes, words: .docker, places: settings.places, logger: logger)
         engines = try EngineWatch(settings: settings, table: state.table, logger: logger)
         shared = try SharedDefinitions(state, settings: settings.catalogue, ending: ending, logger: logger)
@@ -30,8 +34,18 @@ public final class VolumeDrivers: Sendable {
 
     /// The driver that Docker knows by this name: it sees only the volumes that were created under it.
     public func driver(named name: String) -> NFSVolumeDriver {
-        NFSVolumeDriver(name: name, volumes: volumes, engines: engines, scope: state.settings.scope)
+        NFSVolumeDriver(name: name, volumes: volumes, engines: engines, scope: state.settings.scope, meters: metrics?.calls)
     }
+
+    /// The page of metrics, in ``metricsMediaType``. Empty if the settings leave them out.
+    ///
+    /// - Throws: `SystemError` if /proc cannot be read, or there can be no thread for it.
+    public func metricsPage(version: String) async throws -> [UInt8] {
+        guard let metrics else { return [] }
+        return try await BlockingThread.run(named: "metrics") { [state] in try metrics.page(state, version: version) }
+    }
+
+    public static var metricsMediaType: String { PrometheusText.mediaType }
 
     /// Tidies up, then follows engines and the share's catalogue until ``shutDown()``.
     public func run() async {

@@ -37,6 +37,9 @@ package struct VolumeRecord: Sendable {
 
     package var isMounted: Bool { mount != nil }
 
+    /// Whether nothing may be done with the mount point now.
+    package var isBusy: Bool { busy != nil }
+
     /// Notes that the kernel has mounted the volume.
     mutating func mounted(_ entry: MountTableEntry) {
         mount = entry

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 
-import DockerPluginAPI
 import JSON
 import NIOCore
 
@@ -17,16 +16,15 @@ enum AnswerStatus: String {
 }
 
 extension ByteBuffer {
-    /// Appends an HTTP/1.1 response. Written by hand, as the five lines that it is: the library's encoder makes three writes and
+    /// Appends the head of an HTTP/1.1 response. Written by hand, as the five lines that it is: the library's encoder makes three writes and
     /// four allocations of it.
-    mutating func writeAnswer(_ status: AnswerStatus, body: [UInt8], keepAlive: Bool) {
+    mutating func writeAnswer(_ status: AnswerStatus, mediaType: String, size: Int, keepAlive: Bool) {
         writeStaticString("HTTP/1.1 ")
         writeString(status.rawValue)
         writeStaticString("\r\nContent-Type: ")
-        writeString(Activation.mediaType)
+        writeString(mediaType)
         writeStaticString("\r\nContent-Length: ")
-        writeString(String(body.count))
+        writeString(String(size))
         writeStaticString(keepAlive ? "\r\n\r\n" : "\r\nConnection: close\r\n\r\n")
-        writeBytes(body)
     }
 }

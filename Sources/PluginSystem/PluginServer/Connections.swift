@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 
+import DockerPluginAPI
 import JSON
 import LinuxSystem
 import Logging
@@ -98,8 +99,13 @@ final class Connections {
         }
     }
 
-    /// An HTTP response with the JSON document that `write` writes.
-    func answer(_ status: AnswerStatus, keepAlive: Bool, _ write: (inout JSONWriter) -> Void) -> ByteBuffer {
+    /// An HTTP response with the document that `write` writes.
+    ///
+    /// - Parameter omitsBody: the response is only said to have it, as one to HEAD.
+    func answer(
+        _ status: AnswerStatus, mediaType: String = Activation.mediaType, keepAlive: Bool, omitsBody: Bool = false,
+        _ write: (inout JSONWriter) -> Void
+    ) -> ByteBuffer {
         if json.capacity > Self.memoryKept { json = [] }
         if output.capacity > Self.memoryKept { output = ByteBuffer() }
         var writer = JSONWriter()
@@ -108,7 +114,8 @@ final class Connections {
         write(&writer)
         // Takes new memory by itself while a slow caller's answer is still in the old one.
         output.clear()
-        output.writeAnswer(status, body: writer.bytes, keepAlive: keepAlive)
+        output.writeAnswer(status, mediaType: mediaType, size: writer.bytes.count, keepAlive: keepAlive)
+        if !omitsBody { output.writeBytes(writer.bytes) }
         swap(&writer.bytes, &json)
         return output
     }

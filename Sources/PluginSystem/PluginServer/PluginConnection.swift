@@ -34,6 +34,8 @@ final class PluginConnection: ChannelInboundHandler {
     private var body: ByteBuffer?
     private var bodySize = 0
     private var keepsAlive = true
+    /// For a request with HEAD.
+    private var omitsBody = false
     /// Takes back what was done for an answer that the kernel has taken, until the caller is known to have read it.
     private var unconfirmed: (@Sendable () async -> Void)?
 
@@ -143,6 +145,7 @@ final class PluginConnection: ChannelInboundHandler {
             return context.close(promise: nil)
         }
         keepsAlive = head.isKeepAlive && head.version == .http1_1 && !connections.isStopping
+        omitsBody = head.method == .HEAD
         bodySize = 0
         state = .receiving(Route(head, of: service))
         let announced = head.headers.first(name: "content-length").flatMap { Int($0) } ?? 0
@@ -167,9 +170,9 @@ final class PluginConnection: ChannelInboundHandler {
         self.body = nil
         switch route {
         case .unknown: answerError(.notFound, "there is no such call", context)
-        case .wrongMethod:
+        case .wrongMethod(let allowed):
             keepsAlive = false
-            answerError(.methodNotAllowed, "calls are made with POST", context)
+            answerError(.methodNotAllowed, allowed == "POST" ? "calls are made with POST" : "the page is read with \(allowed)", context)
         case .activate:
             let written = context.eventLoop.makePromise(of: Void.self)
             written.futureResult.whenSuccess { [service] in service.activated() }
@@ -180,7 +183,7 @@ final class PluginConnection: ChannelInboundHandler {
                 case .now(let reply):
                     // Engines ask for volumes that are not there before each Create.
                     if let failure = reply.failure { logger.debug("\(call.name) failed: \(failure)") }
-                    answer(reply.status, context, reply.write)
+                    answer(reply.status, context, mediaType: reply.mediaType, reply.write)
                 case .later(let subject, let work): start(call, subject, work)
                 }
             } catch {
@@ -209,7 +212,9 @@ final class PluginConnection: ChannelInboundHandler {
             return
         }
         if let failure = reply.failure { logger.error("\(call.name) failed: \(failure)", metadata: metadata) }
-        guard let undelivered = reply.undelivered else { return answer(reply.status, context, reply.write) }
+        guard let undelivered = reply.undelivered else {
+            return answer(reply.status, context, mediaType: reply.mediaType, reply.write)
+        }
         let written = context.eventLoop.makePromise(of: Void.self)
         written.futureResult.assumeIsolated().whenComplete { outcome in
             switch outcome {
@@ -219,7 +224,7 @@ final class PluginConnection: ChannelInboundHandler {
             case .failure: self.takeBack(undelivered)
             }
         }
-        answer(reply.status, context, promise: written, reply.write)
+        answer(reply.status, context, promise: written, mediaType: reply.mediaType, reply.write)
     }
 
     private func takeBack(_ undelivered: (@Sendable () async -> Void)?) {
@@ -234,9 +239,9 @@ final class PluginConnection: ChannelInboundHandler {
 
     private func answer(
         _ status: AnswerStatus, _ context: ChannelHandlerContext, promise: EventLoopPromise<Void>? = nil,
-        _ write: (inout JSONWriter) -> Void
+        mediaType: String = Activation.mediaType, _ write: (inout JSONWriter) -> Void
     ) {
-        let output = connections.answer(status, keepAlive: keepsAlive, write)
+        let output = connections.answer(status, mediaType: mediaType, keepAlive: keepsAlive, omitsBody: omitsBody, write)
         waitingSince = .now()
         state = keepsAlive ? .waiting : .closing
         let (isLast, size) = (!keepsAlive, output.readableBytes)

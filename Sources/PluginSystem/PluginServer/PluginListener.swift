@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 
+public import LinuxSystem
 public import SystemPackage
 
 /// One plugin on one socket.
@@ -9,6 +10,8 @@ public struct PluginListener: Sendable {
         case path(FilePath)
         /// A listening UNIX stream socket, from ``SocketActivation``. The server closes it and leaves its file alone.
         case inherited(FileDescriptor)
+        /// A TCP port of this host alone. Every user of the host can connect.
+        case loopback(LoopbackAddress)
     }
 
     /// The plugin's name, for the log.

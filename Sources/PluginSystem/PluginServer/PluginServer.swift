@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 
+import LinuxSystem
 public import Logging
 import NIOCore
 import NIOHTTP1
@@ -58,6 +59,7 @@ public final class PluginServer: Sendable {
             let socket = try ListeningSocket(at: path)
             running.files.append(socket.file)
             descriptor = socket.descriptor.rawValue
+        case .loopback(let address): descriptor = try address.listen().rawValue
         }
         let connections = running.connections
         let headerLimits = headerLimits

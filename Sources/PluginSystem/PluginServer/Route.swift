@@ -7,20 +7,19 @@ import NIOHTTP1
 enum Route {
     case activate
     case call(any PluginCall)
-    case wrongMethod
+    /// The request's method is not the one that is named here.
+    case wrongMethod(allowed: String)
     case unknown
 
     init(_ head: HTTPRequestHead, of service: any PluginService) {
-        let route: Route
         if let call = service.call(at: head.uri) {
-            route = .call(call)
-        } else if head.uri == Activation.path {
-            route = .activate
+            let isAllowed = call.isPage ? head.method == .GET || head.method == .HEAD : head.method == .POST
+            self = isAllowed ? .call(call) : .wrongMethod(allowed: call.isPage ? "GET" : "POST")
+        } else if head.uri == Activation.path, !service.interfaces.isEmpty {
+            self = head.method == .POST ? .activate : .wrongMethod(allowed: "POST")
         } else {
             self = .unknown
-            return
         }
-        self = head.method == .POST ? route : .wrongMethod
     }
 
     /// Whether the body is worth keeping.

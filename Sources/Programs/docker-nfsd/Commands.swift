@@ -35,6 +35,7 @@ struct SettingFlags: ParsableArguments {
     @Option(help: Self.help("remove-deadline")) var removeDeadline: String?
     @Option(help: Self.help("retry")) var retry: String?
     @Option(help: Self.help("mount-method")) var mountMethod: String?
+    @Option(help: Self.help("metrics")) var metrics: String?
     @Option(help: Self.help("log-level")) var logLevel: String?
 
     var texts: [String: String] {
@@ -44,6 +45,7 @@ struct SettingFlags: ParsableArguments {
             "share-refresh": shareRefresh, "options": options, "nfsvers": nfsvers, "mount-deadline": mountDeadline,
             "probe-deadline": probeDeadline, "resolve-deadline": resolveDeadline,
             "unmount-deadline": unmountDeadline, "remove-deadline": removeDeadline, "retry": retry, "mount-method": mountMethod,
+            "metrics": metrics,
             "log-level": logLevel,
         ]
         return all.compactMapValues { $0 }

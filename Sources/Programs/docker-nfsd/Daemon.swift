@@ -31,16 +31,20 @@ enum Daemon {
                 service: VolumeService(volumes.driver(named: name), administration: volumes.driver(named: name), logger: named))
         }
         let server = PluginServer(listeners: listeners, logger: logger)
+        let metrics = settings.metrics.map { PluginServer.metrics(of: volumes, at: $0, logger: logger) }
         let systemd = ServiceNotification()
         try await withThrowingDiscardingTaskGroup { group in
             try await server.start()
             group.addTask { await volumes.run() }
+            // Volumes are worth more than figures about them.
+            do { try await metrics?.start() } catch { logger.error("metrics cannot be read: \(error)") }
             logger.info("docker-nfsd \(version) serves \(DaemonSettings.driverNames.joined(separator: " and "))")
             try systemd.ready()
             if let problem = Propagation.problem(mountDirectory: settings.mountDirectory.string) { logger.error("\(problem)") }
             let signal = try await signals.first()
             logger.info("stopping on \(signal); mounts stay")
             try systemd.stopping()
+            await metrics?.stop()
             await server.stop()
             volumes.shutDown()
         }

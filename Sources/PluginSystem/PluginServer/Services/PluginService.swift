@@ -27,8 +27,15 @@ public protocol PluginCall: Sendable {
     /// Whether the request's body says anything. One that does not is not kept.
     var readsBody: Bool { get }
 
+    /// Whether it is read with GET or HEAD. Anything else is called with POST, and so it is unless this says otherwise.
+    var isPage: Bool { get }
+
     /// - Throws: `RequestError` for a body that cannot be understood.
     func reply(to body: Span<UInt8>) throws(RequestError) -> PluginReply
+}
+
+extension PluginCall {
+    public var isPage: Bool { false }
 }
 
 /// How a call is carried out.
@@ -46,6 +53,7 @@ public struct PluginAnswer: Sendable {
     let status: AnswerStatus
     /// Why the call has failed, for the log.
     let failure: String?
+    var mediaType = Activation.mediaType
     let write: @Sendable (inout JSONWriter) -> Void
     let undelivered: (@Sendable () async -> Void)?
     let delivered: (@Sendable () async -> Void)?
@@ -64,6 +72,11 @@ public struct PluginAnswer: Sendable {
     /// HTTP 500 with `{"Err": message}`.
     public static func failure(_ error: PluginError) -> PluginAnswer {
         PluginAnswer(status: .failed, failure: error.message, write: ErrorResponse(error.message).write, undelivered: nil, delivered: nil)
+    }
+
+    /// A document that is not JSON.
+    static func page(_ bytes: [UInt8], mediaType: String) -> PluginAnswer {
+        PluginAnswer(status: .ok, failure: nil, mediaType: mediaType, write: { $0.bytes += bytes }, undelivered: nil)
     }
 
     /// A failure for which the interface has words of its own, with HTTP 200.
