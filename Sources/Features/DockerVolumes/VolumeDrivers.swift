@@ -54,6 +54,7 @@ public final class VolumeDrivers: Sendable {
             group.addTask { [self] in await volumes.releaseUnanswered(ending) }
             group.addTask { [self] in await engines.run(until: ending) }
             group.addTask { [self] in await shared.run() }
+            group.addTask { [self] in await volumes.watchHealth(until: ending) }
         }
     }
 

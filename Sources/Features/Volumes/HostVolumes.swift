@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 
+import JSON
 package import KernelMount
 package import LinuxSystem
 package import Logging
@@ -25,6 +26,7 @@ package final class HostVolumes: Sendable {
     let remover: VolumeRemover
     private let mounter: VolumeMounter
     private let reconciliation: Reconciliation
+    private let health: HealthWatch
     let logger: Logger
 
     private var settings: VolumeSettings { state.settings }
@@ -50,6 +52,7 @@ package final class HostVolumes: Sendable {
         try makeFolders(state.places.folder, mode: 0o700)
         reconciliation = Reconciliation(
             mounter: mounter, locks: state.locks, places: state.places, stagingFolder: state.settings.stagingFolder, logger: logger)
+        health = try HealthWatch(state, logger: logger)
         try reconciliation.fillTable(from: state.files)
     }
 
@@ -74,10 +77,16 @@ package final class HostVolumes: Sendable {
         }
     }
 
+    /// Looks after servers and mounted volumes until the cancellation.
+    package func watchHealth(until ending: Cancellation) async { await health.run(until: ending) }
+
     // MARK: From memory
 
     package func shown(_ name: String, owner: String) -> VolumeView? {
-        let volume = VolumeName(name).flatMap { table.view(of: $0, owner: owner) }
+        var volume = VolumeName(name).flatMap { table.view(of: $0, owner: owner) }
+        if let record = VolumeName(name).flatMap(table.record), record.definition.owner == owner {
+            for member in health.health(of: record).json.members { volume?.status?[member.key] = member.value }
+        }
         // Another host may have created it a moment ago.
         if volume == nil { authority.mayHaveChanged() }
         return volume

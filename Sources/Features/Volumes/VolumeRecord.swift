@@ -75,6 +75,10 @@ package struct VolumeStatus: Sendable {
     package var lastFailure: MountFailure?
     package var share: String?
     package var shortcomings: [String]
+    /// In what the mount differs from the volume's definition.
+    package var drift: [String]
+    /// What is known of its server, its traffic and its room; not part of ``json``, because it changes by itself.
+    package var health = VolumeHealth()
     private let holderKey: String
 
     package init(record: VolumeRecord, holderNames: [String: String], _ words: CallerWords) {
@@ -92,6 +96,7 @@ package struct VolumeStatus: Sendable {
         holderKey = words.holder
         share = record.definition.share?.text
         shortcomings = record.mount == nil ? [] : record.shortcomings
+        drift = record.mount.map(options.source.drift) ?? []
     }
 
     package var json: JSONObject {
@@ -115,6 +120,7 @@ package struct VolumeStatus: Sendable {
             object["lastFailure"] = .string(lastFailure.text)
             object["lastFailureCode"] = .string(lastFailure.code.description)
         }
+        if !drift.isEmpty { object["drift"] = .array(drift.map { .string($0) }) }
         return object
     }
 
@@ -131,6 +137,8 @@ package struct VolumeStatus: Sendable {
             if let address = connection["address"] { items.append(("server", address)) }
         }
         for shortcoming in shortcomings { items.append(("warning", shortcoming)) }
+        items += drift.map { ("drift", $0) }
+        items += health.lines.map { ($0.name, $0.value) }
         if let lastFailure { items.append(("failed", "\(lastFailure.text) (\(lastFailure.code))")) }
         for reference in references {
             let holder = reference.name.map { "\(holderKey) \($0)" } ?? "mount \(reference.id)"

@@ -41,6 +41,8 @@ public struct NFSSource: FileSystemSource {
         return ReachableServer.canBeAsked(options)
     }
 
+    public func drift(from entry: MountTableEntry) -> [String] { export.drift(from: entry) }
+
     /// What the VFS itself reads of these words.
     ///
     /// - Throws: `StorageError` (`bad-option`).

@@ -12,7 +12,7 @@ import Volumes
 struct DockerNFSD: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "docker-nfsd", abstract: "NFS volumes for Docker by kernel mounts.", version: version,
-        subcommands: [Serve.self, Status.self, Doctor.self, VolumeCommand.self])
+        subcommands: [Serve.self, Status.self, Top.self, Doctor.self, VolumeCommand.self])
 }
 
 /// The settings as flags; each beats the environment and the file.
@@ -79,6 +79,37 @@ struct Status: AsyncParsableCommand {
             let logger = Logger(label: "docker-nfsd") { _ in JournalLogHandler(level: .warning) }
             let report = try await BlockingThread.run(named: "status") { try StatusReport(settings: settings, logger: logger) }
             print(json ? report.jsonText : report.text, terminator: "")
+        } catch {
+            Daemon.fail(error)
+        }
+    }
+}
+
+struct Top: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Show what volumes do, again and again.",
+        discussion: "Needs neither the daemon nor Docker, and never touches a mount. Ends with Ctrl-C.")
+    @Option(help: "Seconds between two tables, from 1 to 3600.") var interval = 2
+    @Option(help: "Show this many tables, and end.") var count: Int?
+    @OptionGroup var flags: SettingFlags
+
+    func validate() throws {
+        guard (1...3600).contains(interval) else { throw ValidationError("--interval is not a number of seconds from 1 to 3600") }
+        if let count, count < 1 { throw ValidationError("--count is not a number of tables from 1 on") }
+    }
+
+    func run() async throws {
+        do {
+            let settings = try flags.settings
+            let ending = try Cancellation()
+            let signals = try Program.signals.get()
+            Task {
+                _ = try? await signals.first()
+                ending.cancel()
+            }
+            try await BlockingThread.run(named: "top") { [count, interval] in
+                try TrafficWatch(settings: settings).run(every: .seconds(interval), times: count, on: TerminalScreen(), until: ending)
+            }
         } catch {
             Daemon.fail(error)
         }

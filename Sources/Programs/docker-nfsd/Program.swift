@@ -11,8 +11,8 @@ enum Program {
     /// Not an async main: that would run on a thread which was made before the signals could be blocked, and SIGTERM would
     /// end the process on the spot.
     static func main() {
-        // Only for the service: the other commands end when they are asked to.
-        if CommandLine.arguments.dropFirst().first == "serve" { _ = signals }
+        // Only for those that run on: the other commands end when they are asked to.
+        if let command = CommandLine.arguments.dropFirst().first, command == "serve" || command == "top" { _ = signals }
         // Detached, because the main method of a program belongs to the main actor, and the main thread only waits.
         Task.detached {
             await run()

@@ -171,6 +171,14 @@ int CLinux_copy_window_size(int from, int to) {
   return ioctl(from, TIOCGWINSZ, &size) < 0 ? -1 : ioctl(to, TIOCSWINSZ, &size);
 }
 
+int CLinux_window_size(int terminal, int *rows, int *columns) {
+  struct winsize size;
+  if (ioctl(terminal, TIOCGWINSZ, &size) < 0) return -1;
+  *rows = size.ws_row;
+  *columns = size.ws_col;
+  return 0;
+}
+
 int CLinux_receive_descriptor(int socket) {
   char data[4096];
   union {

@@ -72,6 +72,9 @@ public protocol FileSystemSource: Sendable {
     func shortcomings(of mount: MountTableEntry) -> [String]
     /// Whether this host has what these options need besides what the kind always needs. Blocks for some seconds at most.
     func checkHost() -> [HostFinding]
+    /// In what a mount differs from what these options ask for, a line for each: what was made with other options, or shares the
+    /// superblock of an earlier mount. What the options leave to defaults is no difference.
+    func drift(from entry: MountTableEntry) -> [String]
     /// Whether the server can be found and answers. Blocks.
     func checkServer() -> (findings: [HostFinding], isWorthAMount: Bool)
 }
@@ -127,6 +130,7 @@ extension FileSystemKind {
 extension FileSystemSource {
     public var notes: [String] { [] }
     public var serverKey: String { location.server }
+    public func drift(from entry: MountTableEntry) -> [String] { [] }
     public func probe(until deadline: Deadline, cancellation: Cancellation?) throws(StorageError) -> Bool { false }
     public func shortcomings(of mount: MountTableEntry) -> [String] { [] }
     public func checkHost() -> [HostFinding] { [] }

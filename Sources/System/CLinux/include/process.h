@@ -48,6 +48,7 @@ int CLinux_make_raw(int terminal, void *saved_attributes);  // cfmakeraw(3) with
 int CLinux_clear_newline_mapping(int terminal);             // ONLCR of termios(3)
 int CLinux_restore_terminal(int terminal, const void *saved_attributes);
 int CLinux_copy_window_size(int from, int to);               // TIOCGWINSZ, TIOCSWINSZ
+int CLinux_window_size(int terminal, int *rows, int *columns); // TIOCGWINSZ
 int CLinux_receive_descriptor(int socket);                   // recvmsg(2), SCM_RIGHTS; close-on-exec
 
 #endif
