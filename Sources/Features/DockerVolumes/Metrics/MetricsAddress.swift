@@ -20,7 +20,7 @@ public enum MetricsAddress: Sendable, Equatable {
             return
         }
         let path = text.dropFirst(Self.prefix.count)
-        guard text.hasPrefix(Self.prefix), path.hasPrefix("/"), path.utf8.count <= UnixSocketAddress.longestPath,
+        guard text.hasBytePrefix(Self.prefix), path.hasBytePrefix("/"), path.utf8.count <= UnixSocketAddress.longestPath,
             !path.utf8.contains(where: { $0 < 0x20 })
         else {
             throw StorageError(
