@@ -140,10 +140,7 @@ final class PluginConnection: ChannelInboundHandler {
     private func receive(_ head: HTTPRequestHead, _ context: ChannelHandlerContext) {
         unconfirmed = nil
         // A caller that asks again and again without reading the answers would fill the memory.
-        guard context.channel.isWritable else {
-            logger.debug("A caller does not read its answers; closing the connection")
-            return context.close(promise: nil)
-        }
+        guard context.channel.isWritable else { return dropUntaken() }
         keepsAlive = head.isKeepAlive && head.version == .http1_1 && !connections.isStopping
         omitsBody = head.method == .HEAD
         bodySize = 0
@@ -212,9 +209,7 @@ final class PluginConnection: ChannelInboundHandler {
             return
         }
         if let failure = reply.failure { logger.error("\(call.name) failed: \(failure)", metadata: metadata) }
-        guard let undelivered = reply.undelivered else {
-            return answer(reply.status, context, mediaType: reply.mediaType, reply.write)
-        }
+        guard let undelivered = reply.undelivered else { return answer(reply.status, context, mediaType: reply.mediaType, reply.write) }
         let written = context.eventLoop.makePromise(of: Void.self)
         written.futureResult.assumeIsolated().whenComplete { outcome in
             switch outcome {

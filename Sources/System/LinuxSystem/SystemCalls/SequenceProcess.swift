@@ -93,22 +93,7 @@ extension SystemCallSequence {
         until deadline: Deadline, cancellation: Cancellation? = nil, watch: SequenceWatch? = nil
     ) throws(SystemError) -> SequenceEnd {
         let (process, descriptor) = try start()
-        var reason: SequenceKillReason?
-        var poll = Poll()
-        let end = poll.add(descriptor)
-        let cancelled = poll.add(cancellation?.descriptor.rawValue)
-        while reason == nil {
-            let look = watch.map { Deadline(after: $0.period) }
-            if poll.wait(until: look.map(deadline.earlier) ?? deadline) {
-                if poll.hasCome(at: end) { break }
-                if poll.hasCome(at: cancelled) { reason = .cancelled }
-            } else if deadline.hasPassed {
-                reason = .deadline
-            } else if watch?.mayGoOn(process) == false {
-                reason = .unwanted
-            }
-        }
-        guard let reason else {
+        guard let reason = reasonToKill(process, descriptor, deadline, cancellation, watch) else {
             reap(descriptor)
             return hasFinished ? .finished : .killed(.fromOutside)
         }
@@ -118,6 +103,28 @@ extension SystemCallSequence {
         }
         reap(descriptor)
         return hasFinished ? .finished : .killed(reason)
+    }
+}
+
+/// Waits for a process's end.
+///
+/// - Returns: why it is to be killed; nil if it has ended by itself.
+private func reasonToKill(
+    _ process: CInt, _ descriptor: CInt, _ deadline: Deadline, _ cancellation: Cancellation?, _ watch: SequenceWatch?
+) -> SequenceKillReason? {
+    var poll = Poll()
+    let end = poll.add(descriptor)
+    let cancelled = poll.add(cancellation?.descriptor.rawValue)
+    while true {
+        let look = watch.map { Deadline(after: $0.period) }
+        if poll.wait(until: look.map(deadline.earlier) ?? deadline) {
+            if poll.hasCome(at: end) { return nil }
+            if poll.hasCome(at: cancelled) { return .cancelled }
+        } else if deadline.hasPassed {
+            return .deadline
+        } else if watch?.mayGoOn(process) == false {
+            return .unwanted
+        }
     }
 }
 
