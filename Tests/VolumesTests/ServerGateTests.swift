@@ -13,7 +13,8 @@ import Testing
 /// Several callers at once, at servers that exist in memory only.
 @Suite(.timeLimit(.minutes(2))) final class ServerGateTests: Sendable {
     private let servers: PoolServers
-    private let states = ServerStates(logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }, costly: .zero, firstPause: .seconds(600))
+    private let states = ServerStates(
+        logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }, costly: .zero, firstPause: .seconds(600))
     private let began = Mutex<[String]>([])
 
     init() throws { servers = try PoolServers() }

@@ -15,7 +15,9 @@ enum MountHolders {
             guard let namespace = MountNamespace.identity(of: process), seen.insert(namespace).inserted,
                 let table = try? MountTable(of: process)
             else { continue }
-            if table.entries.contains(where: { isPart($0, of: entry) && !$0.mountPoint.hasSameBytes(as: entry.mountPoint) }) { return process }
+            if table.entries.contains(where: { isPart($0, of: entry) && !$0.mountPoint.hasSameBytes(as: entry.mountPoint) }) {
+                return process
+            }
         }
         return nil
     }
