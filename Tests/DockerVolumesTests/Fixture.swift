@@ -33,7 +33,7 @@ struct Fixture: Sendable {
         settings.engine.apiSocket = nil
         // The machine may just have booted.
         settings.volumes.patience = .none
-        settings.engine.settingsFile = folder.appending("daemon.json")
+        settings.engine.daemonFile = folder.appending("daemon.json")
     }
 
     var logger: Logger { log.logger }

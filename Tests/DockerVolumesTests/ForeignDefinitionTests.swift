@@ -96,8 +96,7 @@ import Testing
                 let file = plain.fixture.settings.volumes.stateDirectory.appending("volumes/\(name).json")
                 let text = String(decoding: try readWholeFile(file, limit: 1 << 16), as: UTF8.self)
                 #expect(text.contains("createdHere"))
-                let lines = text.split(separator: "\n").filter { !$0.contains("createdHere") }
-                try replaceFile(file, with: Array(lines.joined(separator: "\n").utf8))
+                try replaceFile(file, with: Array(text.replacing(/,\s*"createdHere": true/, with: "").utf8))
             }
             let host = try host(plain, options: "nosuid")
             #expect(host.names == ["port", "web"])

@@ -79,7 +79,7 @@ import Testing
 
     @Test(arguments: ["containers", "1.2.3", "1.", ".1", "a.1", "tmp-1.2"]) func otherFoldersOfDockerSayNothing(name: String) async throws {
         try await withFixture { fixture in
-            try makeFolders(fixture.settings.engine.dataRoot.appending(name))
+            try makeFolders(fixture.folder.appending("docker").appending(name))
             #expect(MountFolderAccess(fixture.settings).remapping() == nil)
         }
     }

@@ -8,8 +8,8 @@ import Testing
 /// Callers that ask for much and read nothing.
 @Suite(.timeLimit(.minutes(5))) struct UntakenAnswerTests {
     private static let volumes = (0..<20_000).map { Volume(name: "volume-\($0)", mountpoint: "/mnt/\($0)") }
-    /// Of an answer with these, about.
-    private static let size = 1 << 20
+    /// Less than an answer with these has, and more than a socket holds.
+    private static let size = 700_000
 
     private static let requests = [
         "POST /VolumeDriver.List HTTP/1.0\r\nHost: x\r\n\r\n",
@@ -17,18 +17,18 @@ import Testing
         "POST /VolumeDriver.List HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n",
     ]
 
-    @Test func aCallerThatNeverReadsIsDisconnected() async throws {
+    @Test(arguments: requests) func aCallerThatNeverReadsIsDisconnected(request: String) async throws {
         var limits = ServerLimits()
         limits.delivery = .milliseconds(300)
-        limits.connections = 30
+        limits.connections = 10
         try await withServer(TestDriver(volumes: Self.volumes), limits: limits) { fixture in
             var callers: [RawClient] = []
-            for index in 0..<limits.connections {
+            for _ in 0..<limits.connections {
                 let caller = try fixture.client()
-                try await caller.send(Self.requests[index % Self.requests.count])
+                try await caller.send(request)
+                try await caller.waitUntilReadable()
                 callers.append(caller)
             }
-            for caller in callers { try await caller.waitUntilReadable() }
             // There is room again, although all of them stay.
             while true {
                 let another = try fixture.client()
@@ -37,10 +37,8 @@ import Testing
                     break
                 }
             }
-            for caller in callers.prefix(3) {
-                let received = try await caller.rest()
-                #expect(received.hasPrefix("HTTP/1.1 200") && received.utf8.count < Self.size)
-            }
+            let received = try await callers[0].rest()
+            #expect(received.hasPrefix("HTTP/1.1 200") && received.utf8.count < Self.size)
         }
     }
 

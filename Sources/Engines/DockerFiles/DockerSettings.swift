@@ -19,9 +19,10 @@ public struct DockerSettings: Sendable, Equatable {
     /// Where Docker's files may be, if they cannot be told from the bundle.
     public var dataRoots: [String] { (dataRoot.map { [$0] } ?? []) + ["/var/lib/docker"] }
 
-    public init(dataRoot: String? = nil, initPath: String? = nil) {
+    public init(dataRoot: String? = nil, initPath: String? = nil, remappedUser: String? = nil) {
         self.dataRoot = dataRoot
         self.initPath = initPath
+        self.remappedUser = remappedUser
     }
 
     /// Bytes.

@@ -11,8 +11,5 @@ public struct EngineSettings: Sendable {
     /// Where the engine's API is served; nil: it is not asked to look the driver up.
     public var apiSocket: FilePath? = "/var/run/docker.sock"
 
-    /// The engine's own settings, which say whether it maps the users of containers.
-    public var settingsFile: FilePath = "/etc/docker/daemon.json"
-
     public init() {}
 }

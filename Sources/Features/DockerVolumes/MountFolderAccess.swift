@@ -39,12 +39,13 @@ struct MountFolderAccess: Sendable {
 
     /// By what it is known that an engine on this host maps users; nil if none does. Blocks on local files.
     func remapping() -> String? {
-        if let user = (try? DockerSettings.read(from: engine.settingsFile.string))?.remappedUser {
-            return "userns-remap is \(user) in \(engine.settingsFile)"
-        }
+        let docker = (try? DockerSettings.read(from: engine.daemonFile.string)) ?? DockerSettings()
+        if let user = docker.remappedUser { return "userns-remap is \(user) in \(engine.daemonFile)" }
         // Where such an engine keeps its files; it may not run yet.
-        if let folder = ((try? namesInFolder(engine.dataRoot)) ?? []).first(where: Self.isOfRemappedUser) {
-            return "an engine with userns-remap has its files in \(engine.dataRoot.appending(folder))"
+        for root in engine.dataRoot.map({ [$0] }) ?? docker.dataRoots.map({ FilePath($0) }) {
+            if let folder = ((try? namesInFolder(root)) ?? []).first(where: Self.isOfRemappedUser) {
+                return "an engine with userns-remap has its files in \(root.appending(folder))"
+            }
         }
         for process in MountNamespace.processes(named: "dockerd") {
             guard let bytes = try? readWholeFile(FilePath("/proc/\(process)/cmdline"), limit: 1 << 20) else { continue }

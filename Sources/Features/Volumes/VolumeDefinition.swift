@@ -67,7 +67,8 @@ public struct VolumeDefinition: Sendable, Equatable {
         let checked: VolumeOptions
         if let share { checked = try share.options(given, of: name, kind: kind) } else { checked = try VolumeOptions(given, kind: kind) }
         try checked.source.validate(for: .volume)
-        return VolumeDefinition(name: name, owner: owner, createdAt: createdAt, options: checked, share: share)
+        // Most of a definition that others wrote is still theirs.
+        return VolumeDefinition(name: name, owner: owner, createdAt: createdAt, options: checked, share: share, isForeign: isForeign)
     }
 
     /// In one spelling, without those that name the share.

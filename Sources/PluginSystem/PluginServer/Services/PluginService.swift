@@ -76,7 +76,7 @@ public struct PluginAnswer: Sendable {
 
     /// A document that is not JSON.
     static func page(_ bytes: [UInt8], mediaType: String) -> PluginAnswer {
-        PluginAnswer(status: .ok, failure: nil, mediaType: mediaType, write: { $0.bytes += bytes }, undelivered: nil)
+        PluginAnswer(status: .ok, failure: nil, mediaType: mediaType, write: { $0.bytes += bytes }, undelivered: nil, delivered: nil)
     }
 
     /// A failure for which the interface has words of its own, with HTTP 200.

@@ -22,8 +22,6 @@ public func readWholeFile(_ path: FilePath, limit: Int) throws(SystemError) -> [
     }
 }
 
-/// Replaces a file's content as one step: a reader sees the old or the new content, and after a power cut one of them is there.
-///
 /// Of the file that a write makes before it replaces another one.
 private let draftSuffix = ".new"
 
@@ -35,6 +33,8 @@ public func removeDrafts(in folder: FilePath) {
     }
 }
 
+/// Replaces a file's content as one step: a reader sees the old or the new content, and after a power cut one of them is there.
+///
 /// Writes `<path>.new`, syncs it, renames it over the file, and syncs the folder. open(2), fsync(2), rename(2).
 ///
 /// - Parameter durable: false leaves out the syncs, for files that end with the boot.
