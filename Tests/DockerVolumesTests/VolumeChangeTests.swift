@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 
 import DockerPluginAPI
+import JSON
 import KernelMount
 import LinuxSystem
 import SystemPackage
