@@ -11,7 +11,8 @@ struct FuzzInput: Sendable {
     let check: @Sendable (_ bytes: [UInt8]) throws -> Void
 
     static let all: [FuzzInput] = [
-        json, messages, options, words, mountTable, state, catalogue, database, configuration, commandLine, answer, replies,
+        json, messages, options, words, mountTable, mountStatistics, state, catalogue, database, configuration, commandLine, answer,
+        replies,
     ]
 }
 

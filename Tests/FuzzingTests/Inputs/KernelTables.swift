@@ -25,6 +25,20 @@ extension FuzzInput {
         }
     }
 
+    /// What the kernel counts for each mount.
+    static let mountStatistics = FuzzInput(name: "mountstats") { bytes in
+        var parser = MountStatisticsParser()
+        var lines = 0
+        for line in bytes.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false) {
+            lines += 1
+            guard let mount = parser.consume(line) else { continue }
+            try require(mount.operations.count + mount.transports.count <= lines, "more of one block than lines")
+            let counters = mount.counters
+            try require(counters.reads.count <= counters.operations, "\(counters.reads.count) reads of \(counters.operations) calls")
+            try require(counters.writes.count <= counters.operations, "\(counters.writes.count) writes of \(counters.operations) calls")
+        }
+    }
+
     /// What an NFS server or a port mapper sends back before anything is mounted.
     static let replies = FuzzInput(name: "replies") { bytes in
         for id: UInt32 in [0, 1, 0x0102_0304] where RemoteProcedureCall.result(bytes, to: id) != nil {
