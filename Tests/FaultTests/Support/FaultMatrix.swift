@@ -65,7 +65,11 @@ struct FaultMatrix {
     func runStart() async throws { try await run("start") { try await startTrial(at: $0, $1) } }
 
     private func run(_ name: String, _ trial: (_ place: Int, _ action: FaultInjector.Action) async throws -> Trial) async throws {
-        let points = try await trial(0, .count).points
+        let whole = try await trial(0, .count)
+        let points = whole.points
+        if !whole.faults.isEmpty {
+            return _ = Issue.record("\(name), with nothing wrong: \(whole.faults.joined(separator: "; "))\n-- log:\n\(whole.log)")
+        }
         for place in stride(from: 1, through: points.count, by: step) {
             let trial = try await trial(place, action)
             report.hit(trial.points.first, trial.answer)
