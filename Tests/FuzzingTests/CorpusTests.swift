@@ -49,6 +49,6 @@ import Testing
     /// Without this a check that finds nothing would go unnoticed.
     @Test func aBrokenPromiseIsNoticed() {
         #expect(throws: Violation.self) { try require(false, "it does not hold") }
-        #expect(throws: Violation.self) { try again("it", { throw Trouble("no") }) }
+        #expect(throws: Violation.self) { _ = try again("it", { () throws -> Int in throw Trouble("no") }) }
     }
 }

@@ -134,10 +134,11 @@ struct LifeTests {
             #expect(doctor.output.contains("[failed] container c1: ") && doctor.output.contains(file), "\(doctor)")
             let log = "\(runtime.folder)/log.json"
             _ = try await runtime.run("--log", log, "--log-format", "json", "delete", "--force", "c1")
-            let said = try String(contentsOfFile: log, encoding: .utf8)
-            #expect(said.contains(file), "\(said)")
-            #expect(runtime.log.lines == ["first Attach c1"], "no plugin is called")
+            // By the process in the background that undoes.
+            try await eventually("the log names the file") { (try? String(contentsOfFile: log, encoding: .utf8))?.contains(file) == true }
             #expect(!runtime.below.knows("c1"))
+            try await eventually("all has ended") { runtime.processes.isEmpty }
+            #expect(runtime.log.lines == ["first Attach c1"], "no plugin is called")
         }
     }
 
