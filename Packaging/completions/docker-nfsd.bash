@@ -173,13 +173,13 @@ _docker-nfsd() {
     unset 'unparsed_words[0]'
     unparsed_words=("${unparsed_words[@]}")
     case "${subcommand}" in
-    serve|status|doctor|help)
+    serve|status|top|doctor|help)
         # Offer subcommand argument completions
         "_docker-nfsd_${subcommand}"
         ;;
     *)
         # Offer subcommand completions
-        COMPREPLY+=($(compgen -W 'serve status doctor help' -- "${cur}"))
+        COMPREPLY+=($(compgen -W 'serve status top doctor help' -- "${cur}"))
         ;;
     esac
 }
@@ -320,6 +320,78 @@ _docker-nfsd_status() {
         return
         ;;
     '--metrics')
+        return
+        ;;
+    '--log-level')
+        return
+        ;;
+    esac
+}
+
+_docker-nfsd_top() {
+    repeating_flags=()
+    non_repeating_flags=(--version -h --help)
+    repeating_options=()
+    non_repeating_options=(--interval --count --config --state-directory --runtime-directory --mount-directory --socket-directory --docker-directory --engine-socket --share --share-refresh --options --nfsvers --mount-deadline --probe-deadline --resolve-deadline --unmount-deadline --remove-deadline --mount-method --log-level)
+    __docker-nfsd_offer_flags_options 0
+
+    # Offer option value completions
+    case "${prev}" in
+    '--interval')
+        return
+        ;;
+    '--count')
+        return
+        ;;
+    '--config')
+        return
+        ;;
+    '--state-directory')
+        return
+        ;;
+    '--runtime-directory')
+        return
+        ;;
+    '--mount-directory')
+        return
+        ;;
+    '--socket-directory')
+        return
+        ;;
+    '--docker-directory')
+        return
+        ;;
+    '--engine-socket')
+        return
+        ;;
+    '--share')
+        return
+        ;;
+    '--share-refresh')
+        return
+        ;;
+    '--options')
+        return
+        ;;
+    '--nfsvers')
+        return
+        ;;
+    '--mount-deadline')
+        return
+        ;;
+    '--probe-deadline')
+        return
+        ;;
+    '--resolve-deadline')
+        return
+        ;;
+    '--unmount-deadline')
+        return
+        ;;
+    '--remove-deadline')
+        return
+        ;;
+    '--mount-method')
         return
         ;;
     '--log-level')

@@ -73,9 +73,11 @@ struct TrafficTableTests {
         #expect(lines[1].count < 140)
     }
 
-    @Test(arguments: [
-        (0.0, "0 B"), (1023.4, "1023 B"), (1024, "1.0 KiB"), (1536, "1.5 KiB"), (200 * 1024, "200 KiB"), (5e6, "4.8 MiB"),
+    private static let quantities: [(Double, String)] = [
+        (0, "0 B"), (1023.4, "1023 B"), (1024, "1.0 KiB"), (1536, "1.5 KiB"), (200 * 1024, "200 KiB"), (5e6, "4.8 MiB"),
         (Double(UInt64.max), "16.0 EiB"), (-5, "0 B"),
-    ])
+    ]
+
+    @Test(arguments: quantities)
     func bytesForPeople(count: Double, text: String) { #expect(MeasuredText.bytes(count) == text) }
 }

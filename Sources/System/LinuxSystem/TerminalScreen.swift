@@ -11,12 +11,9 @@ public struct TerminalScreen: Sendable {
     public let isTerminal: Bool
     private let output: CInt
 
-    public init() { self.init(output: STDOUT_FILENO) }
+    public init() { self.init(output: STDOUT_FILENO, isTerminal: isatty(STDOUT_FILENO) == 1) }
 
-    init(output: CInt) {
-        self.output = output
-        isTerminal = isatty(output) == 1
-    }
+    init(output: CInt, isTerminal: Bool) { (self.output, self.isTerminal) = (output, isTerminal) }
 
     /// Lines and columns; what a terminal that does not say has.
     public var size: (rows: Int, columns: Int) {

@@ -220,17 +220,19 @@ package final class HealthWatch: Sendable {
         }
         let sequence = SystemCallSequence()
         sequence.add(SystemCall.nameProcess("\(state.settings.processName)-usage"))
-        let buffer = sequence.buffer(SystemCallSequence.spaceSize)
+        let buffer = sequence.buffer(FileSystemSpace.statusSize)
         let call = sequence.add(SystemCall.space(of: place.string, into: buffer))
         let end = try? sequence.run(until: Deadline(after: pace.usage), cancellation: ending)
-        let space: FileSystemSpace? = if case .success = sequence.result(of: call) { sequence.space(in: buffer) } else { nil }
+        var space: FileSystemSpace?
+        if case .success = sequence.result(of: call) { space = FileSystemSpace(parsing: sequence.bytes(of: buffer, count: buffer.count)) }
+        let found = space
         let lifetime = pace.usageLifetime
         memory.withLock { memory in
-            memory.measurements[device, default: Measurement()].end(with: space, untilNext: lifetime)
+            memory.measurements[device, default: Measurement()].end(with: found, untilNext: lifetime)
             if case .stuck = end { memory.measurements[device]?.isUnderWay = true }
         }
         if case .stuck(let stuck) = end { waitUntilGone(stuck, device) }
-        return space != nil
+        return found != nil
     }
 
     private func waitUntilGone(_ stuck: StuckSequence, _ device: String) {

@@ -25,28 +25,29 @@ public struct FileSystemSpace: Sendable, Equatable {
 }
 
 extension SystemCall {
-    /// statfs(2) of a path, for ``SystemCallSequence/space(in:)``. Waits for the server of a network file system.
+    /// statfs(2) of a path, for ``FileSystemSpace/init(parsing:)``. Waits for the server of a network file system.
     public static func space(of path: String, into buffer: SystemCallSequence.Buffer) -> SystemCall {
         SystemCall("statfs", Int(__NR_statfs), on: path, [.string(path), .buffer(buffer)])
     }
 }
 
-extension SystemCallSequence {
+extension FileSystemSpace {
     /// Bytes of struct statfs on 64-bit systems, in asm-generic/statfs.h: words, of which those from the second on are f_bsize, f_blocks,
     /// f_bfree, f_bavail, f_files and f_ffree.
-    public static let spaceSize = 120
+    public static let statusSize = 120
 
-    /// What a ``SystemCall/space(of:into:)`` has found. Numbers that make no sense stay at their limits.
-    public func space(in buffer: Buffer) -> FileSystemSpace {
-        let words = bytes(of: buffer, count: Self.spaceSize).withUnsafeBytes { raw in
-            (0..<8).map { raw.loadUnaligned(fromByteOffset: $0 * 8, as: UInt64.self) }
-        }
+    /// What statfs(2) has written. Numbers that make no sense stay at their limits.
+    ///
+    /// - Returns: nil for fewer than ``statusSize`` bytes.
+    public init?(parsing status: [UInt8]) {
+        guard status.count >= Self.statusSize else { return nil }
+        let words = status.withUnsafeBytes { raw in (0..<8).map { raw.loadUnaligned(fromByteOffset: $0 * 8, as: UInt64.self) } }
         let (block, blocks, free) = (words[1], words[2], words[3])
         func size(of blocks: UInt64) -> UInt64 {
             let (product, overflow) = blocks.multipliedReportingOverflow(by: block)
             return overflow ? .max : product
         }
-        return FileSystemSpace(
+        self.init(
             size: size(of: blocks), used: size(of: blocks > free ? blocks - free : 0), free: size(of: words[4]), inodes: words[5],
             freeInodes: words[6])
     }
