@@ -65,7 +65,7 @@ import Testing
                 runtimeDirectory: folder.appending("run"),
                 processName: "x")
             try makeFolders(settings.runtimeDirectory)
-            let words = CallerWords(owner: "queue", holder: "job", program: "batchd", creation: "", removal: "", inspection: "")
+            let words = CallerWords(owner: "queue", holder: "job", program: "batchd", creation: "", removal: "", inspection: "", change: "")
             let state = try VolumeState(
                 settings: settings, words: words, places: FolderForEachVolume(in: folder.appending("mounts")), logger: lines.logger)
             let watch = try HealthWatch(state, pace: Self.pace, logger: lines.logger)
