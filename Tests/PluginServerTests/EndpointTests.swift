@@ -132,7 +132,7 @@ import Testing
             let client = try fixture.client()
             let answer = try await client.call("/VolumeDriver.\(method)", "")
             #expect(answer.status == 400)
-            #expect(answer.body == #"{"Err":"the request has no body"}"#)
+            #expect(answer.body.hasPrefix(#"{"Err":"the request has no body"#), "\(answer.body)")
             #expect(fixture.driver.events.all.isEmpty, "nothing was done for it")
             #expect(try await client.call("/VolumeDriver.Get", #"{"Name":"v"}"#).status == 200, "the connection stays good")
         }
