@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 
+import DockerPluginAPI
 import KernelMount
 import LinuxSystem
+import Synchronization
 import SystemPackage
-import TestSupport
 import Testing
+import TestSupport
 
 @testable import DockerVolumes
 @testable import SharedCatalogue
