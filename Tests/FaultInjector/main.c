@@ -234,7 +234,6 @@ static void attach(void) {
         }
         closedir(folder);
     }
-    is_counting = 1;
 }
 
 static void start(char **words) {
@@ -287,9 +286,10 @@ int main(int count, char **words) {
             if (thread == target && (WIFEXITED(status) || WIFSIGNALED(status))) report("gone\n");
         }
         if (thread < 0) return 0;
+        // What threads do because they were interrupted for being attached to does not count.
         if (!is_ready) {
             report("ready\n");
-            is_ready = 1;
+            is_counting = is_ready = 1;
         }
         // A call that is being skipped must get its result first.
         if (!is_wanted && !runs && failing == 0) return 0;
