@@ -11,12 +11,12 @@ extension FaultTests {
                 for (error, calls) in FaultCalls.failing {
                     let action = FaultInjector.Action.fail(error)
                     let report = MatrixReport("error matrix, \(isShared ? "shared volumes" : "volumes with a server"), \(action)")
-                    let step = FaultTests.isLong ? 1 : 3
+                    let step = FaultTests.isLong ? 1 : 5
                     let matrix = FaultMatrix(daemon: hosts[0], report: report, calls: calls, action: action, step: step)
                     let scenarios = isShared ? FaultScenario.shared : FaultScenario.plain + FaultScenario.others
                     for scenario in scenarios { try await matrix.run(scenario) }
                     print(report.text)
-                    #expect(report.tried >= 10)
+                    #expect(report.tried >= 8)
                 }
             }
         }

@@ -62,7 +62,8 @@ extension FaultTests {
             try await DaemonHost.with { hosts in
                 let report = MatrixReport("kill matrix, start")
                 let calls = FaultTests.isLong ? "all" : FaultCalls.changing
-                try await FaultMatrix(daemon: hosts[0], report: report, calls: calls, action: .kill).runStart()
+                let step = FaultTests.isLong ? 1 : 2
+                try await FaultMatrix(daemon: hosts[0], report: report, calls: calls, action: .kill, step: step).runStart()
                 print(report.text)
                 #expect(report.tried >= 20)
             }

@@ -161,13 +161,16 @@ struct FaultMatrix {
         if daemon.process == nil { return ["the daemon has ended"] }
         let faults = await daemon.lastingFaults {
             // A folder that could not be removed is removed at the next start. A record that could not be written says the old.
-            try await daemon.faults(allowed: allowed).filter { action == .count || !$0.hasPrefix("in run/") }
+            try await daemon.faults(allowed: allowed).filter { fault in
+                action == .count || !["in run/", "the folder"].contains { fault.hasPrefix($0) }
+            }
         }
         if !faults.isEmpty { return faults }
         if case .count = action { return [] }
-        // What is on disk must say the same, but for an unmount, which is not refused when its record cannot be written.
+        // What is on disk must say the same, but for an unmount, which is not refused when its record cannot be written. Of a shared volume
+        // the share says at the next look what has become of it.
         let isUnmount = scenario.request.method == .unmount
-        let worlds = try await [daemon.world()] + (isUnmount ? [scenario.before] : [])
+        let worlds = try await [daemon.world()] + (isUnmount || scenario.isShared ? allowed + [scenario.before] : [])
         await daemon.kill()
         try await daemon.start()
         return await daemon.lastingFaults {

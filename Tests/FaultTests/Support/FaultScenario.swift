@@ -66,6 +66,4 @@ struct FaultScenario: Sendable, CustomTestStringConvertible {
 
     static let all = plain + others + shared
 
-    /// A volume that some container holds without having been told, if the daemon is killed between its record and its answer.
-    var toleratedHolders: Int { 1 }
 }
