@@ -113,6 +113,8 @@ struct DaemonProgramTests {
         let commands = help.matches(of: /\n  ([a-z]+) {2,}/).map { String($0.output.1) }
         #expect(commands.sorted() == ["doctor", "serve", "status", "top"])
         #expect(page.terms("COMMANDS").map { String($0.prefix { $0 != " " }) }.sorted() == commands.sorted())
-        for flag in ["--config", "--version", "--help", "--json", "--interval", "--count"] { #expect(page.plainText.contains(flag), "\(flag)") }
+        for flag in ["--config", "--version", "--help", "--json", "--interval", "--count"] {
+            #expect(page.plainText.contains(flag), "\(flag)")
+        }
     }
 }

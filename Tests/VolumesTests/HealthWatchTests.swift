@@ -12,13 +12,18 @@ import Testing
 @testable import Volumes
 
 /// The watch over servers and mounted volumes, with servers that exist in memory only.
-@Suite(.timeLimit(.minutes(2))) struct HealthWatchTests {
+@Suite(.timeLimit(.minutes(5))) struct HealthWatchTests {
     private static let pace: HealthWatch.Pace = {
         var pace = HealthWatch.Pace()
         pace.interval = .milliseconds(20)
         pace.usageLifetime = .milliseconds(20)
+        // One that hangs does so until the end of its test.
+        pace.probe = .seconds(600)
         return pace
     }()
+
+    /// For machines that do much else.
+    private static let patience = Duration.seconds(100)
 
     /// A watch, and what it works on.
     private struct Scene {
@@ -80,19 +85,21 @@ import Testing
             try scene.add("other", pool: "x@well")
             scene.servers.set("nas", .fails(.refused))
             try await scene.watching {
-                try await eventually("the server is known to be away") {
+                try await eventually("the server is known to be away", within: Self.patience) {
                     scene.health("a").isAway && scene.file?.servers["nas"]?.awaySince != nil
                 }
                 let asked = scene.servers.calls("nas")
-                try await eventually("it was asked again") { scene.servers.calls("nas") > asked + 2 }
+                try await eventually("it was asked again", within: Self.patience) { scene.servers.calls("nas") > asked + 2 }
                 #expect(!scene.health("other").isAway && scene.health("other").server?.lastAnswer != nil)
                 #expect(scene.health("b").server?.code == "refused")
                 #expect(scene.file?.servers["well"]?.lastAnswer != nil)
                 #expect(scene.lines.all.filter { $0.contains("these volumes wait: a, b") }.count == 1)
                 scene.servers.set("nas", .answers)
-                try await eventually("it is back") { !scene.health("a").isAway && scene.file?.servers["nas"]?.awaySince == nil }
+                try await eventually("it is back", within: Self.patience) {
+                    !scene.health("a").isAway && scene.file?.servers["nas"]?.awaySince == nil
+                }
                 let again = scene.servers.calls("nas")
-                try await eventually("it was asked again") { scene.servers.calls("nas") > again + 2 }
+                try await eventually("it was asked again", within: Self.patience) { scene.servers.calls("nas") > again + 2 }
             }
             #expect(scene.lines.all.filter { $0.contains("server nas answers again; these volumes go on: a, b") }.count == 1)
             #expect(scene.lines.all.filter { $0.contains("server nas answers again; it had not since") }.count == 1)
@@ -108,7 +115,7 @@ import Testing
             }
             for number in 0..<3 { try scene.add("w\(number)", pool: "x@well\(number)") }
             try await scene.watching {
-                try await eventually("the others were asked again and again") {
+                try await eventually("the others were asked again and again", within: Self.patience) {
                     (0..<3).allSatisfy { scene.servers.calls("well\($0)") > 3 }
                 }
                 // None of them is asked twice at a time.
@@ -135,17 +142,17 @@ import Testing
             let device = try #require(try MountTable.topmost(at: place.string)?.device)
             try scene.add("full", pool: "x@nas", device: device)
             try await scene.watching {
-                try await eventually("it is known") { scene.file?.usage[device]?.space != nil }
+                try await eventually("it is known", within: Self.patience) { scene.file?.usage[device]?.space != nil }
                 let space = try #require(scene.health("full").usage?.space)
                 #expect(space.size == 4096 << 10 && space.used == 0 && space.free == 4096 << 10 && space.inodes == 100)
                 try replaceFile(place.appending("data"), with: [UInt8](repeating: 1, count: 1 << 20), durable: false)
-                try await eventually("it is looked at again") { scene.health("full").usage?.space?.used == 1 << 20 }
+                try await eventually("it is looked at again", within: Self.patience) { scene.health("full").usage?.space?.used == 1 << 20 }
                 #expect(scene.health("full").usage?.space?.usedPercent == 25)
                 scene.servers.set("nas", .fails(.silent))
-                try await eventually("it is not known any more") { scene.health("full").usage?.unknownSince != nil }
+                try await eventually("it is not known any more", within: Self.patience) { scene.health("full").usage?.unknownSince != nil }
                 #expect(scene.health("full").usage?.space?.used == 1 << 20)
                 scene.servers.set("nas", .answers)
-                try await eventually("it is known again") { scene.health("full").usage?.unknownSince == nil }
+                try await eventually("it is known again", within: Self.patience) { scene.health("full").usage?.unknownSince == nil }
             }
         }
     }
@@ -155,7 +162,7 @@ import Testing
         try await withScene { scene in
             try makeFolders(scene.state.places.place(of: try #require(VolumeName("gone"))))
             try scene.add("gone", pool: "x@nas")
-            try await scene.watching { try await eventually("it was asked") { scene.servers.calls("nas") > 3 } }
+            try await scene.watching { try await eventually("it was asked", within: Self.patience) { scene.servers.calls("nas") > 3 } }
             #expect(scene.health("gone").usage == nil)
         }
     }

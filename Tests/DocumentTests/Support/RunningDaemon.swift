@@ -20,7 +20,7 @@ struct RunningDaemon {
         in folder: FilePath, wrapping: [String] = [], _ body: (RunningDaemon) async throws -> Void
     ) async throws {
         let log = folder.appending("log").string
-        FileManager.default.createFile(atPath: log, contents: nil)
+        try Data().write(to: URL(fileURLWithPath: log))
         let process = Process()
         process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
         process.arguments =

@@ -97,25 +97,33 @@ package final class HealthWatch: Sendable {
 
     // MARK: Looking
 
+    /// How often it is seen whether the last threads have ended.
+    private static let endPause = Duration.milliseconds(10)
+
     /// Looks again and again until the cancellation, the first time after a pause. All that it has begun has ended when it returns.
     func run(until ending: Cancellation) async {
-        await withDiscardingTaskGroup { group in
-            var pause = pace.interval
-            while !ending.isCancelled {
-                let length = pause
-                let began = try? await BlockingThread.run(named: "health") { [self] in
-                    Poll.wait(for: ending.descriptor.rawValue, until: Deadline(after: length))
-                    let start = ContinuousClock.now
-                    if !ending.isCancelled { look() }
-                    return start
-                }
-                guard let began else { return }
-                // Of a host with very many mounts, at most a twentieth of a core's time.
-                pause = max(pace.interval, (ContinuousClock.now - began) * 20)
-                for _ in 0..<takePlaces() {
-                    group.addTask { [self] in try? await BlockingThread.run(named: "health-server") { [self] in work(until: ending) } }
-                }
-            }
+        try? await BlockingThread.run(named: "health") { [self] in follow(until: ending) }
+    }
+
+    private func follow(until ending: Cancellation) {
+        var pause = pace.interval
+        while ending.sleep(for: pause) {
+            let start = ContinuousClock.now
+            look()
+            // Of a host with very many mounts, at most a twentieth of a core's time.
+            pause = max(pace.interval, (ContinuousClock.now - start) * 20)
+            for _ in 0..<takePlaces() { startWorker(until: ending) }
+        }
+        // What they wait for ends with the cancellation.
+        while memory.withLock({ $0.workers > 0 }) { Poll.wait(for: -1, until: Deadline(after: Self.endPause)) }
+    }
+
+    private func startWorker(until ending: Cancellation) {
+        do throws(SystemError) {
+            try BlockingThread.start(named: "health-server") { [self] in work(until: ending) }
+        } catch {
+            memory.withLock { $0.workers -= 1 }
+            logger.debug("servers are asked later: \(error)")
         }
     }
 
