@@ -173,13 +173,13 @@ _docker-nfsd() {
     unset 'unparsed_words[0]'
     unparsed_words=("${unparsed_words[@]}")
     case "${subcommand}" in
-    serve|status|top|doctor|help)
+    serve|status|top|doctor|volume|help)
         # Offer subcommand argument completions
         "_docker-nfsd_${subcommand}"
         ;;
     *)
         # Offer subcommand completions
-        COMPREPLY+=($(compgen -W 'serve status top doctor help' -- "${cur}"))
+        COMPREPLY+=($(compgen -W 'serve status top doctor volume help' -- "${cur}"))
         ;;
     esac
 }
@@ -332,7 +332,7 @@ _docker-nfsd_top() {
     repeating_flags=()
     non_repeating_flags=(--version -h --help)
     repeating_options=()
-    non_repeating_options=(--interval --count --config --state-directory --runtime-directory --mount-directory --socket-directory --docker-directory --engine-socket --share --share-refresh --options --nfsvers --mount-deadline --probe-deadline --resolve-deadline --unmount-deadline --remove-deadline --mount-method --log-level)
+    non_repeating_options=(--interval --count --config --state-directory --runtime-directory --mount-directory --socket-directory --docker-directory --engine-socket --share --share-refresh --options --nfsvers --mount-deadline --probe-deadline --resolve-deadline --unmount-deadline --remove-deadline --retry --mount-method --metrics --log-level)
     __docker-nfsd_offer_flags_options 0
 
     # Offer option value completions
@@ -391,7 +391,13 @@ _docker-nfsd_top() {
     '--remove-deadline')
         return
         ;;
+    '--retry')
+        return
+        ;;
     '--mount-method')
+        return
+        ;;
+    '--metrics')
         return
         ;;
     '--log-level')
@@ -412,6 +418,101 @@ _docker-nfsd_doctor() {
     '-o')
         return
         ;;
+    '--config')
+        return
+        ;;
+    '--state-directory')
+        return
+        ;;
+    '--runtime-directory')
+        return
+        ;;
+    '--mount-directory')
+        return
+        ;;
+    '--socket-directory')
+        return
+        ;;
+    '--docker-directory')
+        return
+        ;;
+    '--engine-socket')
+        return
+        ;;
+    '--share')
+        return
+        ;;
+    '--share-refresh')
+        return
+        ;;
+    '--options')
+        return
+        ;;
+    '--nfsvers')
+        return
+        ;;
+    '--mount-deadline')
+        return
+        ;;
+    '--probe-deadline')
+        return
+        ;;
+    '--resolve-deadline')
+        return
+        ;;
+    '--unmount-deadline')
+        return
+        ;;
+    '--remove-deadline')
+        return
+        ;;
+    '--retry')
+        return
+        ;;
+    '--mount-method')
+        return
+        ;;
+    '--metrics')
+        return
+        ;;
+    '--log-level')
+        return
+        ;;
+    esac
+}
+
+_docker-nfsd_volume() {
+    repeating_flags=()
+    non_repeating_flags=(--version -h --help)
+    repeating_options=()
+    non_repeating_options=()
+    __docker-nfsd_offer_flags_options 0
+
+    # Offer subcommand / subcommand argument completions
+    local -r subcommand="${unparsed_words[0]}"
+    unset 'unparsed_words[0]'
+    unparsed_words=("${unparsed_words[@]}")
+    case "${subcommand}" in
+    set)
+        # Offer subcommand argument completions
+        "_docker-nfsd_volume_${subcommand}"
+        ;;
+    *)
+        # Offer subcommand completions
+        COMPREPLY+=($(compgen -W 'set' -- "${cur}"))
+        ;;
+    esac
+}
+
+_docker-nfsd_volume_set() {
+    repeating_flags=()
+    non_repeating_flags=(--version -h --help)
+    repeating_options=()
+    non_repeating_options=(--config --state-directory --runtime-directory --mount-directory --socket-directory --docker-directory --engine-socket --share --share-refresh --options --nfsvers --mount-deadline --probe-deadline --resolve-deadline --unmount-deadline --remove-deadline --retry --mount-method --metrics --log-level)
+    __docker-nfsd_offer_flags_options -1
+
+    # Offer option value completions
+    case "${prev}" in
     '--config')
         return
         ;;

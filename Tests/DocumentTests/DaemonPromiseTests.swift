@@ -58,7 +58,7 @@ struct DaemonPromiseTests {
     }
 
     /// Whatever the umask is.
-    @Test(arguments: ["0", "0777"]) func eachFolderHasItsMode(umask: String) async throws {
+    @Test(arguments: ["0", "0077"]) func eachFolderHasItsMode(umask: String) async throws {
         try await withScratchFolder { folder in
             let words = ["sh", "-c", "umask \(umask); exec \"$@\"", "sh"]
             try await RunningDaemon.with(in: folder, wrapping: words) { daemon in

@@ -24,7 +24,8 @@ import Testing
 
     private func stop(_ processes: [Process]) {
         for process in processes {
-            process.terminate()
+            // SIGTERM may be blocked in what this process starts.
+            kill(process.processIdentifier, SIGKILL)
             process.waitUntilExit()
         }
     }

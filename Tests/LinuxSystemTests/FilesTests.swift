@@ -102,6 +102,8 @@ struct FilesTests {
                 #expect(content.count == size)
                 #expect(content.allSatisfy { $0 == content[0] })
                 seen.insert(content[0])
+                // The writer needs the pool for a moment to begin.
+                await Task.yield()
             } while !seen.contains(100)
             try await writing
         }

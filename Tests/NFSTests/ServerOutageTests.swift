@@ -80,12 +80,12 @@ import Volumes
                 let hasAnswered = try await blocking { try states.probe(source, until: Deadline(after: .seconds(100))) }
                 #expect(hasAnswered)
                 #expect(try await failure(states, folder, port: mute.port).code != .mute)
+                #expect(states.state(of: "127.0.0.1:\(mute.port)")?.outage?.code != .mute)
             } else {
                 try await eventually("it is asked again by itself", within: .seconds(60)) {
                     try await failure(states, folder, port: mute.port).code != .mute
                 }
             }
-            #expect(states.state(of: "127.0.0.1:\(mute.port)")?.outage?.code != .mute)
         }
     }
 }
