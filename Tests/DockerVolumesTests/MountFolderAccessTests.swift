@@ -14,7 +14,9 @@ import Testing
 
     /// Says who it runs as; nil if it cannot be run by a user of the host.
     private func runByAUser(_ program: FilePath) async throws -> String? {
-        let result = try await command(["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups", program.string, "-u"])
+        let result = try await command([
+            "setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups", "sh", "-c", "exec \(program) -u",
+        ])
         return result.status == 0 ? result.output : nil
     }
 

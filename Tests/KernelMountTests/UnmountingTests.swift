@@ -47,7 +47,8 @@ import Testing
             user.currentDirectoryURL = URL(fileURLWithPath: target.string)
             try user.run()
             defer {
-                user.terminate()
+                // SIGTERM may be blocked in what this process starts.
+                kill(user.processIdentifier, SIGKILL)
                 user.waitUntilExit()
             }
             var told: [FileUser] = []

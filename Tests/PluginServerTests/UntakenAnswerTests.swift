@@ -68,7 +68,7 @@ import Testing
                 let caller = try fixture.client()
                 try await caller.send(request)
                 let answer = try await caller.answer()
-                #expect(answer.status == 200 && answer.body.hasSuffix("]}") && answer.body.utf8.count > Self.size)
+                #expect(answer.status == 200 && answer.body.hasSuffix("}") && answer.body.utf8.count > Self.size)
             }
         }
     }

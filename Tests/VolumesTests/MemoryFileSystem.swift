@@ -85,7 +85,7 @@ private struct Pool: FileSystemSource {
     var text: String { "pool:\(name)" }
     var location: SourceLocation { SourceLocation(server: "memory", components: [name]) }
     var canonical: [String: String] { ["pool": name, "size": size].compactMapValues { $0 } }
-    func retryPeriod(for purpose: MountPurpose) -> Duration? { .zero }
+    func retryPeriod(for purpose: MountPurpose) -> Duration? { nil }
     func validate(for purpose: MountPurpose) throws(StorageError) {}
     /// `disk@host` is a pool of that host.
     var serverKey: String { name.split(separator: "@").last.map(String.init) ?? name }
