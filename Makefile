@@ -17,7 +17,7 @@ START := -Xswiftc -Xfrontend -Xswiftc -disable-concrete-type-metadata-mangled-na
 
 # Static Swift runtime, so that a host needs nothing of Swift. Not a static executable: glibc resolves host names through
 # shared modules. The rest makes it smaller; ARCHITECTURE.md has the figures.
-RELEASE := -c release --static-swift-stdlib -Xswiftc -use-ld=lld -Xlinker --gc-sections -Xlinker --icf=safe \
+RELEASE := -c release -Xswiftc -Osize --static-swift-stdlib -Xswiftc -use-ld=lld -Xlinker --gc-sections -Xlinker --icf=safe \
 	-Xlinker -z -Xlinker pack-relative-relocs -Xlinker --version-script=$(CURDIR)/Packaging/no-exports.map $(START)
 
 # A static executable: it starts several times for each container, and the dynamic loader alone takes longer than all it does. It
