@@ -91,7 +91,7 @@ test: build ## Run all tests: plain, with real engines and runtimes, in a virtua
 	Scripts/machine build
 	$(MAKE) check
 	$(MAKE) debug
-	$(MAKE) fuzz TIME=5
+	FUZZ_SEED=1 $(MAKE) fuzz TIME=5
 	$(WIDTH) $(TEST) --parallel --skip '$(MACHINES)'
 	$(TEST) --filter '^FaultTests\.'
 	$(TEST) --filter 'DockerTests|MachineTests'

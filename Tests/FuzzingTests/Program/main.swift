@@ -44,7 +44,7 @@ exit(
         }
         // Some hundred times what inputs need, and no more for each byte of a long one than of a short one.
         let spent = processorTime() - begin
-        if spent > .milliseconds(100) + .microseconds(100) * bytes.count {
+        if spent > .milliseconds(500) + .microseconds(300) * bytes.count {
             complain("\(name): \(bytes.count) bytes take \(spent)")
             abort()
         }
