@@ -127,7 +127,7 @@ test-swarm: build ## Run the tests of a Swarm of two virtual machines
 
 .PHONY: test-plain
 test-plain: ## Run the tests whose needs this machine has, and skip the rest
-	$(WIDTH) swift test --parallel
+	$(WIDTH) swift test --parallel --skip '^FaultTests\.'
 
 # Seconds for each input, and the inputs if not all: `make fuzz TIME=3600 INPUT=json`.
 TIME ?= 600

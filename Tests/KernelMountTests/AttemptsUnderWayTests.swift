@@ -17,10 +17,10 @@ struct AttemptsUnderWayTests {
         func begin(_ remaining: ArraySlice<(server: String, function: String?)>, _ process: CInt) throws(AttemptFailure) -> Bool {
             guard let other = remaining.first else {
                 functions.withLock { $0[0] = function }
-                return try underWay.during(.init(server: own, waitingFunction: "waits")) { $0?.mayGoOn(0) ?? true }
+                return try underWay.during(.init(server: own, waitingFunctions: ["waits"])) { $0?.mayGoOn(0) ?? true }
             }
             functions.withLock { $0[process] = other.function }
-            return try underWay.during(.init(server: other.server, waitingFunction: "waits")) { watch throws(AttemptFailure) in
+            return try underWay.during(.init(server: other.server, waitingFunctions: ["waits"])) { watch throws(AttemptFailure) in
                 _ = watch?.mayGoOn(process)
                 return try begin(remaining.dropFirst(), process + 1)
             }
@@ -31,6 +31,10 @@ struct AttemptsUnderWayTests {
     @Test func oneForWhichAnotherServersMountWaitsIsEnded() throws {
         #expect(try !mayGoOn("mute", in: "rpc_wait_bit_killable", others: [("good", "waits")]))
         #expect(try !mayGoOn("mute", in: nil, others: [("mute", "waits"), ("good", "waits")]))
+    }
+
+    @Test func onlyTheOneThatHasBeenBusyForLongestIsEnded() throws {
+        #expect(try mayGoOn("later", in: nil, others: [("mute", "rpc_wait_bit_killable"), ("good", "waits")]))
     }
 
     @Test func nobodyIsEndedForMountsFromItsOwnServer() throws {

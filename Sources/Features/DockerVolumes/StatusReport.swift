@@ -41,7 +41,7 @@ public struct StatusReport: Sendable {
         let activity = (try? volumes.kind.activity()) ?? [:]
         let known = try HealthFile(runtime: volumes.runtimeDirectory).read()
         healthWritten = known?.written
-        isHealthOld = known.map { secondsSinceBoot() - $0.seconds > HealthFile.freshness } ?? false
+        isHealthOld = known.map { $0.seconds < secondsSinceBoot() - HealthFile.freshness } ?? false
         lines = try files.readDefinitions(logger: logger).map { definition in
             var record = VolumeRecord(definition)
             let folder = settings.places.place(of: definition.name)

@@ -65,7 +65,9 @@ package final class HostVolumes: Sendable {
     package func releaseUnanswered(olderThan age: Int = unansweredAge, _ ending: Cancellation) async {
         let left = table.records.filter { $0.references.hasOrphans() }
         guard let last = left.compactMap(\.references.orphansSince).max() else { return }
-        let rest = Duration.seconds(min(max(last + age - secondsSinceBoot(), 0), age))
+        let now = secondsSinceBoot()
+        // The file may be damaged.
+        let rest = Duration.seconds(age - min(now - min(max(last, 0), now), age))
         let isOver = try? await BlockingThread.run(named: "volume-unanswered") { ending.sleep(for: rest) }
         if isOver != true { return }
         for name in left.map(\.definition.name) {

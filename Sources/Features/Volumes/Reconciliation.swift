@@ -125,6 +125,10 @@ struct Reconciliation: Sendable {
 
     /// Something is mounted in the daemon's folder that belongs to no volume.
     private func releaseUnknown(_ entry: MountTableEntry) {
+        // What came before it may have taken long, and a volume may have been made and mounted there since.
+        guard (try? MountTable.topmost(at: entry.mountPoint)) == entry,
+            !table.records.contains(where: { table.place(of: $0.definition.name).string.hasSameBytes(as: entry.mountPoint) })
+        else { return }
         guard exports.isOurs(entry), mounter.watch.process(holding: entry) == nil else {
             logger.warning("\(entry.source) is mounted at \(entry.mountPoint), which belongs to no volume; left as it is")
             return

@@ -46,6 +46,8 @@ package final class ServerStates: Sendable {
 
     /// Servers that are remembered; the one about which nothing was heard for the longest time goes first.
     private static let mostServers = 1024
+    /// For how long a mount that was not completed says more than answers to questions.
+    private static let doubt = Duration.seconds(120)
     /// Bytes of a failure's words that are kept.
     package static let longestReason = 1024
 
@@ -100,7 +102,8 @@ package final class ServerStates: Sendable {
             answered(source.serverKey, by: .probe)
             return true
         } catch {
-            if error.code.isAboutReachability { failed(source.serverKey, error, took: ContinuousClock.now - began) }
+            // What is mounted has an address, and goes on while names are not found.
+            if error.code.isAboutReachability, error.code != .nameNotResolved { failed(source.serverKey, error, took: ContinuousClock.now - began) }
             throw error
         }
     }
@@ -110,8 +113,12 @@ package final class ServerStates: Sendable {
         let ended: ServerState.Outage? = change(server) { entry in
             entry.state.lastAnswer = timestamp()
             entry.state.lastAnswered = .now
-            // Such a server has answered questions all the time.
-            if evidence == .probe, entry.state.outage?.code == .timedOut { return nil }
+            // Such a server has answered questions all the time, so it takes a while until they count.
+            if evidence == .probe, let outage = entry.state.outage, outage.code == .timedOut,
+                ContinuousClock.now - outage.lastFailed < Self.doubt
+            {
+                return nil
+            }
             defer { entry.state.outage = nil }
             entry.breaker.answered()
             entry.announce()

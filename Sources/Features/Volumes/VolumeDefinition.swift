@@ -66,9 +66,10 @@ public struct VolumeDefinition: Sendable, Equatable {
         if share != nil, kind.namesServer(given) { throw StorageError(.badOption, "a volume of a share names no server") }
         let checked: VolumeOptions
         if let share { checked = try share.options(given, of: name, kind: kind) } else { checked = try VolumeOptions(given, kind: kind) }
-        try checked.source.validate(for: .volume)
         // Most of a definition that others wrote is still theirs.
-        return VolumeDefinition(name: name, owner: owner, createdAt: createdAt, options: checked, share: share, isForeign: isForeign)
+        let new = VolumeDefinition(name: name, owner: owner, createdAt: createdAt, options: checked, share: share, isForeign: isForeign)
+        try new.options.source.validate(for: .volume)
+        return new
     }
 
     /// In one spelling, without those that name the share.

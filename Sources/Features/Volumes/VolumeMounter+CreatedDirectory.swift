@@ -17,6 +17,7 @@ extension VolumeMounter {
     /// That it cannot be done is only logged. Blocks on the server.
     func applyCreation(of definition: VolumeDefinition) {
         guard let creation = definition.options.subdirectory?.creation, creation.isSpecial else { return }
+        guard let record = table.record(definition.name), record.busy == nil else { return }
         let place = table.place(of: definition.name)
         // Never the folder below the mount point.
         guard let entry = try? MountTable.topmost(at: place.string), exports.isOurs(entry), !entry.options.contains("ro") else { return }

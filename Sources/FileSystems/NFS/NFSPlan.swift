@@ -25,9 +25,11 @@ extension MountPlan {
         }
         for option in options.kernel where Self.applies(option.key, to: version) { list.append(option) }
         // To find a server that it has a connection to by another address, the client of version 4 looks at all its connections, and
-        // waits for each that is being made. fs/nfs/nfs4client.c, nfs41_walk_client_list().
+        // waits for each that is being made, one after the other. fs/nfs/nfs4client.c, nfs41_walk_client_list(); fs/nfs/nfs4state.c,
+        // nfs4_discover_server_trunking().
         let contention = MountPlan.Contention(
-            server: "\(address.text) \(options.port ?? 0)", waitingFunction: "nfs_wait_client_init_complete")
+            server: "\(address.text) \(options.port ?? 0)",
+            waitingFunctions: ["nfs_wait_client_init_complete", "nfs4_discover_server_trunking"])
         self.init(
             fileSystem: version.fileSystem, source: "\(server.sourceLabel):\(path)", options: list, generic: options.generic,
             contention: version == .v3 ? nil : contention)

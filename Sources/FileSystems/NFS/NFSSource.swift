@@ -7,7 +7,13 @@ public import LinuxSystem
 public struct NFSSource: FileSystemSource {
     let export: NFSExport
 
-    init(_ export: NFSExport) { self.export = export }
+    /// The name that is asked, without case, and the port if it is not the usual one.
+    public let serverKey: String
+
+    init(_ export: NFSExport) {
+        self.export = export
+        serverKey = Self.serverKey(of: export)
+    }
 
     public var kind: any FileSystemKind { NFS(export.settings) }
 
@@ -25,8 +31,7 @@ public struct NFSSource: FileSystemSource {
             server: export.server.text, components: export.path.utf8.split(separator: UInt8(ascii: "/")).map { String(Substring($0)) })
     }
 
-    /// The name that is asked, without case, and the port if it is not the usual one.
-    public var serverKey: String {
+    private static func serverKey(of export: NFSExport) -> String {
         let options = try? export.options(for: .volume)
         let label = (options?.server ?? export.server).sourceLabel
         // Only letters of ASCII: names are compared as the resolver does.

@@ -9,7 +9,8 @@ import Synchronization
 final class AttemptsUnderWay: Sendable {
     private struct Attempt: Sendable {
         let server: String
-        let began: ContinuousClock.Instant
+        /// Since when it has not waited for others.
+        var busySince: ContinuousClock.Instant
         var isWaitingForOthers = false
     }
 
@@ -46,22 +47,27 @@ final class AttemptsUnderWay: Sendable {
         guard let contention else { return try body(nil) }
         let number = table.withLock { table in
             table.count += 1
-            table.attempts[table.count] = Attempt(server: contention.server, began: .now)
+            table.attempts[table.count] = Attempt(server: contention.server, busySince: .now)
             return table.count
         }
         defer { table.withLock { _ = $0.attempts.removeValue(forKey: number) } }
         return try body(
             SequenceWatch(period: period) { process in
-                let isWaiting = self.kernelFunction(process) == contention.waitingFunction
+                let isWaiting = self.kernelFunction(process).map(contention.waitingFunctions.contains) ?? false
                 return self.mayGoOn(number, isWaiting: isWaiting)
             })
     }
 
     private func mayGoOn(_ number: Int, isWaiting: Bool) -> Bool {
         table.withLock { table in
+            let now = ContinuousClock.now
             table.attempts[number]?.isWaitingForOthers = isWaiting
-            guard let attempt = table.attempts[number], !isWaiting, ContinuousClock.now - attempt.began >= patience else { return true }
-            return !table.attempts.values.contains { $0.isWaitingForOthers && $0.server != attempt.server }
+            if isWaiting { table.attempts[number]?.busySince = now }
+            guard let attempt = table.attempts[number], !isWaiting, now - attempt.busySince >= patience else { return true }
+            // They can wait for one only, and that is rather the one that has been busy for longest.
+            let others = table.attempts.values.filter { $0.server != attempt.server }
+            return others.contains { !$0.isWaitingForOthers && $0.busySince < attempt.busySince }
+                || !others.contains { $0.isWaitingForOthers }
         }
     }
 }

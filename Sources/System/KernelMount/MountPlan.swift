@@ -16,12 +16,12 @@ public struct MountPlan: Sendable, Equatable {
     public struct Contention: Sendable, Equatable {
         /// Which server is asked; attempts at one server may wait for one another.
         public var server: String
-        /// The function of the kernel in which an attempt waits for another one, whichever server that one asks.
-        public var waitingFunction: String
+        /// The functions of the kernel in which an attempt waits for another one, whichever server that one asks.
+        public var waitingFunctions: [String]
 
-        public init(server: String, waitingFunction: String) {
+        public init(server: String, waitingFunctions: [String]) {
             self.server = server
-            self.waitingFunction = waitingFunction
+            self.waitingFunctions = waitingFunctions
         }
     }
 

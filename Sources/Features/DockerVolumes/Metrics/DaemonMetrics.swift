@@ -29,11 +29,16 @@ final class DaemonMetrics: Sendable {
         for metric in DaemonMetric.counted { registry.write(metric, to: &text) }
         let volumes = VolumeMetrics(state.table.records)
         volumes.write(to: &text)
-        ServerMetrics(state.servers.all).write(to: &text)
+        ServerMetrics(state.servers.all.filter { Self.isRecent($0.value) }).write(to: &text)
         let activity = try state.settings.kind.activity()
         ActivityMetrics(volumes.mounted.compactMap { label, name in activity[state.places.place(of: name)].map { (label, $0) } })
             .write(to: &text)
         return text.bytes
+    }
+
+    /// Servers of mounted volumes are asked all the time. One of which nothing was heard for long may be a name that was mistyped once.
+    private static func isRecent(_ state: ServerState) -> Bool {
+        state.outage.map { ContinuousClock.now - $0.lastFailed < .seconds(600) } ?? true
     }
 
     private func writeProcess(to text: inout PrometheusText) throws(SystemError) {

@@ -177,7 +177,8 @@ package final class HealthWatch: Sendable {
     private func ask(_ server: MountedServer, _ ending: Cancellation) -> Bool {
         _ = try? state.servers.probe(server.source, until: Deadline(after: pace.probe), cancellation: ending)
         if ending.isCancelled { return false }
-        let outage = state.servers.state(of: server.key)?.outage
+        // A name that is not found keeps new mounts waiting, and none that is there.
+        let outage = state.servers.state(of: server.key)?.outage.flatMap { $0.code == .nameNotResolved ? nil : $0 }
         let isNews = tell(server, outage)
         for (device, place) in server.superblocks {
             if let outage {
