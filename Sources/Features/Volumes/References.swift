@@ -148,7 +148,7 @@ package struct References: Sendable, Equatable {
             guard let holder = try? JSONObjectReader(member.value),
                 let count: Int = try? holder.numberIfPresent("count"), (1...Self.mostMounts).contains(count),
                 let activation: Int = try? holder.numberIfPresent("engine"), let since: Int = try? holder.numberIfPresent("since"),
-                (0...1 << 40).contains(since),
+                (-(1 << 40)...1 << 40).contains(since),
                 let isOutdated = try? holder.flag("outdated")
             else { throw StorageError(.damaged, "holder \(member.key) is not of the form {count, engine, since}") }
             let unanswered: Int = (try? holder.numberIfPresent("unanswered")) ?? 0
