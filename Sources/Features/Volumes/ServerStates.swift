@@ -103,7 +103,9 @@ package final class ServerStates: Sendable {
             return true
         } catch {
             // What is mounted has an address, and goes on while names are not found.
-            if error.code.isAboutReachability, error.code != .nameNotResolved { failed(source.serverKey, error, took: ContinuousClock.now - began) }
+            if error.code.isAboutReachability, error.code != .nameNotResolved {
+                failed(source.serverKey, error, took: ContinuousClock.now - began)
+            }
             throw error
         }
     }

@@ -114,7 +114,8 @@ public struct Mounter: Sendable {
                         waited: ContinuousClock.now - began)
                     throw StorageError.mounting(
                         source.text, explanation.code, explanation.reason, cause: failure.error,
-                        mayPass: failure.end == .unwanted || (failure.end == nil && failure.error.errno.mayPass), stuck: failure.stuck.map(StuckProcess.init))
+                        mayPass: failure.end == .unwanted || (failure.end == nil && failure.error.errno.mayPass),
+                        stuck: failure.stuck.map(StuckProcess.init))
                 }
             }
         }

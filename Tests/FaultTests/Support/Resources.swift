@@ -20,7 +20,9 @@ struct Resources: Sendable {
         threads = try FileManager.default.contentsOfDirectory(atPath: "/proc/\(process)/task").count
         processes = daemon.host.processes().filter { !$0.commandLine.isEmpty }.map(\.name).sorted()
         mounts = try daemon.host.mountPoints(below: daemon.folder).sorted()
-        files = daemon.host.paths(below: daemon.folder).sorted() + daemon.host.paths(below: DaemonHost.export).sorted()
+        // What is known of servers is written now and then, and stays.
+        files = daemon.host.paths(below: daemon.folder).filter { !$0.hasSuffix("run/health.json") }.sorted()
+        files += daemon.host.paths(below: DaemonHost.export).sorted()
         let status = try readProcess("/proc/\(process)/status")
         resident = status.firstMatch(of: /VmRSS:\s+(\d+) kB/).flatMap { Int($0.1) } ?? 0
     }
