@@ -15,7 +15,8 @@ struct DeleteTests {
             let gate = try #require(plugins["first"]).gate("Detach")
             let began = ContinuousClock.now
             #expect(try await runtime.run("delete", "--force", "c1").status == 0)
-            #expect(ContinuousClock.now - began < Duration.seconds(4.5).onThisMachine)
+            // It waits 3 s; the plugin's own time is far longer.
+            #expect(ContinuousClock.now - began < Duration.seconds(10).onThisMachine)
             #expect(!runtime.below.knows("c1"))
             let bundle = try runtime.makeBundle("c1")
             let creating = try runtime.start("create", "--bundle", bundle, "--pid-file", bundle + "/pid", "c1")
