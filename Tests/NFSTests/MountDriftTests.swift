@@ -41,6 +41,17 @@ struct MountDriftTests {
     ])
     func noAlarmIsFalse(options: [String: String]) throws { #expect(try drift(options) == []) }
 
+    /// What protects a host holds over a definition by others, and so it is no difference.
+    @Test func aProtectionOfTheHostIsNoDifference() throws {
+        let line = Self.mounted.replacing(" rw,noatime", with: " ro,noatime").replacing("sec=sys", with: "sec=krb5")
+        var settings = NFSSettings()
+        settings.mountOptions = "ro,sec=krb5"
+        let source = try NFS(settings).source(["server": "nas", "path": "/a", "o": "rw,sec=sys,soft"])
+        let entry = try #require(MountTable(parsing: Array(line.utf8)).entries.first)
+        #expect(source.definedByOthers().drift(from: entry) == ["o: the definition says soft, mounted is hard"])
+        #expect(source.drift(from: entry).count == 3)
+    }
+
     /// A kernel that shows less cannot be taken for one that has done otherwise.
     @Test func whatTheKernelDoesNotShowIsNoDifference() throws {
         let line = "1 2 0:3 / /mnt rw - nfs4 nas:/a rw"

@@ -2,10 +2,13 @@
 
 import KernelMount
 import LinuxSystem
+import Logging
 import NFS
 import SystemPackage
 import TestSupport
 import Testing
+
+@testable import Volumes
 
 /// `retry=`, with servers on loopback addresses.
 @Suite(.needs(.root), .timeLimit(.minutes(5))) struct RetryTests {
@@ -18,9 +21,21 @@ import Testing
             at: MountDestination(folder.appending("target").string))
     }
 
+    /// As a volume is mounted.
+    private func mount(_ mounter: Mounter, _ request: MountRequest, _ cancellation: Cancellation) throws {
+        let retries = ServerRetries(
+            period: request.source.retryPeriod(for: .volume) ?? .zero, takesUnknownNames: false, subject: "mounting",
+            logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+        _ = try retries.run(until: Deadline(after: mounter.limits.mount), cancellation) { mayWait throws(StorageError) in
+            var request = request
+            request.mayWait = mayWait
+            return try mounter.mount(request, cancellation: cancellation)
+        }
+    }
+
     private func failure(_ mounter: Mounter, _ request: MountRequest, _ cancellation: Cancellation? = nil) async throws -> StorageError {
         let error = await #expect(throws: StorageError.self) {
-            try await blocking { try mounter.mount(request, cancellation: cancellation) }
+            try await blocking { try mount(mounter, request, cancellation ?? Cancellation()) }
         }
         #expect(try MountTable().topmost(at: request.destination.target) == nil)
         return try #require(error)

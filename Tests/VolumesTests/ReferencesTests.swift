@@ -46,6 +46,17 @@ struct ReferencesTests {
         #expect(references.total == 1)
     }
 
+    /// A copy out of a container has the container's ID.
+    @Test func whatIsTakenBackIsTheOneWithoutAnAnswer() throws {
+        var references = References()
+        references.retain("a", activation: 1, now: 7)
+        references.retain("a", activation: 1, now: 8)
+        references.markUnanswered("a")
+        let isHeld = references.release("a", wasAnswered: false)
+        let after = try References(parsing: references.json(boot: "this").encoded(), boot: "this")
+        #expect(isHeld && after?.total == 1 && after?.hasOrphans() == false)
+    }
+
     @Test func whatWasNotAnsweredIsKnownAfterARestart() throws {
         var references = References()
         for id in ["a", "a", "b", "c"] { references.retain(id, activation: 0, now: 7) }

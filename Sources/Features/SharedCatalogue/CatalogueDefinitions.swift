@@ -75,6 +75,8 @@ struct CatalogueDefinitions: Sendable {
     }
 
     /// Puts a definition in the place of the one that is there, at once.
+    ///
+    /// - Throws: `StorageError`; `no-such-volume` if none is there, for another host may have removed it a moment ago.
     func replace(with definition: VolumeDefinition) throws(StorageError) {
         let name = definition.name.fileName + Self.suffix
         let draft = "\(ownDrafts)\(UInt64.random(in: 0 ... .max))\(Self.draftSuffix)"
@@ -82,17 +84,21 @@ struct CatalogueDefinitions: Sendable {
         guard content.count < Self.longestDefinition else {
             throw StorageError(.badOption, "its options are longer than the catalogue takes")
         }
-        let (calls, written) = try catalogue.run { sequence, root in
+        let (calls, work) = try catalogue.run { sequence, root in
             let volumes = openVolumes(in: catalogue.open(root, sequence), sequence)
             let file = sequence.add(.createFile(draft, in: volumes, mode: 0o600))
             let (written, _) = sequence.write(content, to: file, operand: draft)
             sequence.add(.close(file))
+            let found = sequence.add(.find(name, in: volumes))
             sequence.add(.rename(draft, in: volumes, to: name, operand: name))
             sequence.add(.removeFile(draft, in: volumes, options: .onFailure, if: file))
-            return written
+            return (written: written, found: found)
+        }
+        if calls.error(of: work.found)?.errno == .noSuchFileOrDirectory {
+            throw StorageError(.noSuchVolume, "it was removed on another host")
         }
         try catalogue.check(calls)
-        guard case .success(content.count) = calls.result(of: written) else {
+        guard case .success(content.count) = calls.result(of: work.written) else {
             throw StorageError(.catalogue, "\(catalogue.share.text) took only a part of the definition: is it full?")
         }
     }

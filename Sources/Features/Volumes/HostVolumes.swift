@@ -85,8 +85,9 @@ package final class HostVolumes: Sendable {
     // MARK: From memory
 
     package func shown(_ name: String, owner: String) -> VolumeView? {
-        var volume = VolumeName(name).flatMap { table.view(of: $0, owner: owner) }
-        if let record = VolumeName(name).flatMap(table.record), record.definition.owner == owner {
+        let name = VolumeName(name)
+        var volume = name.flatMap { table.view(of: $0, owner: owner) }
+        if volume != nil, let record = name.flatMap(table.record) {
             for member in health.health(of: record).json.members { volume?.status?[member.key] = member.value }
         }
         // Another host may have created it a moment ago.

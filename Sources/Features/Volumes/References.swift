@@ -51,8 +51,12 @@ package struct References: Sendable, Equatable {
         holders[id] = holder
     }
 
+    /// Counts one use less.
+    ///
+    /// - Parameter wasAnswered: false takes back a mount whose caller did not get the answer.
     /// - Returns: false if this ID holds nothing, which is not an error: a caller may repeat an unmount.
-    mutating func release(_ id: String) -> Bool {
+    mutating func release(_ id: String, wasAnswered: Bool = true) -> Bool {
+        if !wasAnswered { markAnswered(id) }
         guard var holder = holders[id] else { return false }
         holder.count -= 1
         // Who releases has got an answer, so what stays is rather one without.

@@ -204,7 +204,12 @@ extension ServerStates: ServerGate {
                     }
                 }
                 let deadline = limit.map { Deadline(after: $0).earlier(attempt.deadline) } ?? attempt.deadline
-                return try make(attempt, until: deadline, trial: id, body)
+                do throws(StorageError) { return try make(attempt, until: deadline, trial: id, body) } catch {
+                    var error = error
+                    // It was the trial's time that was over, not the caller's.
+                    if error.code == .timedOut, error.stuck == nil, !attempt.deadline.hasPassed { error.mayPass = true }
+                    throw error
+                }
             case .refuse(let next): throw refusal(attempt, next: next)
             case .wait(let instant):
                 var poll = Poll()

@@ -67,7 +67,7 @@ struct VolumeMounter: Sendable {
         }
         if cancellation.isCancelled {
             // An engine sends no unmount for a mount whose answer it did not wait for.
-            try unmount(name, id: id)
+            try unmount(name, id: id, wasAnswered: false)
             throw StorageError(.cancelled, "mounting volume \(name) was undone because the caller has gone")
         }
         return table.place(of: name).string
@@ -100,11 +100,12 @@ struct VolumeMounter: Sendable {
 
     /// Takes a reference back, and unmounts the volume if that was the last one. An ID that holds nothing is not an error.
     ///
+    /// - Parameter wasAnswered: false if the caller did not get the answer to the mount that is taken back.
     /// - Throws: `StorageError` if the volume is still mounted; the reference is taken back in any case.
-    func unmount(_ name: VolumeName, id: String) throws(StorageError) {
+    func unmount(_ name: VolumeName, id: String, wasAnswered: Bool = true) throws(StorageError) {
         guard let record = table.record(name) else { throw StorageError(.noSuchVolume, "no such volume: \(name)") }
         var references = record.references
-        if !references.release(id) {
+        if !references.release(id, wasAnswered: wasAnswered) {
             logger.info("volume \(name): nothing to release for \(id)")
             if !references.isEmpty || !record.isMounted { return }
         }

@@ -9,8 +9,10 @@ import LinuxSystem
 /// changed, and a server may have agreed to less than it was asked for. Linux, fs/nfs/super.c, `nfs_show_mount_options`.
 extension NFSExport {
     func drift(from entry: MountTableEntry) -> [String] {
+        // In a definition by others, what protects this host is this host's.
+        let protection = isForeign ? (try? HostProtection.words(of: settings.mountOptions, over: mountOptions)) ?? "" : ""
         // What cannot be read any more cannot be compared.
-        guard let own = try? NFSOptions(mountOptions) else { return [] }
+        guard let own = try? NFSOptions(protection, defaults: [mountOptions]) else { return [] }
         var found: [String] = []
         func compare(_ name: String, _ wanted: String, _ mounted: String?, _ isMet: Bool) {
             if let mounted, !isMet { found.append("\(name): the definition says \(wanted), mounted is \(mounted)") }
@@ -22,7 +24,7 @@ extension NFSExport {
             let mounted = ["softerr", "soft", "hard"].first(where: entry.superblockOptions.contains)
             compare("o", wanted, mounted, mounted == wanted)
         }
-        if let wanted = Self.access(mountOptions) {
+        if let wanted = Self.access("\(mountOptions),\(protection)") {
             let mounted = entry.options.contains("ro") ? "ro" : "rw"
             compare("o", wanted, mounted, mounted == wanted)
         }

@@ -21,7 +21,7 @@ public struct MountRequest: Sendable {
 
 /// How long the kernel's part of mounting may take. The sum stays below the 120 s that Docker allows for a mount.
 public struct MountLimits: Sendable, Equatable {
-    /// Everything together, finding the server and repeated attempts included.
+    /// Everything together, finding the server included.
     public var mount = Duration.seconds(100)
     /// Each step of unmounting.
     public var unmount = Duration.seconds(5)
@@ -52,7 +52,7 @@ public struct Mounter: Sendable {
         self.gate = gate
     }
 
-    /// Resolves, probes, negotiates, mounts, and looks in the mount table before it says so.
+    /// Resolves, probes, negotiates, mounts, and looks in the mount table before it says so. Once: to try again is for the caller.
     ///
     /// - Parameter limit: if this is earlier than the mounter's own limit.
     /// - Returns: the mount table's entry.
@@ -65,23 +65,12 @@ public struct Mounter: Sendable {
         var deadline = deadline(began, limit)
         // retry=0 is one attempt, which has as long as retry=1.
         if let period { deadline = deadline.earlier(Deadline(began + max(period, .seconds(60)))) }
-        var pause = Duration.seconds(1)
-        let wantsRetry = period ?? .zero > .zero
-        while true {
-            let mayWait = request.mayWait || wantsRetry
-            do throws(StorageError) {
-                return try ServerAttempt(at: request.source, deadline, cancellation, mayWait: mayWait, limits).pass(gate) {
-                    limit throws(StorageError) in
-                    try negotiate(request, began: began, limit, cancellation) { plan throws(AttemptFailure) in
-                        try attempt(plan, request.destination, limit, cancellation)
-                    }
-                    return try verifiedEntry(of: request)
-                }
-            } catch {
-                if !wantsRetry || !error.mayPass || deadline.remaining <= pause || cancellation?.isCancelled == true { throw error }
-                Poll.wait(for: cancellation?.descriptor.rawValue ?? -1, until: Deadline(after: pause))
-                pause = min(pause * 2, .seconds(10))
+        let attempt = ServerAttempt(at: request.source, deadline, cancellation, mayWait: request.mayWait, limits)
+        return try attempt.pass(gate) { limit throws(StorageError) in
+            try negotiate(request, began: began, limit, cancellation) { plan throws(AttemptFailure) in
+                try self.attempt(plan, request.destination, limit, cancellation)
             }
+            return try verifiedEntry(of: request)
         }
     }
 

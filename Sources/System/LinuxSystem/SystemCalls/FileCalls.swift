@@ -11,6 +11,11 @@ extension SystemCall {
         SystemCall("openat", Int(CLINUX_OPEN_REGULAR), on: name, [.result(directory), .string(name)], options: .mayFail)
     }
 
+    /// faccessat(2): fails where nothing of that name is.
+    public static func find(_ name: String, in directory: Call) -> SystemCall {
+        SystemCall("faccessat", Int(__NR_faccessat), on: name, [.result(directory), .string(name), .value(Int(F_OK))])
+    }
+
     /// openat(2) for writing, of a file that must not be there yet.
     ///
     /// - Parameter mode: such as 0o600.
