@@ -138,7 +138,9 @@ let package = Package(
         .executableTarget(name: "mountpoint-runc", dependencies: ["ContainerMounts"], path: "Sources/Programs/mountpoint-runc"),
 
         // Tests, by what they need: nothing, root and Docker on this machine, a virtual machine.
-        .target(name: "TestSupport", dependencies: ["LinuxSystem", systemPackage], path: "Tests/TestSupport"),
+        .target(
+            name: "TestSupport", dependencies: ["LinuxSystem", systemPackage, .product(name: "Logging", package: "swift-log")],
+            path: "Tests/TestSupport"),
         .testTarget(name: "LinuxSystemTests", dependencies: ["LinuxSystem", "TestSupport", systemPackage], path: "Tests/LinuxSystemTests"),
         .testTarget(
             name: "KernelMountTests", dependencies: ["KernelMount", "NFS", "StandIn", "LinuxSystem", "TestSupport", systemPackage],

@@ -8,7 +8,6 @@ import Logging
 import KernelMount
 import NFS
 import StandIn
-import Synchronization
 import SystemPackage
 import TestSupport
 import Testing
@@ -135,29 +134,6 @@ extension VolumeDrivers {
 extension NFSVolumeDriver {
     /// With the least that a volume needs.
     func create(_ name: String) async throws { try await create(name, options: ["server": "nas", "path": "/export"]) }
-}
-
-/// What was logged, as `level message`.
-final class LogBook: Sendable {
-    private let lines = Mutex<[String]>([])
-    var all: [String] { lines.withLock { $0 } }
-    func contains(_ words: String...) -> Bool { all.contains { line in words.allSatisfy(line.contains) } }
-    var logger: Logger { Logger(label: "test") { _ in Handler(book: self) } }
-
-    private struct Handler: LogHandler {
-        let book: LogBook
-        var logLevel = Logger.Level.debug
-        var metadata = Logger.Metadata()
-
-        init(book: LogBook) { self.book = book }
-
-        subscript(metadataKey key: String) -> Logger.MetadataValue? {
-            get { metadata[key] }
-            set { metadata[key] = newValue }
-        }
-
-        func log(event: LogEvent) { book.lines.withLock { $0.append("\(event.level) \(event.message)") } }
-    }
 }
 
 /// A process in a mount namespace of its own, as a container has one; it lives until the body ends.

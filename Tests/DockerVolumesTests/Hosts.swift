@@ -3,6 +3,7 @@
 import DockerPluginAPI
 import LinuxSystem
 import SystemPackage
+import TestSupport
 import Testing
 
 @testable import DockerVolumes

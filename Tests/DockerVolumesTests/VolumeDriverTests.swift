@@ -8,6 +8,7 @@ import Logging
 import NFS
 import StandIn
 import SystemPackage
+import TestSupport
 import Testing
 
 @testable import DockerVolumes

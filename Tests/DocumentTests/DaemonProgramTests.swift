@@ -55,25 +55,13 @@ struct DaemonProgramTests {
     }
 
     @Test func aSecondDaemonOnTheSameFilesIsRefused() async throws {
-        try await withScratchFolder { folder in
-            let arguments = ["state", "runtime", "mount", "socket"].flatMap { ["--\($0)-directory", folder.appending($0).string] }
-            let first = Process()
-            first.executableURL = URL(fileURLWithPath: Programs.daemon)
-            first.arguments = ["serve", "--engine-socket", "none"] + arguments
-            try first.run()
-            defer {
-                first.terminate()
-                first.waitUntilExit()
-            }
-            try await eventually("it answers") {
-                FileManager.default.fileExists(atPath: folder.appending("socket/docker-nfsd.sock").string)
-            }
-            let set = try await run(["volume", "set", "none", "o=hard"] + arguments)
+        try await RunningDaemon.with { first in
+            let set = try await run(["volume", "set", "none", "o=hard"] + first.flags)
             #expect(set.status == 1 && set.output == "docker-nfsd: no such volume: none\n", "\(set)")
-            let second = try await run(["serve", "--engine-socket", "none"] + arguments)
+            let second = try await run(["serve", "--engine-socket", "none"] + first.flags)
             #expect(second.status == 1)
-            let place = folder.appending("state/lock")
-            let end = "process \(first.processIdentifier) has it; stop that one first\n"
+            let place = first.folder.appending("state/lock")
+            let end = "process \(first.process) has it; stop that one first\n"
             #expect(second.output.hasPrefix("docker-nfsd: lock \(place): "), "\(second)")
             #expect(second.output.hasSuffix(end), "\(second)")
         }

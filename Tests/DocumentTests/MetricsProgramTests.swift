@@ -9,7 +9,7 @@ import Testing
 /// The metrics of a docker-nfsd that runs: where they are read, and that they follow what engines ask for.
 @Suite(.timeLimit(.minutes(5))) struct MetricsProgramTests {
     @Test func eachCallIsCounted() async throws {
-        try await ServingDaemon.with(metrics: "socket") { daemon, _ in
+        try await RunningDaemon.with(metrics: "socket") { daemon in
             #expect(try await daemon.page().value("docker_nfsd_volumes") == 0)
             try await daemon.call("Plugin.Activate", "")
             try await daemon.call("VolumeDriver.Create", #"{"Name":"web","Opts":{"server":"nas","path":"/export"}}"#)
@@ -35,7 +35,7 @@ import Testing
     }
 
     @Test(.needs(.root)) func mountsAndReferencesAreSeen() async throws {
-        try await ServingDaemon.with(metrics: "socket") { daemon, _ in
+        try await RunningDaemon.with(metrics: "socket") { daemon in
             try await daemon.call("VolumeDriver.Create", #"{"Name":"web","Opts":{"server":"nas","path":"/export"}}"#)
             for id in ["a", "b"] { try await daemon.call("VolumeDriver.Mount", #"{"Name":"web","ID":"\#(id)"}"#) }
             var page = try await daemon.page()
@@ -51,7 +51,7 @@ import Testing
 
     @Test func nothingListensUnlessItIsSet() async throws {
         for metrics in [nil, "none"] {
-            try await ServingDaemon.with(metrics: metrics) { daemon, _ in
+            try await RunningDaemon.with(metrics: metrics) { daemon in
                 #expect(!FileManager.default.fileExists(atPath: daemon.metricsSocket))
                 let sockets = try await command(["curl", "-sS", "--unix-socket", daemon.driverSocket, "http://localhost/metrics"]).output
                 #expect(sockets.contains("there is no such call"), "\(sockets)")
@@ -60,7 +60,7 @@ import Testing
     }
 
     @Test func theSocketIsForRootAlone() async throws {
-        try await ServingDaemon.with(metrics: "socket") { daemon, _ in
+        try await RunningDaemon.with(metrics: "socket") { daemon in
             let attributes = try FileManager.default.attributesOfItem(atPath: daemon.metricsSocket)
             #expect(attributes[.type] as? FileAttributeType == .typeSocket)
             #expect(attributes[.posixPermissions] as? Int == 0o600)
@@ -70,8 +70,8 @@ import Testing
 
     @Test(arguments: ["127.0.0.1", "[::1]"])
     func aLocalPortIsRead(host: String) async throws {
-        let port = try ServingDaemon.freePort()
-        try await ServingDaemon.with(metrics: "\(host):\(port)") { daemon, _ in
+        let port = try RunningDaemon.freePort()
+        try await RunningDaemon.with(metrics: "\(host):\(port)") { daemon in
             let url = "http://\(host):\(port)/metrics"
             let result = try await command(["curl", "-sS", "-g", "-D", "-", "--max-time", "60", url])
             #expect(result.output.hasPrefix("HTTP/1.1 200 OK\r\nContent-Type: text/plain; version=0.0.4; charset=utf-8\r\n"), "\(result)")
@@ -83,7 +83,7 @@ import Testing
 
     /// Docker waits 15 s for each file without a listener.
     @Test func itsEndLeavesNoSocketBehind() async throws {
-        try await ServingDaemon.with(metrics: "socket") { daemon, _ in
+        try await RunningDaemon.with(metrics: "socket") { daemon in
             let sockets = [daemon.driverSocket, daemon.folder.appending("socket/docker-nfsd.sock").string, daemon.metricsSocket]
             #expect(sockets.allSatisfy(FileManager.default.fileExists))
             kill(daemon.process, SIGTERM)
@@ -93,10 +93,10 @@ import Testing
 
     /// Volumes are worth more than figures about them.
     @Test func aPlaceThatIsTakenKeepsNoVolumeFromBeingServed() async throws {
-        try await ServingDaemon.with(metrics: "socket") { first, _ in
-            try await ServingDaemon.with(metrics: "unix:" + first.metricsSocket) { second, log in
+        try await RunningDaemon.with(metrics: "socket") { first in
+            try await RunningDaemon.with(metrics: "unix:" + first.metricsSocket) { second in
                 try await eventually("the log says so") {
-                    log().contains("metrics cannot be read: another process listens at \(first.metricsSocket); stop it first")
+                    second.log.contains("metrics cannot be read: another process listens at \(first.metricsSocket); stop it first")
                 }
                 #expect(try await second.call("VolumeDriver.List", "").contains(#""Volumes":[]"#))
                 #expect(try await first.page().value("docker_nfsd_volumes") == 0)

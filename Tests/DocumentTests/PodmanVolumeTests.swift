@@ -14,7 +14,7 @@ import Testing
         let folder: FilePath
         let configuration: String
 
-        init(_ daemon: ServingDaemon) throws {
+        init(_ daemon: RunningDaemon) throws {
             folder = daemon.folder.appending("podman")
             configuration = folder.appending("containers.conf").string
             try FileManager.default.createDirectory(atPath: folder.string, withIntermediateDirectories: true)
@@ -36,7 +36,7 @@ import Testing
     private static let options = ["--driver", "nfsd", "--opt", "server=nas", "--opt", "path=/export"]
 
     @Test func aVolumeLives() async throws {
-        try await ServingDaemon.with(metrics: "socket") { daemon, _ in
+        try await RunningDaemon.with(metrics: "socket") { daemon in
             let podman = try Podman(daemon)
             let place = daemon.folder.appending("mount/web").string
             func isMounted() throws -> Bool { try MountTable().entries.contains { $0.mountPoint == place } }
@@ -63,7 +63,7 @@ import Testing
 
     /// Each call that fails is a failure to podman, with the daemon's words.
     @Test func aFailureIsOneToPodman() async throws {
-        try await ServingDaemon.with(metrics: nil) { daemon, _ in
+        try await RunningDaemon.with(metrics: nil) { daemon in
             let podman = try Podman(daemon)
             let refused = try await podman.run("create", ["--driver", "nfsd", "--opt", "servr=nas", "--opt", "path=/export", "web"])
             #expect(refused.status != 0 && refused.output.contains("unknown option servr; did you mean server?"), "\(refused)")

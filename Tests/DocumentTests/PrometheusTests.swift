@@ -11,7 +11,7 @@ import Testing
     private static let ruleTests = "\(Repository.root)/Tests/Fixtures/prometheus/docker-nfsd.rules.test.yml"
 
     @Test func thePageIsWithoutFaultForPromtool() async throws {
-        try await ServingDaemon.with(metrics: "socket") { daemon, _ in
+        try await RunningDaemon.with(metrics: "socket") { daemon in
             for name in ["web", #"a\"b\\c\nd"#, #"\u001b[2J"#, "é"] {
                 try await daemon.call("VolumeDriver.Create", #"{"Name":"\#(name)","Opts":{"server":"nas","path":"/a\"b"}}"#)
             }
@@ -44,8 +44,8 @@ import Testing
 
     /// Scraped by the configuration of Docs/metrics.md, with the alerts loaded and each expression of the board answered.
     @Test func aPrometheusReadsTheDaemon() async throws {
-        let port = try ServingDaemon.freePort()
-        try await ServingDaemon.with(metrics: "127.0.0.1:\(port)") { daemon, _ in
+        let port = try RunningDaemon.freePort()
+        try await RunningDaemon.with(metrics: "127.0.0.1:\(port)") { daemon in
             try await daemon.call("VolumeDriver.Create", #"{"Name":"a\"b","Opts":{"server":"nas","path":"/export"}}"#)
             try await RunningPrometheus.with(scraping: port, rules: Self.rules, in: daemon.folder.appending("prometheus")) { prometheus in
                 try await eventually("it has scraped", within: .seconds(60)) {
@@ -81,7 +81,7 @@ private struct RunningPrometheus: Sendable {
         let check = try await command(["promtool", "check", "config", file])
         try #require(check.status == 0, "\(check)")
 
-        let prometheus = RunningPrometheus(address: "127.0.0.1:\(try ServingDaemon.freePort())")
+        let prometheus = RunningPrometheus(address: "127.0.0.1:\(try RunningDaemon.freePort())")
         let process = Process()
         process.executableURL = URL(fileURLWithPath: "/usr/bin/prometheus")
         process.arguments = [

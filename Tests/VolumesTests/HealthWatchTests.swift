@@ -3,8 +3,6 @@
 import Glibc
 import KernelMount
 import LinuxSystem
-import Logging
-import Synchronization
 import SystemPackage
 import TestSupport
 import Testing
@@ -30,7 +28,7 @@ import Testing
         let state: VolumeState
         let watch: HealthWatch
         let servers: PoolServers
-        let lines: Lines
+        let lines: LogBook
         let runtime: FilePath
 
         /// A volume that counts as mounted.
@@ -64,7 +62,7 @@ import Testing
     private func withScene(_ body: (Scene) async throws -> Void) async throws {
         try await withScratchFolder { folder in
             let servers = try PoolServers()
-            let lines = Lines()
+            let lines = LogBook()
             let settings = VolumeSettings(
                 kind: MemoryFileSystem(servers: servers), stateDirectory: folder.appending("state"),
                 runtimeDirectory: folder.appending("run"),
@@ -187,28 +185,6 @@ import Testing
             }
             try replaceFile(path, with: Array(text.replacing(try Boot.current().text, with: "another").utf8), durable: false)
             #expect(file.read() == nil)
-        }
-    }
-
-    /// What was logged.
-    private final class Lines: Sendable {
-        private let lines = Mutex<[String]>([])
-        var all: [String] { lines.withLock { $0 } }
-        var logger: Logger { Logger(label: "test") { _ in Handler(lines: self) } }
-
-        private struct Handler: LogHandler {
-            let lines: Lines
-            var logLevel = Logger.Level.debug
-            var metadata = Logger.Metadata()
-
-            init(lines: Lines) { self.lines = lines }
-
-            subscript(metadataKey key: String) -> Logger.MetadataValue? {
-                get { metadata[key] }
-                set { metadata[key] = newValue }
-            }
-
-            func log(event: LogEvent) { lines.lines.withLock { $0.append("\(event.message)") } }
         }
     }
 }

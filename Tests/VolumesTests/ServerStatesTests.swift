@@ -73,6 +73,22 @@ import Testing
         #expect(states.state(of: "nas")?.outage?.code == .silent)
     }
 
+    /// The trial of a breaker has less time than the caller.
+    @Test func theLimitOfATrialIsNoEndForACallerThatWaits() throws {
+        let states = ServerStates(logger: LogBook().logger, costly: .zero, firstPause: .zero)
+        func failure() throws -> StorageError {
+            let attempt = ServerAttempt(
+                source: try source("disk@nas"), deadline: Deadline(after: .seconds(100)), cancellation: nil, mayWait: true, hasTime: true)
+            return try #require(
+                #expect(throws: StorageError.self) {
+                    try states.pass(attempt) { _ throws(StorageError) in throw error(.timedOut) }
+                })
+        }
+        // The first contact has all the time that the caller has.
+        #expect(try !failure().mayPass)
+        #expect(try failure().mayPass)
+    }
+
     @Test func noAnswerToAnAttemptWithoutTimeSaysNothing() throws {
         try attempt("disk@nas", hasTime: false, error(.silent))
         #expect(states.state(of: "nas")?.outage == nil && states.state(of: "nas")?.lastAnswer == nil)

@@ -207,7 +207,7 @@ extension ServerStates: ServerGate {
                 do throws(StorageError) { return try make(attempt, until: deadline, trial: id, body) } catch {
                     var error = error
                     // It was the trial's time that was over, not the caller's.
-                    if error.code == .timedOut, error.stuck == nil, !attempt.deadline.hasPassed { error.mayPass = true }
+                    if limit != nil, error.code == .timedOut, error.stuck == nil, !attempt.deadline.hasPassed { error.mayPass = true }
                     throw error
                 }
             case .refuse(let next): throw refusal(attempt, next: next)

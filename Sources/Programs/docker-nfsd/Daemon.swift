@@ -14,6 +14,8 @@ import Volumes
 /// The service: builds its parts, answers until a signal comes, and leaves mounts as they are.
 enum Daemon {
     static func run(flags: [String: String], file: String?, signals: TerminationSignals) async throws {
+        // Folders here and on servers have the modes that are asked for, whatever it was started with.
+        umask(0o022)
         let settings = try settings(flags: flags, file: file)
         let level = settings.logLevel
         let logger = Logger(label: "docker-nfsd") { _ in JournalLogHandler(level: level) }

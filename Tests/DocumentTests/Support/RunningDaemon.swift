@@ -6,28 +6,46 @@ import SystemPackage
 import TestSupport
 
 /// The daemon as a process of its own, with tmpfs in the place of NFS and all its folders in a scratch folder.
-struct RunningDaemon {
+struct RunningDaemon: Sendable {
     let folder: FilePath
+    let process: Int32
+
     /// Where volumes are mounted.
     var mounts: FilePath { folder.appending("mount") }
+    /// The socket of one of the driver's names.
+    var driverSocket: String { folder.appending("socket/nfsd.sock").string }
+    var metricsSocket: String { Self.metricsSocket(in: folder) }
+    /// The settings that name its folders, for another command on them.
+    var flags: [String] { Self.flags(in: folder) }
 
-    private static let folders = ["state", "runtime", "mount", "socket"]
+    private static func metricsSocket(in folder: FilePath) -> String { folder.appending("metrics.sock").string }
 
+    private static func flags(in folder: FilePath) -> [String] {
+        ["state", "runtime", "mount", "socket"].flatMap { ["--\($0)-directory", folder.appending($0).string] }
+    }
+
+    /// Runs a daemon in a folder of its own until the body ends. Parameters are as in ``with(in:metrics:wrapping:_:)``.
+    static func with(metrics: String? = nil, _ body: (RunningDaemon) async throws -> Void) async throws {
+        try await withScratchFolder { folder in try await with(in: folder, metrics: metrics, body) }
+    }
+
+    /// Runs a daemon until the body ends.
+    ///
     /// - Parameters:
+    ///   - metrics: the setting; nil for none, `socket` for ``metricsSocket``.
     ///   - wrapping: words before the program's own, such as `strace` and its arguments; the process must be the daemon's in the end.
-    ///   - body: gets the daemon once it answers.
+    ///   - body: gets the daemon once it serves.
     static func with(
-        in folder: FilePath, wrapping: [String] = [], _ body: (RunningDaemon) async throws -> Void
+        in folder: FilePath, metrics: String? = nil, wrapping: [String] = [], _ body: (RunningDaemon) async throws -> Void
     ) async throws {
         let log = folder.appending("log").string
         try Data().write(to: URL(fileURLWithPath: log))
+        let output = try FileHandle(forWritingTo: URL(fileURLWithPath: log))
         let process = Process()
         process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
-        process.arguments =
-            wrapping + [Programs.daemon, "serve", "--engine-socket", "none"]
-            + folders.flatMap { ["--\($0)-directory", folder.appending($0).string] }
+        let setting = metrics.map { ["--metrics", $0 == "socket" ? "unix:" + metricsSocket(in: folder) : $0] } ?? []
+        process.arguments = wrapping + [Programs.daemon, "serve", "--engine-socket", "none"] + flags(in: folder) + setting
         process.environment = ProcessInfo.processInfo.environment.merging(["DOCKER_NFSD_TEST_STAND_IN": "tmpfs:none"]) { $1 }
-        let output = try FileHandle(forWritingTo: URL(fileURLWithPath: log))
         process.standardOutput = output
         process.standardError = output
         try process.run()
@@ -35,29 +53,51 @@ struct RunningDaemon {
             process.terminate()
             process.waitUntilExit()
         }
-        let daemon = RunningDaemon(folder: folder)
-        try await eventually("the daemon answers") {
-            FileManager.default.fileExists(atPath: folder.appending("socket/nfsd.sock").string)
-        }
+        let daemon = RunningDaemon(folder: folder, process: process.processIdentifier)
+        try await eventually("it serves: \(daemon.log)") { daemon.log.contains("serves nfsd") }
         try await body(daemon)
     }
 
     /// What it has said so far.
     var log: String { (try? String(contentsOfFile: folder.appending("log").string, encoding: .utf8)) ?? "" }
 
-    /// Calls the volume driver, as curl(1) does.
+    /// Calls the driver as an engine does.
     ///
-    /// - Parameter method: such as `Mount`.
+    /// - Parameter method: such as `VolumeDriver.Mount`.
     /// - Returns: the answer's body.
+    @discardableResult
     func call(_ method: String, _ body: String) async throws -> String {
-        let words = ["--silent", "--unix-socket", folder.appending("socket/nfsd.sock").string, "--data-binary", body]
-        return try await command(["curl"] + words + ["http://plugin/VolumeDriver.\(method)"], limit: 60).output
+        try await command(["curl", "-sS", "--max-time", "60", "--unix-socket", driverSocket, "-d", body, "http://plugin/\(method)"]).output
     }
 
     /// Creates a volume.
     func create(_ name: String) async throws {
-        let answer = try await call("Create", #"{"Name":"\#(name)","Opts":{"server":"nas","path":"/export"}}"#)
+        let answer = try await call("VolumeDriver.Create", #"{"Name":"\#(name)","Opts":{"server":"nas","path":"/export"}}"#)
         if answer != #"{"Err":""}"# { throw Trouble("Create: \(answer)") }
+    }
+
+    /// The page of metrics, read from the socket.
+    func page() async throws -> PrometheusPage { try PrometheusPage(try await text()) }
+
+    func text() async throws -> String {
+        try await command(["curl", "-sSf", "--max-time", "60", "--unix-socket", metricsSocket, "http://localhost/metrics"]).output
+    }
+
+    /// Ports of this host at which nobody listens at this moment. Another process can take one before it is used.
+    static func freePort() throws -> Int {
+        let descriptor = socket(AF_INET, CInt(SOCK_STREAM.rawValue), 0)
+        defer { close(descriptor) }
+        var address = sockaddr_in()
+        address.sin_family = sa_family_t(AF_INET)
+        address.sin_addr.s_addr = UInt32(0x7f00_0001).bigEndian
+        var length = socklen_t(MemoryLayout<sockaddr_in>.size)
+        let status = withUnsafeMutablePointer(to: &address) {
+            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { address in
+                bind(descriptor, address, length) == 0 ? getsockname(descriptor, address, &length) : -1
+            }
+        }
+        if status != 0 { throw Trouble("no free port: \(String(cString: strerror(errno)))") }
+        return Int(UInt16(bigEndian: address.sin_port))
     }
 
     /// The mode of each folder below the scratch folder, by its path there; of what is mounted nothing.
