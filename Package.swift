@@ -107,8 +107,8 @@ let package = Package(
         .target(
             name: "DockerVolumes",
             dependencies: [
-                "LinuxSystem", "KernelMount", "NFS", "JSON", "DockerPluginAPI", "PrometheusMetrics", "DockerFiles", "Volumes",
-                "SharedCatalogue",
+                "LinuxSystem", "KernelMount", "NFS", "JSON", "DockerPluginAPI", "PrometheusMetrics", "DockerFiles", "PluginClient",
+                "Volumes", "SharedCatalogue",
                 .product(name: "Logging", package: "swift-log"), .product(name: "CoreMetrics", package: "swift-metrics"),
                 systemPackage,
             ],
@@ -199,7 +199,7 @@ let package = Package(
             name: "DockerVolumesTests",
             dependencies: [
                 "DockerVolumes", "SharedCatalogue", "Volumes", "KernelMount", "NFS", "StandIn", "DockerPluginAPI", "PrometheusMetrics",
-                "JSON", "LinuxSystem", "TestSupport", systemPackage, .product(name: "Logging", package: "swift-log"),
+                "JSON", "LinuxSystem", "TestSupport", "DockerSupport", systemPackage, .product(name: "Logging", package: "swift-log"),
             ],
             path: "Tests/DockerVolumesTests"
         ),

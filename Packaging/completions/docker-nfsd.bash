@@ -188,7 +188,7 @@ _docker-nfsd_serve() {
     repeating_flags=()
     non_repeating_flags=(--version -h --help)
     repeating_options=()
-    non_repeating_options=(--config --state-directory --runtime-directory --mount-directory --socket-directory --docker-directory --engine-socket --share --share-refresh --options --nfsvers --mount-deadline --probe-deadline --resolve-deadline --unmount-deadline --remove-deadline --retry --mount-method --metrics --log-level)
+    non_repeating_options=(--config --state-directory --runtime-directory --mount-directory --socket-directory --docker-directory --engine-socket --share --share-refresh --options --nfsvers --mount-deadline --probe-deadline --resolve-deadline --unmount-deadline --remove-deadline --retry --restart-failed --mount-method --metrics --log-level)
     __docker-nfsd_offer_flags_options 0
 
     # Offer option value completions
@@ -242,6 +242,9 @@ _docker-nfsd_serve() {
         return
         ;;
     '--retry')
+        return
+        ;;
+    '--restart-failed')
         return
         ;;
     '--mount-method')
@@ -260,7 +263,7 @@ _docker-nfsd_status() {
     repeating_flags=()
     non_repeating_flags=(--json --version -h --help)
     repeating_options=()
-    non_repeating_options=(--config --state-directory --runtime-directory --mount-directory --socket-directory --docker-directory --engine-socket --share --share-refresh --options --nfsvers --mount-deadline --probe-deadline --resolve-deadline --unmount-deadline --remove-deadline --retry --mount-method --metrics --log-level)
+    non_repeating_options=(--config --state-directory --runtime-directory --mount-directory --socket-directory --docker-directory --engine-socket --share --share-refresh --options --nfsvers --mount-deadline --probe-deadline --resolve-deadline --unmount-deadline --remove-deadline --retry --restart-failed --mount-method --metrics --log-level)
     __docker-nfsd_offer_flags_options 0
 
     # Offer option value completions
@@ -316,6 +319,9 @@ _docker-nfsd_status() {
     '--retry')
         return
         ;;
+    '--restart-failed')
+        return
+        ;;
     '--mount-method')
         return
         ;;
@@ -332,7 +338,7 @@ _docker-nfsd_top() {
     repeating_flags=()
     non_repeating_flags=(--version -h --help)
     repeating_options=()
-    non_repeating_options=(--interval --count --config --state-directory --runtime-directory --mount-directory --socket-directory --docker-directory --engine-socket --share --share-refresh --options --nfsvers --mount-deadline --probe-deadline --resolve-deadline --unmount-deadline --remove-deadline --retry --mount-method --metrics --log-level)
+    non_repeating_options=(--interval --count --config --state-directory --runtime-directory --mount-directory --socket-directory --docker-directory --engine-socket --share --share-refresh --options --nfsvers --mount-deadline --probe-deadline --resolve-deadline --unmount-deadline --remove-deadline --retry --restart-failed --mount-method --metrics --log-level)
     __docker-nfsd_offer_flags_options 0
 
     # Offer option value completions
@@ -394,6 +400,9 @@ _docker-nfsd_top() {
     '--retry')
         return
         ;;
+    '--restart-failed')
+        return
+        ;;
     '--mount-method')
         return
         ;;
@@ -410,7 +419,7 @@ _docker-nfsd_doctor() {
     repeating_flags=()
     non_repeating_flags=(--version -h --help)
     repeating_options=()
-    non_repeating_options=(-o --config --state-directory --runtime-directory --mount-directory --socket-directory --docker-directory --engine-socket --share --share-refresh --options --nfsvers --mount-deadline --probe-deadline --resolve-deadline --unmount-deadline --remove-deadline --retry --mount-method --metrics --log-level)
+    non_repeating_options=(-o --config --state-directory --runtime-directory --mount-directory --socket-directory --docker-directory --engine-socket --share --share-refresh --options --nfsvers --mount-deadline --probe-deadline --resolve-deadline --unmount-deadline --remove-deadline --retry --restart-failed --mount-method --metrics --log-level)
     __docker-nfsd_offer_flags_options 1
 
     # Offer option value completions
@@ -469,6 +478,9 @@ _docker-nfsd_doctor() {
     '--retry')
         return
         ;;
+    '--restart-failed')
+        return
+        ;;
     '--mount-method')
         return
         ;;
@@ -508,7 +520,7 @@ _docker-nfsd_volume_set() {
     repeating_flags=()
     non_repeating_flags=(--version -h --help)
     repeating_options=()
-    non_repeating_options=(--config --state-directory --runtime-directory --mount-directory --socket-directory --docker-directory --engine-socket --share --share-refresh --options --nfsvers --mount-deadline --probe-deadline --resolve-deadline --unmount-deadline --remove-deadline --retry --mount-method --metrics --log-level)
+    non_repeating_options=(--config --state-directory --runtime-directory --mount-directory --socket-directory --docker-directory --engine-socket --share --share-refresh --options --nfsvers --mount-deadline --probe-deadline --resolve-deadline --unmount-deadline --remove-deadline --retry --restart-failed --mount-method --metrics --log-level)
     __docker-nfsd_offer_flags_options -1
 
     # Offer option value completions
@@ -562,6 +574,9 @@ _docker-nfsd_volume_set() {
         return
         ;;
     '--retry')
+        return
+        ;;
+    '--restart-failed')
         return
         ;;
     '--mount-method')

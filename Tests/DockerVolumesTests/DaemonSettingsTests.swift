@@ -66,7 +66,7 @@ struct DaemonSettingsTests {
               "docker-directory": "/a/docker", "options": "hard,timeo=50", "nfsvers": "auto", "mount-deadline": 11, "probe-deadline": "2",
               "resolve-deadline": 3, "unmount-deadline": 4, "remove-deadline": 5, "mount-method": "mount", "log-level": "debug",
               "engine-socket": "/a/docker.sock", "retry": 45, "share": "nas:/export", "share-refresh": 20,
-              "metrics": "127.0.0.1:9323"
+              "metrics": "127.0.0.1:9323", "restart-failed": "on"
             }
             """
         try await settings(file) { settings in
@@ -83,7 +83,7 @@ struct DaemonSettingsTests {
                 [volumes.limits.mount, settings.nfs.limits.probe, settings.nfs.limits.resolution, volumes.limits.unmount, volumes.removal]
                     == [11, 2, 3, 4, 5].map { .seconds($0) })
             #expect(volumes.mountMethod == .mount)
-            #expect(settings.engine.apiSocket == "/a/docker.sock")
+            #expect(settings.engine.apiSocket == "/a/docker.sock" && settings.engine.restartsFailedContainers)
             #expect(volumes.share?.text == "nas:/export" && settings.catalogue.refresh == .seconds(20))
             #expect(settings.logLevel == .debug && settings.metrics != nil)
         }
@@ -117,6 +117,7 @@ struct DaemonSettingsTests {
         ("resolve-deadline", "-1", "not a number of seconds"), ("unmount-deadline", "21", "from 1 to 20"),
         ("remove-deadline", "1.5", "from 1 to 55"),
         ("retry", "91", "from 1 to 90"), ("retry", "0", "neither boot nor off nor a number of seconds"), ("retry", "on", "neither boot"),
+        ("restart-failed", "true", "neither on nor off"),
         ("mount-method", "fuse", "not one of automatic, fsopen, mount"),
         ("log-level", "trace", "not one of debug, info, notice, warning, error"),
         ("log-level", "critical", "not one of"), ("log-level", "loud", "not one of"),
@@ -146,6 +147,12 @@ struct DaemonSettingsTests {
         async throws
     {
         #expect(try await refusal(file).hasPrefix("FILE:\(line): "))
+    }
+
+    @Test func containersCannotBeStartedAgainByNobody() async throws {
+        let text = try await refusal(#"{"restart-failed": "on", "engine-socket": "none"}"#)
+        #expect(text == "restart-failed is on, but engine-socket is none: give the socket of Docker's API")
+        try await settings(#"{"engine-socket": "none"}"#) { #expect(!$0.engine.restartsFailedContainers) }
     }
 
     @Test func anUnreadableFileIsAnErrorEvenIfItWasNotNamed() async throws {

@@ -133,7 +133,7 @@ import Testing
     }
 
     @Test(arguments: [
-        ("", "closed the connection"), ("HTT", "inside its head"), ("HTTP/1.1 200 OK\r\nX: y\r\n", "inside its head"),
+        ("", "connection was closed"), ("HTT", "inside its head"), ("HTTP/1.1 200 OK\r\nX: y\r\n", "inside its head"),
         ("HTTP/1.1 100 Continue\r\n\r\n", "inside its head"),
         ("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{", "8 bytes too early"),
         ("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n", "before its last chunk"),

@@ -99,6 +99,13 @@ public struct DaemonSettings: Sendable {
                 settings.volumes.patience = .always(.seconds(number))
             }
         },
+        Setting(
+            key: "restart-failed", help: "start containers again that could not start without a volume, once its server answers: on or off"
+        ) {
+            settings, text throws(StorageError) in
+            guard text == "on" || text == "off" else { throw StorageError(.badSetting, "neither on nor off") }
+            settings.engine.restartsFailedContainers = text == "on"
+        },
         Setting(key: "mount-method", help: "how the kernel is asked: automatic, fsopen or mount") { settings, text throws(StorageError) in
             guard let method = MountMethod(rawValue: text) else { throw StorageError(.badSetting, "not one of automatic, fsopen, mount") }
             settings.volumes.mountMethod = method
@@ -137,6 +144,9 @@ public struct DaemonSettings: Sendable {
         }
         for setting in Self.all {
             if let text = flags[setting.key] { try set(setting, text, at: "--\(setting.key)") }
+        }
+        if engine.restartsFailedContainers, engine.apiSocket == nil {
+            throw StorageError(.badSetting, "restart-failed is on, but engine-socket is none: give the socket of Docker's API")
         }
         volumes.kind = NFS(nfs)
         mountDirectory = resolvingSymbolicLinks(mountDirectory)

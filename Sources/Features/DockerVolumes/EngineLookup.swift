@@ -24,6 +24,8 @@ struct EngineLookup: Sendable {
     /// The engines that run.
     var engines: @Sendable () -> [ProcessIdentity] = { MountNamespace.processes(named: "dockerd").compactMap(ProcessIdentity.init(of:)) }
     var firstPause = Duration.seconds(1)
+    /// Is told when an engine answers, and when it has closed the connection, because it ends.
+    var onChange: @Sendable (_ isServing: Bool) -> Void = { _ in }
 
     /// For the request. An engine answers late while it starts and waits for other drivers; there is no limit for that.
     private static let sendingLimit = Duration.seconds(90)
@@ -59,6 +61,8 @@ struct EngineLookup: Sendable {
                     }
                     logger.info("the engine at \(socket) has looked up \(drivers.joined(separator: " and "))")
                     reported = nil
+                    onChange(true)
+                    defer { onChange(false) }
                     while try !stream.receive(until: nil, cancellation: cancellation).isEmpty {}
                 } catch {
                     if cancellation.isCancelled { return }

@@ -11,5 +11,8 @@ public struct EngineSettings: Sendable {
     /// Where the engine's API is served; nil: it is not asked to look the driver up.
     public var apiSocket: FilePath? = "/var/run/docker.sock"
 
+    /// Containers whose start failed because a volume's server was away are started again by that API when the server answers.
+    public var restartsFailedContainers = false
+
     public init() {}
 }

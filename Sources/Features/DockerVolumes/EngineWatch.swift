@@ -27,6 +27,7 @@ final class EngineWatch: HolderWatch {
     /// That references have changed. Changes that arrive while the last one is handled are coalesced.
     private let changes: AsyncStream<Void>
     private let changeSource: AsyncStream<Void>.Continuation
+    private let serving = Mutex(false)
 
     /// Reads what an earlier run has counted. Blocks on a local file.
     ///
@@ -42,6 +43,9 @@ final class EngineWatch: HolderWatch {
         (introductions, introductionSource) = AsyncStream.makeStream()
         (changes, changeSource) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
     }
+
+    /// Whether an engine is known to answer at its API's socket, and has not begun to end.
+    var isServing: Bool { serving.withLock { $0 } }
 
     // MARK: What happens
 
@@ -67,8 +71,10 @@ final class EngineWatch: HolderWatch {
                 for await _ in changes { await lookUpContainers() }
             }
             if let socket = apiSocket {
-                let lookup = EngineLookup(socket: socket, drivers: DaemonSettings.driverNames, logger: logger)
-                group.addTask { try? await BlockingThread.run(named: "engine") { lookup.run(ending) } }
+                var lookup = EngineLookup(socket: socket, drivers: DaemonSettings.driverNames, logger: logger)
+                lookup.onChange = { [self] isServing in serving.withLock { $0 = isServing } }
+                let ready = lookup
+                group.addTask { try? await BlockingThread.run(named: "engine") { ready.run(ending) } }
             }
         }
     }

@@ -21,6 +21,7 @@ public struct HostCheck: Sendable {
             kind.append(finding)
         }
         return [root(), mountCalls()] + kind + sockets() + [engine(), containers(), MountFolderAccess(settings).finding()]
+            + engineAPI()
     }
 
     /// Those that can be read; none before the daemon has run.
@@ -94,6 +95,20 @@ public struct HostCheck: Sendable {
         return HostFinding(
             verdict: .ok, subject: "Docker",
             detail: "dockerd (process \(engines.map(String.init).joined(separator: ", "))) sees what is mounted here")
+    }
+
+    /// Whether containers can be started again; nothing if nobody wants that.
+    private func engineAPI() -> [HostFinding] {
+        guard settings.engine.restartsFailedContainers, let socket = settings.engine.apiSocket else { return [] }
+        let subject = "restart-failed"
+        if SocketState(of: socket) == .listening {
+            return [HostFinding(verdict: .ok, subject: subject, detail: "containers are started again by \(socket)")]
+        }
+        return [
+            HostFinding(
+                verdict: .failed, subject: subject,
+                detail: "nobody listens at \(socket), so no container can be started again: give Docker's API as engine-socket")
+        ]
     }
 
     /// Whether Docker's files say which containers hold volumes.

@@ -10,6 +10,8 @@ public struct NFSVolumeDriver: VolumeDriver {
     let volumes: HostVolumes
     let engines: EngineWatch
     public let scope: VolumeScope
+    /// Is told of mounts that fail; nil if nobody is to be told.
+    let failedStarts: FailedStarts?
     /// nil if nothing is counted.
     let meters: CallMeters?
 
@@ -50,7 +52,12 @@ public struct NFSVolumeDriver: VolumeDriver {
     }
 
     public func mount(_ name: String, id: String) async throws(PluginError) -> String {
-        try await counted(.mount) { () async throws(StorageError) in try await volumes.mount(name, id: id, owner: self.name) }
+        try await counted(.mount) { () async throws(StorageError) in
+            do throws(StorageError) { return try await volumes.mount(name, id: id, owner: self.name) } catch {
+                failedStarts?.mountFailed(name, owner: self.name, error)
+                throw error
+            }
+        }
     }
 
     public func mountAnswered(_ name: String, id: String) async { await volumes.mountAnswered(name, id: id, owner: self.name) }

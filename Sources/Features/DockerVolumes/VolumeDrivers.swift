@@ -14,6 +14,8 @@ public final class VolumeDrivers: Sendable {
     let volumes: HostVolumes
     let engines: EngineWatch
     let shared: SharedDefinitions
+    /// nil if the settings leave that out.
+    private let failedStarts: FailedStarts?
     /// nil if nobody may read them.
     private let metrics: DaemonMetrics?
     /// Ends what waits outside of a request.
@@ -29,12 +31,22 @@ public final class VolumeDrivers: Sendable {
         engines = try EngineWatch(settings: settings, table: state.table, logger: logger)
         shared = try SharedDefinitions(state, settings: settings.catalogue, ending: ending, logger: logger)
         volumes = try HostVolumes(state, watch: engines, authority: shared, logger: logger)
+        failedStarts = try Self.failedStarts(settings, state, engines, ending, logger)
         MountFolderAccess(settings).apply(logger: logger)
+    }
+
+    private static func failedStarts(
+        _ settings: DaemonSettings, _ state: VolumeState, _ engines: EngineWatch, _ ending: Cancellation, _ logger: Logger
+    ) throws(SystemError) -> FailedStarts? {
+        guard settings.engine.restartsFailedContainers, let socket = settings.engine.apiSocket else { return nil }
+        return try FailedStarts(state, api: EngineAPI(socket: socket, ending: ending), logger: logger) { engines.isServing }
     }
 
     /// The driver that Docker knows by this name: it sees only the volumes that were created under it.
     public func driver(named name: String) -> NFSVolumeDriver {
-        NFSVolumeDriver(name: name, volumes: volumes, engines: engines, scope: state.settings.scope, meters: metrics?.calls)
+        NFSVolumeDriver(
+            name: name, volumes: volumes, engines: engines, scope: state.settings.scope, failedStarts: failedStarts,
+            meters: metrics?.calls)
     }
 
     /// The page of metrics, in ``metricsMediaType``. Empty if the settings leave them out.
@@ -54,6 +66,7 @@ public final class VolumeDrivers: Sendable {
             group.addTask { [self] in await volumes.releaseUnanswered(ending) }
             group.addTask { [self] in await engines.run(until: ending) }
             group.addTask { [self] in await shared.run() }
+            group.addTask { [self] in await failedStarts?.run() }
             group.addTask { [self] in await volumes.watchHealth(until: ending) }
         }
     }
@@ -62,6 +75,7 @@ public final class VolumeDrivers: Sendable {
     public func shutDown() {
         engines.shutDown()
         shared.shutDown()
+        failedStarts?.shutDown()
         ending.cancel()
     }
 }

@@ -2,10 +2,10 @@
 
 import DockerPluginAPI
 
-/// Why a plugin's answer is not valid HTTP.
-struct AnswerError: Error, Equatable {
+/// Why an answer is not valid HTTP.
+package struct AnswerError: Error, Equatable {
     /// Completes "the answer …".
-    let reason: String
+    package let reason: String
     init(_ reason: String) { self.reason = reason }
 }
 
@@ -14,7 +14,7 @@ struct AnswerError: Error, Equatable {
 /// Strict in what decides where the answer ends: one Content-Length that is a number, or chunks in their exact form, or the
 /// end of the connection. As lenient as the RFC allows, and as Docker's client is, in one thing: a line of the head may end
 /// with a line feed alone, for plugins that are shell scripts.
-struct AnswerParser {
+package struct AnswerParser {
     /// Bytes of all heads and trailers.
     static let headLimit = 64 << 10
     /// Bytes of a chunk's size and extensions.
@@ -23,10 +23,10 @@ struct AnswerParser {
     static let refusalLimit = 64 << 10
 
     /// The status of the answer once its status line has come. Interim answers (1xx) are skipped.
-    private(set) var status: Int?
-    private(set) var body: [UInt8] = []
+    package private(set) var status: Int?
+    package private(set) var body: [UInt8] = []
     /// Nothing more is needed.
-    private(set) var isComplete = false
+    package private(set) var isComplete = false
 
     private enum State {
         case statusLine, fields, interimFields
@@ -47,10 +47,10 @@ struct AnswerParser {
     private var isChunked = false
 
     /// - Parameter limit: bytes of a body with status 200.
-    init(limit: Int) { self.limit = limit }
+    package init(limit: Int) { self.limit = limit }
 
     /// Consumes the next bytes, and ignores those behind the end of the answer.
-    mutating func consume(_ input: ArraySlice<UInt8>) throws(AnswerError) {
+    package mutating func consume(_ input: ArraySlice<UInt8>) throws(AnswerError) {
         var rest = input
         while !rest.isEmpty && !isComplete {
             switch state {
@@ -68,11 +68,11 @@ struct AnswerParser {
     }
 
     /// The connection has ended.
-    mutating func end() throws(AnswerError) {
+    package mutating func end() throws(AnswerError) {
         switch state {
         case _ where isComplete: return
         case .untilEnd: isComplete = true
-        case .statusLine where headBytes == 0: throw AnswerError("did not come: the plugin closed the connection")
+        case .statusLine where headBytes == 0: throw AnswerError("did not come: the connection was closed")
         case .statusLine, .fields, .interimFields: throw AnswerError("ended inside its head")
         case .counted(let left): throw AnswerError("ended \(left) bytes too early")
         case .chunkSize, .chunk, .chunkEnd, .trailers: throw AnswerError("ended before its last chunk")

@@ -34,6 +34,7 @@ struct SettingFlags: ParsableArguments {
     @Option(help: Self.help("unmount-deadline")) var unmountDeadline: String?
     @Option(help: Self.help("remove-deadline")) var removeDeadline: String?
     @Option(help: Self.help("retry")) var retry: String?
+    @Option(help: Self.help("restart-failed")) var restartFailed: String?
     @Option(help: Self.help("mount-method")) var mountMethod: String?
     @Option(help: Self.help("metrics")) var metrics: String?
     @Option(help: Self.help("log-level")) var logLevel: String?
@@ -44,9 +45,8 @@ struct SettingFlags: ParsableArguments {
             "socket-directory": socketDirectory, "docker-directory": dockerDirectory, "engine-socket": engineSocket, "share": share,
             "share-refresh": shareRefresh, "options": options, "nfsvers": nfsvers, "mount-deadline": mountDeadline,
             "probe-deadline": probeDeadline, "resolve-deadline": resolveDeadline,
-            "unmount-deadline": unmountDeadline, "remove-deadline": removeDeadline, "retry": retry, "mount-method": mountMethod,
-            "metrics": metrics,
-            "log-level": logLevel,
+            "unmount-deadline": unmountDeadline, "remove-deadline": removeDeadline, "retry": retry,
+            "restart-failed": restartFailed, "mount-method": mountMethod, "metrics": metrics, "log-level": logLevel,
         ]
         return all.compactMapValues { $0 }
     }

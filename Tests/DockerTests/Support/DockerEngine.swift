@@ -22,6 +22,8 @@ final class DockerEngine: DockerUser {
         var isCalledByDriver = false
         /// The daemon's default share.
         var share: String?
+        /// Further settings of the daemon, as variables of its environment.
+        var variables: [String: String] = [:]
     }
 
     let dockerd: Dockerd
@@ -35,6 +37,8 @@ final class DockerEngine: DockerUser {
     static let volumesFolder = PrivateHost.folder + "/volumes"
     static let stateFolder = PrivateHost.folder + "/state"
     static let runtimeFolder = PrivateHost.folder + "/runtime"
+    /// Has a file for each server that does not answer.
+    private static let troublesFolder = PrivateHost.folder + "/troubles"
     static let pluginFolder = Dockerd.pluginFolder
     /// Where the daemon listens while a proxy has its place.
     private static let hiddenFolder = "/run/hidden-plugins"
@@ -104,8 +108,8 @@ final class DockerEngine: DockerUser {
             "DOCKER_NFSD_STATE_DIRECTORY": Self.stateFolder, "DOCKER_NFSD_RUNTIME_DIRECTORY": Self.runtimeFolder,
             "DOCKER_NFSD_MOUNT_DIRECTORY": Self.volumesFolder, "DOCKER_NFSD_SOCKET_DIRECTORY": driverFolder,
             "DOCKER_NFSD_DOCKER_DIRECTORY": Dockerd.dataRoot, "DOCKER_NFSD_LOG_LEVEL": "debug",
-            "DOCKER_NFSD_TEST_STAND_IN": "ext4:\(device)",
-        ]
+            "DOCKER_NFSD_TEST_STAND_IN": "ext4:\(device)", "DOCKER_NFSD_TEST_TROUBLES": Self.troublesFolder,
+        ].merging(settings.variables) { $1 }
         environment["DOCKER_NFSD_SHARE"] = settings.share
         guard let binary = Repository.releaseBinary else { throw Trouble("there is no docker-nfsd to test; make builds it") }
         let started = try host.start([binary, "serve"], environment: environment, log: "nfsd.log")
@@ -128,6 +132,14 @@ final class DockerEngine: DockerUser {
         guard let ending = driver.withLock({ $0.take() }) else { throw Trouble("docker-nfsd does not run") }
         kill(try await ending.child(running: "docker-nfsd"), signal)
         return try await ending.end(within: .seconds(20))
+    }
+
+    /// What is mounted goes on; nothing new can be.
+    func setServer(isAway: Bool) async throws {
+        let file = "\(Self.troublesFolder)/storage.example"
+        let words = isAway ? ["sh", "-ec", "mkdir -p \(Self.troublesFolder); echo silent 10 >\(file)"] : ["rm", file]
+        let result = try await host.run(words)
+        guard result.status == 0 else { throw Trouble("\(words): \(result)") }
     }
 
     /// What `docker-nfsd WORDS` says.
