@@ -101,8 +101,10 @@ test: build ## Run all tests: plain, with real engines and runtimes, in a virtua
 .PHONY: test-long
 test-long: build ## Run the long forms of the tests of faults, histories and load, for a night
 	Scripts/test-needs
+	Scripts/machine build
 	$(MAKE) debug
 	DOCKER_NFSD_TEST_LONG=1 $(TEST) --filter '^FaultTests\.'
+	DOCKER_NFSD_TEST_LONG=1 $(TEST) --filter 'MachineTests.*ServerFaults'
 
 # What HistoryTests has saved after a failure.
 HISTORY ?=

@@ -230,7 +230,9 @@ let package = Package(
             name: "RuntimeTests", dependencies: ["DockerSupport", "TestSupport", "JSON", "plugin-relay", "swift-plugin"],
             path: "Tests/RuntimeTests"
         ),
-        .executableTarget(name: "fault-injector", path: "Tests/FaultInjector"),
+        // It runs in virtual machines, too, where no library of Swift's is.
+        .executableTarget(
+            name: "fault-injector", path: "Tests/FaultInjector", linkerSettings: [.unsafeFlags(["-static-executable"])]),
         .testTarget(
             name: "FaultTests",
             dependencies: ["DockerSupport", "TestSupport", "HistoryChecker", "JSON", "docker-nfsd", "fault-injector"],
@@ -239,7 +241,7 @@ let package = Package(
         .target(name: "HistoryChecker", dependencies: ["JSON"], path: "Tests/HistoryChecker"),
         .testTarget(name: "HistoryCheckerTests", dependencies: ["HistoryChecker"], path: "Tests/HistoryCheckerTests"),
         .executableTarget(name: "recheck", dependencies: ["HistoryChecker"], path: "Tests/Recheck"),
-        .testTarget(name: "MachineTests", dependencies: ["TestSupport", "JSON"], path: "Tests/MachineTests"),
+        .testTarget(name: "MachineTests", dependencies: ["TestSupport", "JSON", "fault-injector"], path: "Tests/MachineTests"),
         .testTarget(name: "SwarmTests", dependencies: ["TestSupport"], path: "Tests/SwarmTests"),
     ],
     swiftLanguageModes: [.v6],

@@ -65,6 +65,11 @@ public actor VirtualMachine {
             limit: Double(limit + 30))
     }
 
+    /// Copies a file into it.
+    public func copy(_ file: String, to path: String) async throws {
+        try await expect(command([Repository.root + "/Scripts/machine", "copy", folder, file, path]), "copying \(file) into the machine")
+    }
+
     /// Cuts the power and boots again from the same disk.
     public func reset() async throws {
         try await expect(command([Repository.root + "/Scripts/machine", "reset", folder], limit: 400), "Scripts/machine reset")

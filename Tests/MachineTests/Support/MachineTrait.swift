@@ -49,4 +49,9 @@ enum Guest {
         #expect(result.status == 0, "\(result)", sourceLocation: location)
         return result.output
     }
+
+    /// What stands behind a word at the begin of a line; -1 if there is no such line.
+    static func number(_ word: String, in output: String) -> Int {
+        output.split(separator: "\n").first { $0.hasPrefix(word + " ") }.flatMap { Int($0.dropFirst(word.count + 1)) } ?? -1
+    }
 }
