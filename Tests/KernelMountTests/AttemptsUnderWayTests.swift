@@ -2,6 +2,7 @@
 
 import LinuxSystem
 import Synchronization
+import SystemPackage
 import Testing
 
 @testable import KernelMount
@@ -55,5 +56,78 @@ struct AttemptsUnderWayTests {
 
     @Test func kindsThatDoNotWaitForOneAnotherAreNotWatched() throws {
         #expect(try AttemptsUnderWay().during(nil) { watch throws(AttemptFailure) in watch == nil })
+    }
+
+    // MARK: What a deadline says
+
+    /// Whether an attempt counts as held up whose time is over while these others run.
+    private func isHeldUp(
+        _ own: String, was earlier: String? = nil, in function: String?, others: [(server: String, function: String?)],
+        patience: Duration = .zero, end: SequenceKillReason = .deadline
+    ) throws -> Bool {
+        let names = Mutex<[CInt: String]>([:])
+        let underWay = AttemptsUnderWay(patience: patience, period: .seconds(1)) { process in names.withLock { $0[process] } }
+        func attempt(_ server: String, _ functions: [String?], _ process: CInt, _ body: () throws(AttemptFailure) -> Void)
+            throws(AttemptFailure)
+        {
+            try underWay.during(MountPlan.Contention(server: server, waitingFunctions: ["waits"])) { watch throws(AttemptFailure) in
+                for function in functions {
+                    names.withLock { $0[process] = function }
+                    _ = watch?.mayGoOn(process)
+                }
+                try body()
+            }
+        }
+        func run(_ remaining: ArraySlice<(server: String, function: String?)>) throws(AttemptFailure) -> AttemptFailure? {
+            var failure: AttemptFailure?
+            guard let other = remaining.first else {
+                do throws(AttemptFailure) {
+                    try attempt(own, [earlier, function], 0) { () throws(AttemptFailure) in
+                        throw AttemptFailure(.server, SystemError("fsconfig", .timedOut, on: "the server"), end: end)
+                    }
+                } catch {
+                    failure = error
+                }
+                return failure
+            }
+            try attempt(other.server, [other.function], CInt(remaining.count)) { () throws(AttemptFailure) in
+                failure = try run(remaining.dropFirst())
+            }
+            return failure
+        }
+        return try #require(try run(others[...])).wasHeldUp
+    }
+
+    @Test func whoIsKeptWaitingForAnotherServerHasShownNothingOfItsOwn() throws {
+        #expect(try isHeldUp("good", in: "waits", others: [("mute", "rpc_wait_bit_killable")]))
+        // The one that it waited for was killed, and the kernel has not let go of it.
+        #expect(try isHeldUp("good", in: "waits", others: []))
+        // It has just begun with its own.
+        #expect(try isHeldUp("good", was: "waits", in: "rpc", others: [("mute", "rpc")], patience: .seconds(1000)))
+        #expect(try !isHeldUp("good", was: "waits", in: "rpc", others: [("mute", "rpc")]))
+        #expect(try !isHeldUp("mute", in: "rpc", others: [("good", "waits")]))
+        #expect(try !isHeldUp("good", in: "waits", others: [("mute", "rpc")], end: .cancelled))
+    }
+
+    @Test func whoWaitsForAnAttemptAtItsOwnServerIsNotHeldUpByAnother() throws {
+        #expect(try !isHeldUp("mute", in: "waits", others: [("mute", "rpc"), ("good", "waits")]))
+    }
+
+    @Test func theWordsForItBlameNobody() throws {
+        var failure = AttemptFailure(.server, SystemError("fsconfig", .timedOut, on: "the server"), end: .deadline)
+        failure.wasHeldUp = true
+        let words = FailureExplanation(of: failure, by: Server(), subdirectory: nil, waited: .seconds(100))
+        #expect(words.code == .heldUp)
+        #expect(
+            words.reason
+                == "the kernel had it wait for a mount from another server, which did not end within 100 s, so nothing is known of nas; docker-nfsd status shows which server does not answer; try again"
+        )
+    }
+
+    private struct Server: MountNegotiation {
+        let plans: [MountPlan] = []
+        let server = "nas"
+        func step(after failure: AttemptFailure, of plan: Int) -> NegotiationStep { .end(failure) }
+        func explanation(of failure: AttemptFailure, waited: Duration) -> FailureExplanation { .init(.other, "") }
     }
 }

@@ -116,4 +116,107 @@ import Testing
         servers.letGo()
         _ = await first
     }
+
+    // MARK: Exports that hang
+
+    /// An attempt at an export whose server answers, and which ends so.
+    private func attempt(_ states: ServerStates, _ pool: String, _ code: StorageError.Code? = nil) throws -> StorageError? {
+        let source = try MemoryFileSystem(servers: servers).source(["pool": pool])
+        let attempt = ServerAttempt(
+            source: source, deadline: Deadline(after: .seconds(100)), cancellation: nil, mayWait: false, hasTime: true)
+        do throws(StorageError) {
+            try states.pass(attempt) { _ throws(StorageError) in
+                if let code { throw .mounting(source.text, code, "it fails") }
+            }
+            return nil
+        } catch {
+            return error
+        }
+    }
+
+    private func states(_ log: LogBook = LogBook(), pause: Duration = .seconds(600)) -> ServerStates {
+        ServerStates(logger: log.logger, costly: .zero, firstPause: pause)
+    }
+
+    @Test func anExportThatHangsKeepsNobodyFromTheOthersOfItsServer() throws {
+        let log = LogBook()
+        let states = states(log)
+        #expect(try attempt(states, "well@nas") == nil)
+        #expect(try attempt(states, "hung@nas", .timedOut)?.reason == "it fails")
+        let refused = try #require(try attempt(states, "hung@nas", .timedOut))
+        #expect(refused.code == .timedOut && refused.mayPass)
+        #expect(refused.reason.hasPrefix("the export has not been mounted since "))
+        #expect(refused.reason.hasSuffix(" s): it fails"))
+        for _ in 0..<3 { #expect(try attempt(states, "well@nas") == nil) }
+        #expect(try attempt(states, "hung@nas")?.reason.hasPrefix("the export has not been mounted since ") == true)
+        // It is seen by those who use it, and the server answers.
+        let hung = try MemoryFileSystem(servers: servers).source(["pool": "hung@nas"])
+        #expect(states.state(of: hung)?.outage?.code == .timedOut)
+        #expect(states.state(of: "nas")?.outage == nil)
+        #expect(log.all == ["warning server nas answers, and does not complete mounts of pool:hung@nas (timed-out): it fails"])
+    }
+
+    @Test func anExportThatHangsIsTriedAgainByItselfAndComesBack() throws {
+        let log = LogBook()
+        let states = states(log, pause: .zero)
+        for _ in 0..<3 { #expect(try attempt(states, "hung@nas", .timedOut)?.reason == "it fails") }
+        #expect(states.state(of: "nas")?.outage == nil, "one export is not the server")
+        #expect(try attempt(states, "hung@nas") == nil)
+        let source = try MemoryFileSystem(servers: servers).source(["pool": "hung@nas"])
+        #expect(states.state(of: source)?.outage == nil)
+        #expect(log.all.last?.hasPrefix("notice pool:hung@nas can be mounted again; it could not since ") == true)
+        #expect(log.all.count == 2)
+    }
+
+    @Test func twoExportsThatBeginToHangAreTheServer() throws {
+        let states = states()
+        _ = try attempt(states, "well@nas")
+        _ = try attempt(states, "a@nas", .timedOut)
+        _ = try attempt(states, "b@nas", .timedOut)
+        #expect(states.state(of: "nas")?.outage?.code == .timedOut)
+        #expect(try attempt(states, "well@nas")?.reason.hasPrefix("nas has not answered since ") == true)
+    }
+
+    @Test func aMountBetweenTwoThatHangShowsThatItIsNotTheServer() throws {
+        let states = states()
+        for hung in ["a@nas", "b@nas", "c@nas"] {
+            _ = try attempt(states, hung, .timedOut)
+            #expect(try attempt(states, "well@nas") == nil)
+        }
+        #expect(states.state(of: "nas")?.outage == nil)
+    }
+
+    @Test func aServerWithoutAnAnswerIsAwayForAllItsExports() throws {
+        for code in [StorageError.Code.silent, .mute] {
+            let states = states()
+            _ = try attempt(states, "hung@nas", .timedOut)
+            _ = try attempt(states, "a@nas", code)
+            for pool in ["hung@nas", "b@nas"] {
+                #expect(try attempt(states, pool)?.reason.hasPrefix("nas has not answered since ") == true)
+            }
+        }
+    }
+
+    /// An export's trial does not take the turn of the server's.
+    @Test func aServerIsTriedByWhatIsNotKnownToHang() throws {
+        let states = states(pause: .zero)
+        _ = try attempt(states, "a@nas", .timedOut)
+        _ = try attempt(states, "b@nas", .timedOut)
+        let failures = try #require(states.state(of: "nas")?.outage?.failures)
+        for _ in 0..<3 { _ = try attempt(states, "a@nas", .timedOut) }
+        #expect(states.state(of: "nas")?.outage?.failures == failures)
+        #expect(try attempt(states, "well@nas") == nil)
+        #expect(states.state(of: "nas")?.outage == nil)
+    }
+
+    @Test func whatIsKeptOfExportsIsBounded() throws {
+        let states = states()
+        for number in 0..<100 {
+            _ = try attempt(states, "\(number)@nas", .timedOut)
+            _ = try attempt(states, "well@nas")
+        }
+        let last = try MemoryFileSystem(servers: servers).source(["pool": "99@nas"])
+        #expect(states.state(of: last)?.outage == nil)
+        #expect(try attempt(states, "0@nas")?.code == .timedOut)
+    }
 }

@@ -64,7 +64,7 @@ import Testing
         #expect(states.state(of: "nas")?.outage == nil)
     }
 
-    @Test(arguments: [StorageError.Code.cancelled, .badOption, .local, .noKernelSupport, .stuck])
+    @Test(arguments: [StorageError.Code.cancelled, .badOption, .local, .noKernelSupport, .stuck, .heldUp])
     func whatIsNotTheServersDoingSaysNothingOfIt(code: StorageError.Code) throws {
         try attempt("disk@nas", error(code))
         #expect(states.state(of: "nas")?.outage == nil && states.state(of: "nas")?.lastAnswer == nil)
@@ -112,6 +112,7 @@ import Testing
     /// Such a server takes the connection, answers the question whether it is there, and mounts nothing.
     @Test func aProbeDoesNotEndWhatOnlyAMountHasShown() throws {
         try attempt("disk@nas", error(.timedOut))
+        try attempt("other@nas", error(.timedOut))
         #expect(try states.probe(try source("disk@nas"), until: Deadline(after: .seconds(100))))
         #expect(states.state(of: "nas")?.outage?.code == .timedOut)
         try attempt("disk@nas")

@@ -48,8 +48,10 @@ package struct ServerBreaker: Sendable {
 
     init(firstPause: Duration = Self.shortestPause) { self.firstPause = firstPause }
 
-    /// - Parameter mayWait: whether the caller has time and tries again by itself.
-    mutating func decide(_ state: ServerState, mayWait: Bool, now: ContinuousClock.Instant) -> Decision {
+    /// - Parameters:
+    ///   - isDoubtful: whether something has been heard that makes a server count as one of which nothing is known.
+    ///   - mayWait: whether the caller has time and tries again by itself.
+    mutating func decide(_ state: ServerState, isDoubtful: Bool = false, mayWait: Bool, now: ContinuousClock.Instant) -> Decision {
         if let pause {
             let next = lastFailed + (mayWait ? min(pause, Self.patientPause) : pause)
             if trial != nil { return mayWait ? .wait(until: nil) : .refuse(until: max(next, now)) }
@@ -58,7 +60,7 @@ package struct ServerBreaker: Sendable {
             trialsWhileOpen += 1
             return begin(now, limit: isLimited ? Self.trialLimit : nil)
         }
-        if state.outage != nil || state.lastAnswered != nil { return .pass }
+        if !isDoubtful, state.outage != nil || state.lastAnswered != nil { return .pass }
         if let trial, now < trial.began + Self.firstContact { return .wait(until: trial.began + Self.firstContact) }
         return begin(now, limit: nil)
     }

@@ -80,7 +80,7 @@ struct ServerRetries {
 
     private func mayPass(_ error: StorageError) -> Bool {
         if takesUnknownNames, error.code == .nameNotResolved { return true }
-        return error.mayPass && (error.code.isAboutReachability || Self.isOfStart(error.code))
+        return error.mayPass && (error.code.isAboutReachability || error.code == .heldUp || Self.isOfStart(error.code))
     }
 }
 

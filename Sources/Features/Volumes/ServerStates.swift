@@ -46,21 +46,11 @@ package final class ServerStates: Sendable {
 
     /// Servers that are remembered; the one about which nothing was heard for the longest time goes first.
     private static let mostServers = 1024
-    /// For how long a mount that was not completed says more than answers to questions.
-    private static let doubt = Duration.seconds(120)
     /// Bytes of a failure's words that are kept.
     package static let longestReason = 1024
 
-    struct Entry: Sendable {
-        var state = ServerState()
-        var breaker: ServerBreaker
-        /// Comes when something was heard that callers may wait for; nil while none does.
-        var news: Cancellation?
-        var touched = 0
-    }
-
     private struct Table: Sendable {
-        var entries: [String: Entry] = [:]
+        var servers: [String: ServerKnowledge] = [:]
         var changes = 0
     }
 
@@ -82,10 +72,20 @@ package final class ServerStates: Sendable {
     // MARK: Reading
 
     /// What is known of a server; nil if nothing is.
-    package func state(of server: String) -> ServerState? { table.withLock { $0.entries[server]?.state } }
+    package func state(of server: String) -> ServerState? { table.withLock { $0.servers[server]?.server.state } }
+
+    /// The same as those see it who mount this source: an export that hangs is away for them, whatever the server answers.
+    package func state(of source: any FileSystemSource) -> ServerState? {
+        table.withLock { table in
+            guard let known = table.servers[source.serverKey] else { return nil }
+            var state = known.server.state
+            state.outage = state.outage ?? known.exports[source.export]?.state.outage
+            return state
+        }
+    }
 
     /// What is known of all servers.
-    package var all: [String: ServerState] { table.withLock { $0.entries.mapValues(\.state) } }
+    package var all: [String: ServerState] { table.withLock { $0.servers.mapValues(\.server.state) } }
 
     // MARK: What was heard
 
@@ -111,79 +111,44 @@ package final class ServerStates: Sendable {
     }
 
     /// Notes that a server answers.
-    package func answered(_ server: String, by evidence: Evidence) {
-        let ended: ServerState.Outage? = change(server) { entry in
-            entry.state.lastAnswer = timestamp()
-            entry.state.lastAnswered = .now
-            // Such a server has answered questions all the time, so it takes a while until they count.
-            if evidence == .probe, let outage = entry.state.outage, outage.code == .timedOut,
-                ContinuousClock.now - outage.lastFailed < Self.doubt
-            {
-                return nil
-            }
-            defer { entry.state.outage = nil }
-            entry.breaker.answered()
-            entry.announce()
-            return entry.state.outage
-        }
-        if let ended {
-            logger.notice("server \(server) answers again; it had not since \(ended.since), for \(ended.length)")
-        }
-    }
+    package func answered(_ server: String, by evidence: Evidence) { tell(change(server) { $0.answered(nil, by: evidence) }, of: server) }
 
     /// Notes that a server did not answer.
     ///
-    /// - Parameters:
-    ///   - time: how long it took to find out.
-    ///   - trial: of the breaker, if it was one.
-    package func failed(_ server: String, _ error: StorageError, took time: Duration = .zero, trial: Int? = nil) {
-        let isCostly = error.code != .refused && time >= costly
-        let isNew = change(server) { entry in
-            let now = ContinuousClock.now
-            let isNew = entry.state.outage == nil
-            var outage =
-                entry.state.outage ?? .init(since: timestamp(), began: now, code: error.code, reason: "", lastFailed: now, failures: 0)
-            outage.code = error.code
-            outage.reason = String(decoding: error.reason.utf8.prefix(Self.longestReason), as: UTF8.self)
-            outage.lastFailed = now
-            outage.failures = min(outage.failures + 1, 1_000_000)
-            entry.state.outage = outage
-            entry.breaker.failed(isCostly: isCostly, trial: trial, now: now)
-            entry.announce()
-            return isNew
-        }
-        if isNew { logger.warning("server \(server) does not answer (\(error.code)): \(error.reason)") }
+    /// - Parameter time: how long it took to find out.
+    package func failed(_ server: String, _ error: StorageError, took time: Duration = .zero) {
+        tell(change(server) { $0.failed(error, isCostly: isCostly(error, time), nil) }, of: server, error)
     }
 
-    func change<Value>(_ server: String, _ body: (inout Entry) -> Value) -> Value {
+    private func isCostly(_ error: StorageError, _ time: Duration) -> Bool { error.code != .refused && time >= costly }
+
+    /// - Parameter export: what the news of an export are about, as messages show it.
+    private func tell(_ news: [ServerKnowledge.News], of server: String, export: String = "", _ error: StorageError? = nil) {
+        let reason = error.map { "(\($0.code)): \($0.reason)" } ?? ""
+        for one in news {
+            switch one {
+            case .serverIsAway: logger.warning("server \(server) does not answer \(reason)")
+            case .serverAnswers(let outage):
+                logger.notice("server \(server) answers again; it had not since \(outage.since), for \(outage.length)")
+            case .exportHangs: logger.warning("server \(server) answers, and does not complete mounts of \(export) \(reason)")
+            case .exportIsBack(let outage):
+                logger.notice("\(export) can be mounted again; it could not since \(outage.since), for \(outage.length)")
+            }
+        }
+    }
+
+    private func change<Value>(_ server: String, _ body: (inout ServerKnowledge) -> Value) -> Value {
         table.withLock { table in
             table.changes += 1
-            var entry = table.entries[server] ?? Entry(breaker: ServerBreaker(firstPause: firstPause))
-            entry.touched = table.changes
-            let value = body(&entry)
-            table.entries[server] = entry
-            if table.entries.count > Self.mostServers, let oldest = table.entries.min(by: { $0.value.touched < $1.value.touched }) {
-                table.entries[oldest.key] = nil
+            var known = table.servers[server] ?? ServerKnowledge(firstPause: firstPause)
+            known.touched = table.changes
+            let value = body(&known)
+            table.servers[server] = known
+            if table.servers.count > Self.mostServers, let oldest = table.servers.min(by: { $0.value.touched < $1.value.touched }) {
+                table.servers[oldest.key] = nil
             }
             return value
         }
-    }
-}
-
-extension ServerStates.Entry {
-    /// Wakes those who wait for news.
-    mutating func announce() {
-        news?.cancel()
-        news = nil
-    }
-
-    /// What a caller may do now, and what to wait for if it is to wait.
-    fileprivate mutating func decide(mayWait: Bool) -> (decision: ServerBreaker.Decision, news: Cancellation?) {
-        let decision = breaker.decide(state, mayWait: mayWait, now: .now)
-        guard case .wait = decision else { return (decision, nil) }
-        if news == nil { news = try? Cancellation() }
-        // Without a descriptor to wait on, all ask at once.
-        return news == nil ? (.pass, nil) : (decision, news)
     }
 }
 
@@ -191,26 +156,23 @@ extension ServerStates: ServerGate {
     package func pass<Value>(
         _ attempt: ServerAttempt, _ body: (Deadline) throws(StorageError) -> Value
     ) throws(StorageError) -> Value {
-        let server = attempt.source.serverKey
+        let (server, export) = (attempt.source.serverKey, attempt.source.export)
         while true {
-            let (decision, news) = change(server) { $0.decide(mayWait: attempt.mayWait) }
-            switch decision {
-            case .pass: return try make(attempt, until: attempt.deadline, trial: nil, body)
+            let (permission, news) = change(server) { $0.decide(export, mayWait: attempt.mayWait) }
+            switch permission.decision {
+            case .pass:
+                return try make(attempt, until: attempt.deadline, ServerKnowledge.Attempt(export: export), body)
             case .trial(let id, let limit):
-                defer {
-                    change(server) { entry in
-                        entry.breaker.ended(trial: id)
-                        entry.announce()
-                    }
-                }
+                let trial = ServerKnowledge.Attempt(export: export, trial: id, isOfExport: permission.isOfExport)
+                defer { change(server) { $0.ended(trial) } }
                 let deadline = limit.map { Deadline(after: $0).earlier(attempt.deadline) } ?? attempt.deadline
-                do throws(StorageError) { return try make(attempt, until: deadline, trial: id, body) } catch {
+                do throws(StorageError) { return try make(attempt, until: deadline, trial, body) } catch {
                     var error = error
                     // It was the trial's time that was over, not the caller's.
                     if limit != nil, error.code == .timedOut, error.stuck == nil, !attempt.deadline.hasPassed { error.mayPass = true }
                     throw error
                 }
-            case .refuse(let next): throw refusal(attempt, next: next)
+            case .refuse(let next): throw refusal(attempt, permission, next: next)
             case .wait(let instant):
                 var poll = Poll()
                 poll.add(news?.descriptor.rawValue)
@@ -219,44 +181,51 @@ extension ServerStates: ServerGate {
                 if attempt.cancellation?.isCancelled == true {
                     throw StorageError.mounting(attempt.source.text, .cancelled, "given up because the caller has gone")
                 }
-                if attempt.deadline.hasPassed { throw refusal(attempt, next: .now) }
+                if attempt.deadline.hasPassed { throw refusal(attempt, permission, next: .now) }
             }
         }
     }
 
     /// Makes an attempt, and notes what it has shown of the server.
     private func make<Value>(
-        _ attempt: ServerAttempt, until deadline: Deadline, trial: Int?, _ body: (Deadline) throws(StorageError) -> Value
+        _ attempt: ServerAttempt, until deadline: Deadline, _ own: ServerKnowledge.Attempt, _ body: (Deadline) throws(StorageError) -> Value
     ) throws(StorageError) -> Value {
-        let (server, began) = (attempt.source.serverKey, ContinuousClock.now)
+        let (server, text, began) = (attempt.source.serverKey, attempt.source.text, ContinuousClock.now)
         do throws(StorageError) {
             let value = try body(deadline)
-            answered(server, by: .mount)
+            tell(change(server) { $0.answered(own.export, by: .mount) }, of: server, export: text)
             return value
         } catch {
             if error.code.isAnswer {
-                answered(server, by: .mount)
+                tell(change(server) { $0.answered(own.export, by: .mount) }, of: server, export: text)
             } else if error.code.isAboutReachability, attempt.hasTime || error.code == .refused || error.code == .noRoute {
-                failed(server, error, took: ContinuousClock.now - began, trial: trial)
+                let isCostly = isCostly(error, ContinuousClock.now - began)
+                tell(change(server) { $0.failed(error, isCostly: isCostly, own) }, of: server, export: text, error)
             }
             throw error
         }
     }
 
-    /// - Parameter next: when the server is asked again.
-    private func refusal(_ attempt: ServerAttempt, next: ContinuousClock.Instant) -> StorageError {
-        let source = attempt.source
-        guard let outage = state(of: source.serverKey)?.outage else {
+    /// - Parameter next: when it is asked again.
+    private func refusal(
+        _ attempt: ServerAttempt, _ permission: ServerKnowledge.Permission, next: ContinuousClock.Instant
+    ) -> StorageError {
+        let (source, server) = (attempt.source, attempt.source.serverKey)
+        guard let outage = table.withLock({ $0.servers[server]?.outage(of: permission, source.export) }) else {
             return .mounting(
-                source.text, .timedOut, "\(source.serverKey) is being asked by another mount, which has not ended in time; try again",
-                mayPass: true)
+                source.text, .timedOut, "\(server) is being asked by another mount, which has not ended in time; try again", mayPass: true)
         }
         let seconds = (next - .now).components.seconds
         let words = seconds > 0 ? "it is asked again in \(seconds) s" : "it is being asked again just now"
+        let subject = permission.isOfExport ? "the export has not been mounted" : "\(server) has not answered"
         return .mounting(
-            source.text, outage.code,
-            "\(source.serverKey) has not answered since \(outage.since), for \(outage.length) (\(words)): \(outage.reason)", mayPass: true)
+            source.text, outage.code, "\(subject) since \(outage.since), for \(outage.length) (\(words)): \(outage.reason)", mayPass: true)
     }
+}
+
+extension FileSystemSource {
+    /// Which export of the server it is. Two spellings of one may count as two.
+    fileprivate var export: ServerKnowledge.Export { Array(location.components.joined(separator: "/").utf8) }
 }
 
 extension ServerState.Outage {

@@ -14,6 +14,8 @@ public struct AttemptFailure: Error, Sendable {
     public var end: SequenceKillReason?
     /// Set when not even a kill ended it.
     public var stuck: StuckSequence?
+    /// Set when its time passed while the kernel had it wait for an attempt at another server, so that nothing was found out about its own.
+    public var wasHeldUp = false
 
     public init(
         _ stage: Stage, _ error: SystemError, kernelLog: [String] = [], end: SequenceKillReason? = nil, stuck: StuckSequence? = nil

@@ -12,6 +12,7 @@ final class AttemptsUnderWay: Sendable {
         /// Since when it has not waited for others.
         var busySince: ContinuousClock.Instant
         var isWaitingForOthers = false
+        var hasWaitedForOthers = false
     }
 
     private struct Table: Sendable {
@@ -51,18 +52,36 @@ final class AttemptsUnderWay: Sendable {
             return table.count
         }
         defer { table.withLock { _ = $0.attempts.removeValue(forKey: number) } }
-        return try body(
-            SequenceWatch(period: period) { process in
-                let isWaiting = self.kernelFunction(process).map(contention.waitingFunctions.contains) ?? false
-                return self.mayGoOn(number, isWaiting: isWaiting)
-            })
+        let watch = SequenceWatch(period: period) { process in
+            let isWaiting = self.kernelFunction(process).map(contention.waitingFunctions.contains) ?? false
+            return self.mayGoOn(number, isWaiting: isWaiting)
+        }
+        do throws(AttemptFailure) { return try body(watch) } catch {
+            var failure = error
+            failure.wasHeldUp = failure.end == .deadline && isHeldUp(number)
+            throw failure
+        }
+    }
+
+    /// Whether an attempt has had no time for its own server, because those at others were in its way.
+    private func isHeldUp(_ number: Int) -> Bool {
+        table.withLock { table in
+            guard let attempt = table.attempts[number], attempt.hasWaitedForOthers else { return false }
+            guard attempt.isWaitingForOthers else { return ContinuousClock.now - attempt.busySince < patience }
+            // It may have waited for one at its own server. That one is then told what the server does.
+            let busy = table.attempts.values.filter { !$0.isWaitingForOthers }
+            return busy.isEmpty || busy.contains { $0.server != attempt.server }
+        }
     }
 
     private func mayGoOn(_ number: Int, isWaiting: Bool) -> Bool {
         table.withLock { table in
             let now = ContinuousClock.now
             table.attempts[number]?.isWaitingForOthers = isWaiting
-            if isWaiting { table.attempts[number]?.busySince = now }
+            if isWaiting {
+                table.attempts[number]?.busySince = now
+                table.attempts[number]?.hasWaitedForOthers = true
+            }
             guard let attempt = table.attempts[number], !isWaiting, now - attempt.busySince >= patience else { return true }
             // They can wait for one only, and that is rather the one that has been busy for longest.
             let others = table.attempts.values.filter { $0.server != attempt.server }

@@ -21,6 +21,11 @@ public struct FailureExplanation: Sendable {
             self.init(
                 .other,
                 "the process that made the mount was killed by somebody else, perhaps for want of memory; look at dmesg, then try again")
+        case (.deadline, _) where failure.wasHeldUp:
+            self.init(
+                .heldUp,
+                "the kernel had it wait for a mount from another server, which did not end within \(waited.components.seconds) s, so nothing is known of \(negotiation.server); docker-nfsd status shows which server does not answer; try again"
+            )
         case (.deadline, _):
             self.init(
                 .timedOut,

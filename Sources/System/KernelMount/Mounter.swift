@@ -103,7 +103,7 @@ public struct Mounter: Sendable {
                         waited: ContinuousClock.now - began)
                     throw StorageError.mounting(
                         source.text, explanation.code, explanation.reason, cause: failure.error,
-                        mayPass: failure.end == .unwanted || (failure.end == nil && failure.error.errno.mayPass),
+                        mayPass: failure.end == .unwanted || failure.wasHeldUp || (failure.end == nil && failure.error.errno.mayPass),
                         stuck: failure.stuck.map(StuckProcess.init))
                 }
             }

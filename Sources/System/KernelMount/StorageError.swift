@@ -14,6 +14,7 @@ public struct StorageError: Error, Sendable, CustomStringConvertible {
             case silent
             case mute
             case timedOut = "timed-out"
+            case heldUp = "held-up"
             case stale
             // What the server has
             case exportNotThere = "export-not-there"
@@ -52,6 +53,8 @@ public struct StorageError: Error, Sendable, CustomStringConvertible {
         /// A connection, and then no answer.
         public static let mute = Code(value: .mute)
         public static let timedOut = Code(value: .timedOut)
+        /// The kernel had it wait for a mount from another server, so nothing is known of its own.
+        public static let heldUp = Code(value: .heldUp)
         public static let stale = Code(value: .stale)
         public static let exportNotThere = Code(value: .exportNotThere)
         public static let accessDenied = Code(value: .accessDenied)

@@ -85,7 +85,7 @@ package final class HealthWatch: Sendable {
     /// What is known of a volume.
     func health(of record: VolumeRecord) -> VolumeHealth {
         var health = VolumeHealth()
-        health.server = state.servers.state(of: record.definition.options.source.serverKey).map(VolumeHealth.Server.init)
+        health.server = state.servers.state(of: record.definition.options.source).map(VolumeHealth.Server.init)
         guard let mount = record.mount else { return health }
         let place = state.table.place(of: record.definition.name)
         memory.withLock { memory in

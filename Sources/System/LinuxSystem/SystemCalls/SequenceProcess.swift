@@ -27,7 +27,7 @@ public enum SequenceKillReason: Sendable {
 public struct SequenceWatch {
     /// Between two looks, and before the first one.
     public var period: Duration
-    /// Whether the process with this id may go on.
+    /// Whether the process with this id may go on. Asked for the last time at the deadline, when the answer changes nothing.
     public var mayGoOn: (CInt) -> Bool
 
     public init(period: Duration, mayGoOn: @escaping (CInt) -> Bool) {
@@ -121,6 +121,7 @@ private func reasonToKill(
             if poll.hasCome(at: end) { return nil }
             if poll.hasCome(at: cancelled) { return .cancelled }
         } else if deadline.hasPassed {
+            _ = watch?.mayGoOn(process)
             return .deadline
         } else if watch?.mayGoOn(process) == false {
             return .unwanted
