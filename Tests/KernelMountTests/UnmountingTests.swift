@@ -2,11 +2,13 @@
 
 import Foundation
 import Glibc
-import KernelMount
 import LinuxSystem
+import Synchronization
 import SystemPackage
 import TestSupport
 import Testing
+
+@testable import KernelMount
 
 @Suite(.needs(.root), .timeLimit(.minutes(5))) struct UnmountingTests {
     private func mounter(_ folder: FilePath) -> Mounter { Mounter(stagingFolder: folder.appending("staging"), program: "test") }
@@ -33,6 +35,24 @@ import Testing
             // Who still uses it is not hurt.
             var byte: UInt8 = 0
             #expect(read(user, &byte, 1) == 1 && byte == 7)
+        }
+    }
+
+    /// As the daemon itself does when it asks for the room of a mount.
+    @Test func whoUsesAMountForAMomentOnlyIsWaitedFor() async throws {
+        try await withScratchFolder { folder in
+            let target = folder.appending("target")
+            try makeFolder(target, mode: 0o700)
+            try #require(mount("tmpfs", target.string, "tmpfs", 0, nil) == 0)
+            let user = open(target.string, O_RDONLY)
+            var unmounter = Unmounter(program: "test", limit: .seconds(60))
+            var pauses = 0
+            unmounter.pause = { _ in
+                pauses += 1
+                if pauses == 2 { close(user) }
+            }
+            #expect(try unmounter.unmount(target.string) { _ in Issue.record("it was looked for users") } == .unmounted)
+            #expect(pauses == 2)
         }
     }
 

@@ -27,6 +27,10 @@ struct Unmounter {
     let program: String
     /// For each call.
     let limit: Duration
+    /// Before each of some more tries at a mount that is busy: a look at it from this host, such as statfs(2), is soon over.
+    var busyPauses: [Duration] = [.milliseconds(10), .milliseconds(40), .milliseconds(100), .milliseconds(200)]
+    /// Waits for so long; a test puts something else in its place.
+    var pause: (Duration) -> Void = { Poll.wait(for: -1, until: Deadline(after: $0)) }
 
     /// Unmounts everything at a place: first in order, which writes back and may wait for the server; then by taking it off
     /// the tree, which does not.
@@ -43,7 +47,7 @@ struct Unmounter {
         // There is more than one mount if another program mounted over ours.
         for layer in 0..<16 {
             if layer > 0, end.hasPassed { break }
-            switch unmountTopmost(at: target, [.noFollow]) {
+            switch unmountUnlessBusy(target, until: end) {
             case .nothingThere: return result
             case .last: return result == .detached ? .detached : .unmounted
             case .oneOfSeveral: result = result == .detached ? .detached : .unmounted
@@ -75,6 +79,17 @@ struct Unmounter {
     private enum Outcome {
         case nothingThere, last, oneOfSeveral
         case failed(SystemError, StuckProcess? = nil)
+    }
+
+    /// Takes off the topmost mount in order, and waits a moment for those who use it only just now.
+    private func unmountUnlessBusy(_ target: String, until end: Deadline) -> Outcome {
+        var outcome = unmountTopmost(at: target, [.noFollow])
+        for length in busyPauses {
+            guard case .failed(let refusal, _) = outcome, refusal.errno == .resourceBusy, !end.hasPassed else { break }
+            pause(length)
+            outcome = unmountTopmost(at: target, [.noFollow])
+        }
+        return outcome
     }
 
     /// Takes off the topmost mount. A second call in the same process tells whether another one is below, for far less than
