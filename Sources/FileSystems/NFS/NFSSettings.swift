@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 
+public import KernelMount
+
 /// What a host sets for all its NFS mounts.
 public struct NFSSettings: Sendable, Equatable {
     /// How long finding a server may take.
@@ -13,6 +15,8 @@ public struct NFSSettings: Sendable, Equatable {
     /// For volumes that name no version.
     public var versions = VersionPolicy.default
     public var limits = Limits()
+    /// Shared by all copies, so that its limits hold for all of them together.
+    public var resolver = NameResolver()
 
     public static let builtInOptions = "rw,noatime,soft"
 

@@ -85,7 +85,8 @@ public struct NFSSource: FileSystemSource {
     public func checkServer() -> (findings: [HostFinding], isWorthAMount: Bool) {
         let subject = "name \(export.server.text)"
         do throws(ResolutionFailure) {
-            let addresses = try resolve(export.server, by: Deadline(after: export.settings.limits.resolution), cancellation: nil)
+            let addresses = try export.settings.resolver.resolve(
+                export.server, by: Deadline(after: export.settings.limits.resolution), cancellation: nil)
             let resolved = HostFinding(verdict: .ok, subject: subject, detail: addresses.map(\.text).joined(separator: ", "))
             return ([resolved] + addresses.map(check), true)
         } catch {

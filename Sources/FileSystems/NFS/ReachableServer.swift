@@ -52,7 +52,8 @@ struct ReachableServer: Sendable {
     ) throws(StorageError) -> [ServerAddress] {
         let all: [ServerAddress]
         do throws(ResolutionFailure) {
-            all = try resolve(name, by: Deadline(after: export.settings.limits.resolution).earlier(deadline), cancellation: cancellation)
+            all = try export.settings.resolver.resolve(
+                name, by: Deadline(after: export.settings.limits.resolution).earlier(deadline), cancellation: cancellation)
         } catch {
             if cancellation?.isCancelled == true { throw cancelled(export) }
             throw StorageError.mounting(
