@@ -46,14 +46,18 @@ struct BytesOfNamesTests {
     }
 
     @Test func twoDirectories() throws {
-        func definition(_ name: String, _ path: String, _ subdirectory: String? = nil) throws -> VolumeDefinition {
-            var options = ["server": "nas", "path": path]
+        func definition(_ name: String, _ path: String, _ subdirectory: String? = nil, on server: String = "nas") throws -> VolumeDefinition
+        {
+            var options = ["server": server, "path": path]
             options["subdir"] = subdirectory
             return VolumeDefinition(name: VolumeName(name)!, owner: "nfsd", createdAt: "", options: try VolumeOptions(options))
         }
         let own = try definition("a", "/export", Self.composed)
         #expect(try own.disposalTouches(definition("b", "/export", Self.composed)))
         #expect(try !own.disposalTouches(definition("b", "/export", Self.decomposed)))
+        // Names of hosts have no case.
+        #expect(try own.disposalTouches(definition("b", "/export", Self.composed, on: "NAS")))
+        #expect(try !own.disposalTouches(definition("b", "/export", Self.composed, on: "nas2")))
         #expect(try !own.disposalTouches(definition("b", "/export/\(Self.decomposed)/c")))
         // To Swift, an accent belongs to the slash before it, and this is no directory below the other.
         #expect(try definition("a", "/export", "x").disposalTouches(definition("b", "/export/x/\u{301}y")))

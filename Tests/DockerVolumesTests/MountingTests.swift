@@ -222,6 +222,20 @@ import Testing
         }
     }
 
+    @Test func aFolderThatWasThereBeforeGetsModeAndOwnerToo() async throws {
+        try await withFixture { fixture in
+            let driver = try fixture.start().nfsd
+            try await driver.create("web")
+            try makeFolders(fixture.place("web"))
+            try setMode(of: fixture.place("web"), to: 0o777)
+            _ = try await driver.mount("web", id: "a")
+            let result = try await command(["umount", fixture.place("web").string])
+            #expect(result.status == 0, "\(result)")
+            let modes = try await command(["stat", "-c", "%a %u", fixture.place("web").string])
+            #expect(modes.output == "0 0\n")
+        }
+    }
+
     @Test func localFilesInTheFolderAreNotMountedOver() async throws {
         try await withFixture { fixture in
             let driver = try fixture.start().nfsd

@@ -89,4 +89,20 @@ import Testing
             #expect(try fixture.isMounted("web"))
         }
     }
+
+    /// A copy out of a container that has its answer: what is taken back is the copy's, and the container's stays an answered one.
+    @Test func whatIsTakenBackIsTheOneWithoutAnAnswer() async throws {
+        try await withFixture { fixture in
+            let first = try fixture.start().nfsd
+            try await first.create("web")
+            _ = try await first.mount("web", id: "a")
+            await first.mountAnswered("web", id: "a")
+            _ = try await first.mount("web", id: "a")
+            try await first.takeBackMount("web", id: "a")
+            let volumes = try fixture.start()
+            try await releaseUnanswered(volumes)
+            #expect(references(volumes) == 1)
+            #expect(try fixture.isMounted("web"))
+        }
+    }
 }

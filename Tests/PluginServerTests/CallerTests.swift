@@ -2,6 +2,7 @@
 
 import Glibc
 import PluginServer
+import TestSupport
 import Testing
 
 /// What becomes of calls that take long.
@@ -101,6 +102,37 @@ import Testing
             try await client.waitUntilReadable()
             client.leave()
             await fixture.driver.events.wait(for: "unmount v a")
+        }
+    }
+
+    /// The kernel has taken the answer, which is lost if the caller leaves, and a daemon that is killed then cannot take the mount back.
+    @Test func anAnswerThatNobodyHasReadIsNotCalledDelivered() async throws {
+        try await withServer { fixture in
+            let client = try fixture.client()
+            try await client.sendCall("/VolumeDriver.Mount", #"{"Name":"v","ID":"a"}"#)
+            try await client.waitUntilReadable()
+            // It is looked again after 1, 2, 4, … ms, so this is long after the first looks.
+            for _ in 0..<5 { #expect(try await fixture.client().call("/VolumeDriver.Mount", #"{"Name":"v","ID":"b"}"#).status == 200) }
+            try await eventually("the others are") { fixture.driver.answered.all.count == 5 }
+            #expect(!fixture.driver.answered.all.contains("v a"))
+            client.leave()
+            await fixture.driver.events.wait(for: "unmount v a")
+            await fixture.server.stop()
+            #expect(!fixture.driver.answered.all.contains("v a"))
+        }
+    }
+
+    @Test(arguments: ["1.1", "1.0"]) func aConnectionThatIsToBeClosedIsKeptUntilItsAnswerIsRead(version: String) async throws {
+        try await withServer { fixture in
+            let body = #"{"Name":"v","ID":"a"}"#
+            let client = try fixture.client()
+            try await client.send(
+                "POST /VolumeDriver.Mount HTTP/\(version)\r\nHost: x\r\nConnection: close\r\nContent-Length: \(body.utf8.count)\r\n\r\n\(body)"
+            )
+            try await client.waitUntilReadable()
+            #expect(fixture.driver.answered.all.isEmpty)
+            #expect(try await client.rest().hasPrefix("HTTP/1.1 200"))
+            await fixture.driver.answered.wait(for: "v a")
         }
     }
 

@@ -217,4 +217,71 @@ import Testing
             try await volumes.unmount("on-a", id: "job 1", owner: Self.queue)
         }
     }
+
+    /// Writes definitions somewhere else first, and tries to remove the directory of another volume meanwhile.
+    private final class Elsewhere: DefinitionAuthority {
+        let removed = Mutex<(table: VolumeTable, definition: VolumeDefinition)?>(nil)
+        let keeper = Mutex<VolumeName?>(nil)
+
+        func decides(about definition: VolumeDefinition) -> Bool { removed.withLock { $0 != nil } }
+        func define(
+            _ wanted: VolumeDefinition, acceptsAny: Bool, until deadline: Deadline, _ cancellation: Cancellation
+        ) throws(StorageError) { tryToRemove() }
+        func redefine(
+            _ definition: VolumeDefinition, as new: VolumeDefinition, until deadline: Deadline, _ cancellation: Cancellation
+        ) throws(StorageError) { tryToRemove() }
+        private func tryToRemove() {
+            guard let (table, definition) = removed.withLock({ $0 }) else { return }
+            keeper.withLock { $0 = table.beginDisposal(of: definition) }
+            table.endDisposal(of: definition.name)
+        }
+        func prepareMount(
+            of definition: VolumeDefinition, until deadline: Deadline, _ cancellation: Cancellation
+        ) throws(StorageError) {}
+        func released(_ name: VolumeName) {}
+        func remove(
+            _ definition: VolumeDefinition, until deadline: Deadline, disposingBy dispose: (Deadline) throws(DisposalError) -> Void
+        ) throws(StorageError) {}
+        func requiredFolder(of definition: VolumeDefinition) -> String? { nil }
+        func mayHaveChanged() {}
+    }
+
+    /// Else it would be known to other hosts while this one deletes its directory.
+    @Test func aDirectoryIsTheNewVolumesBeforeAnythingIsWrittenAnywhere() async throws {
+        try await withScratchFolder { folder in
+            let settings = VolumeSettings(
+                kind: MemoryFileSystem(), stateDirectory: folder.appending("state"), runtimeDirectory: folder.appending("run"),
+                processName: "batch")
+            let logger = LogBook().logger
+            let state = try VolumeState(
+                settings: settings, words: Self.words, places: Deep(folder: folder.appending("jobs")), logger: logger)
+            let authority = Elsewhere()
+            let volumes = try HostVolumes(state, watch: BatchSystem(), authority: authority, logger: logger)
+            for (name, directory) in [("old", "a"), ("moved", "b")] {
+                try await volumes.create(name, options: ["pool": "p", "subdir": directory], owner: Self.queue)
+            }
+            let old = try #require(state.table.definition(of: VolumeName("old")!))
+            authority.removed.withLock { $0 = (state.table, old) }
+            try await volumes.create("new", options: ["pool": "p", "subdir": "a/b"], owner: Self.queue)
+            #expect(authority.keeper.withLock { $0 }?.text == "new")
+            _ = try await volumes.change("moved", ["subdir": "a"])
+            #expect(authority.keeper.withLock { $0 }?.text == "moved")
+            // And the other way round: nothing is written while the directory is being removed.
+            try state.table.remove(VolumeName("moved")!)
+            #expect(state.table.beginDisposal(of: old) == nil)
+            authority.keeper.withLock { $0 = nil }
+            for creation in [
+                { try await volumes.create("late", options: ["pool": "p", "subdir": "a"], owner: Self.queue) },
+                { _ = try await volumes.change("late", ["subdir": "a"]) },
+            ] {
+                let message = await refusal(.inUse) { try await creation() }
+                #expect(message.hasSuffix("its directory is being removed with volume old; try again when that is done"))
+                if state.table.definition(of: VolumeName("late")!) == nil {
+                    authority.removed.withLock { $0 = nil }
+                    try await volumes.create("late", options: ["pool": "p", "subdir": "c"], owner: Self.queue)
+                }
+            }
+            #expect(authority.keeper.withLock { $0 } == nil)
+        }
+    }
 }

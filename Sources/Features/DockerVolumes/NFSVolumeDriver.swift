@@ -66,6 +66,12 @@ public struct NFSVolumeDriver: VolumeDriver {
         try await counted(.unmount) { () async throws(StorageError) in try await volumes.unmount(name, id: id, owner: self.name) }
     }
 
+    public func takeBackMount(_ name: String, id: String) async throws(PluginError) {
+        try await counted(.unmount) { () async throws(StorageError) in
+            try await volumes.unmount(name, id: id, owner: self.name, wasAnswered: false)
+        }
+    }
+
     private func counted<Value>(
         _ call: CallMeters.Call, _ body: () async throws(StorageError) -> Value
     ) async throws(PluginError) -> Value {

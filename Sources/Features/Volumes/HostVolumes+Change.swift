@@ -44,6 +44,8 @@ extension HostVolumes {
         let new = try old.changed(by: changes)
         let names = new.options.differences(from: old.options)
         if names.isEmpty { return [] }
+        try table.beginCreation(of: new)
+        defer { table.endCreation(of: name) }
         if authority.decides(about: old) { try authority.redefine(old, as: new, until: deadline, cancellation) }
         try table.redefine(new)
         let made = names.map { OptionChange(name: $0, old: old.options.canonical[$0], new: new.options.canonical[$0]) }

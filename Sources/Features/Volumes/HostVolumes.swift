@@ -134,6 +134,11 @@ package final class HostVolumes: Sendable {
         try await locks.exclusively(name) { [self] cancellation in
             for note in wanted.source.notes { logger.notice("volume \(text): \(note)") }
             let definition = VolumeDefinition(name: name, owner: owner, createdAt: timestamp(), options: wanted, share: share)
+            // Before anything is written, here or on a share: from now on nobody removes the directory, or this is refused.
+            do throws(StorageError) { try table.beginCreation(of: definition) } catch {
+                throw error.prefixed(by: "cannot create volume \(text)")
+            }
+            defer { table.endCreation(of: name) }
             let existing = table.definition(of: name)
             if authority.decides(about: definition), existing.map(authority.decides) ?? true {
                 let retries = ServerRetries(
@@ -178,12 +183,14 @@ package final class HostVolumes: Sendable {
         try? await locks.exclusively(name) { [mounter] in mounter.markAnswered(name, id: id) }
     }
 
-    package func unmount(_ text: String, id: String, owner: String) async throws(StorageError) {
+    /// - Parameter wasAnswered: false takes back a mount whose answer its caller did not get.
+    package func unmount(_ text: String, id: String, owner: String, wasAnswered: Bool = true) async throws(StorageError) {
         let name = try volume(text, owner: owner)
         // A task of its own: a caller that leaves while this waits in line cancels the answer, not the release.
         let result: Result<Void, StorageError> = await Task { [self] in
             do throws(StorageError) {
-                return .success(try await locks.exclusively(name) { [mounter] in try mounter.unmount(name, id: id) })
+                return .success(
+                    try await locks.exclusively(name) { [mounter] in try mounter.unmount(name, id: id, wasAnswered: wasAnswered) })
             } catch {
                 return .failure(error)
             }

@@ -224,10 +224,12 @@ struct VolumeMounter: Sendable {
         do throws(SystemError) {
             try makeFolder(place, mode: 0)
         } catch  where error.errno == .fileExists {
-            guard try namesInFolder(place).isEmpty else {
+            // A new one in its place, because nobody knows who has given this one which mode.
+            do throws(SystemError) { try removeEmptyFolder(place) } catch  where error.errno == .directoryNotEmpty {
                 throw SystemError(
                     "mkdir", .directoryNotEmpty, on: place.string, hint: "it holds local files: move them away, then try again")
             }
+            try makeFolder(place, mode: 0)
         } catch  where error.errno == .noSuchFileOrDirectory {
             try makeFolders(place.removingLastComponent(), mode: 0o700)
             try makeFolder(place, mode: 0)

@@ -99,6 +99,11 @@ final class Connections {
         }
     }
 
+    /// Runs work of which nobody waits for the result.
+    func begin(_ work: (@Sendable () async -> Void)?) {
+        if let work { _ = run(work) {} }
+    }
+
     /// An HTTP response with the document that `write` writes.
     ///
     /// - Parameter omitsBody: the response is only said to have it, as one to HEAD.

@@ -3,6 +3,7 @@
 import DockerPluginAPI
 import Glibc
 import JSON
+import LinuxSystem
 import Logging
 import NIOCore
 import NIOHTTP1
@@ -36,8 +37,8 @@ final class PluginConnection: ChannelInboundHandler {
     private var keepsAlive = true
     /// For a request with HEAD.
     private var omitsBody = false
-    /// Takes back what was done for an answer that the kernel has taken, until the caller is known to have read it.
-    private var unconfirmed: (@Sendable () async -> Void)?
+    /// The answer that the kernel has taken, until the caller is known to have read it.
+    private var unconfirmed: UnconfirmedAnswer?
 
     private var hasReadPart = false
     private var waitingSince = NIODeadline.now()
@@ -80,17 +81,22 @@ final class PluginConnection: ChannelInboundHandler {
         arrivalTimer?.cancel()
         deliveryTimer?.cancel()
         body = nil
+        // The caller has closed it, and left nothing unread.
+        unconfirmed?.wasRead()
         connections.remove(self)
     }
 
     /// Closes now if no request is under way, else after its answer.
     func stop() {
         keepsAlive = false
-        if case .waiting = state { context?.close(promise: nil) }
+        if case .waiting = state { abort() }
     }
 
-    /// Closes now; a running call is cancelled.
-    func abort() { context?.close(promise: nil) }
+    /// Closes now; a running call is cancelled. Whether an answer was read is not known any more.
+    func abort() {
+        unconfirmed?.isUnknown()
+        context?.close(promise: nil)
+    }
 
     // MARK: Requests
 
@@ -122,8 +128,7 @@ final class PluginConnection: ChannelInboundHandler {
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
         if (error as? IOError)?.errnoCode == ECONNRESET {
             // What a UNIX socket reports when the other end was closed with our answer unread in it.
-            takeBack(unconfirmed)
-            unconfirmed = nil
+            unconfirmed?.wasLost()
         }
         switch (error, state) {
         case (_, .closing): break
@@ -138,6 +143,7 @@ final class PluginConnection: ChannelInboundHandler {
     }
 
     private func receive(_ head: HTTPRequestHead, _ context: ChannelHandlerContext) {
+        unconfirmed?.wasRead()
         unconfirmed = nil
         // A caller that asks again and again without reading the answers would fill the memory.
         guard context.channel.isWritable else { return dropUntaken() }
@@ -205,25 +211,17 @@ final class PluginConnection: ChannelInboundHandler {
             if let failure = reply.failure {
                 logger.notice("\(call.name) ended after its caller had left: \(failure)", metadata: metadata)
             }
-            takeBack(reply.undelivered)
+            connections.begin(reply.undelivered)
             return
         }
         if let failure = reply.failure { logger.error("\(call.name) failed: \(failure)", metadata: metadata) }
         guard let undelivered = reply.undelivered else { return answer(reply.status, context, mediaType: reply.mediaType, reply.write) }
         let written = context.eventLoop.makePromise(of: Void.self)
         written.futureResult.assumeIsolated().whenComplete { outcome in
-            switch outcome {
-            case .success:
-                self.unconfirmed = undelivered
-                if let delivered = reply.delivered { _ = self.connections.run(delivered) {} }
-            case .failure: self.takeBack(undelivered)
-            }
+            if case .failure = outcome { return self.connections.begin(undelivered) }
+            self.unconfirmed = UnconfirmedAnswer(reply, isLast: !self.keepsAlive, on: context, self.connections)
         }
         answer(reply.status, context, promise: written, mediaType: reply.mediaType, reply.write)
-    }
-
-    private func takeBack(_ undelivered: (@Sendable () async -> Void)?) {
-        if let undelivered { _ = connections.run(undelivered) {} }
     }
 
     // MARK: Answers
@@ -243,7 +241,8 @@ final class PluginConnection: ChannelInboundHandler {
         let written = promise ?? context.eventLoop.makePromise(of: Void.self)
         written.futureResult.assumeIsolated().whenComplete { _ in
             self.taken(size)
-            if isLast { context.close(promise: nil) }
+            // One that it matters to whether it was read closes the connection itself.
+            if isLast, self.unconfirmed == nil { context.close(promise: nil) }
         }
         if untaken == 0 { untakenSince = waitingSince }
         untaken += size
@@ -266,6 +265,7 @@ final class PluginConnection: ChannelInboundHandler {
     func dropUntaken() {
         logger.debug("A caller does not read its answers; closing the connection")
         taken(untaken)
+        unconfirmed?.isUnknown()
         context?.close(promise: nil)
     }
 

@@ -49,14 +49,19 @@ public protocol VolumeDriver: Sendable {
     func remove(_ name: String) async throws(PluginError)
 
     /// - Parameter id: who wants it, a container's mount; the same one may come several times and then counts several times.
-    /// - Returns: an absolute path. If it can no longer be told to the caller, the server calls ``unmount(_:id:)``.
+    /// - Returns: an absolute path. The server then calls ``mountAnswered(_:id:)``, or ``takeBackMount(_:id:)`` if it can no longer be told
+    ///   to the caller.
     func mount(_ name: String, id: String) async throws(PluginError) -> String
     func unmount(_ name: String, id: String) async throws(PluginError)
 
-    /// The kernel has taken the answer to a mount for its caller. If this never comes, the caller may not know of the mount.
+    /// The caller has read the answer to a mount. If this never comes, it may not know of the mount.
     func mountAnswered(_ name: String, id: String) async
+
+    /// The caller has left without the answer to a mount, and will never unmount.
+    func takeBackMount(_ name: String, id: String) async throws(PluginError)
 }
 
 extension VolumeDriver {
     public func mountAnswered(_ name: String, id: String) async {}
+    public func takeBackMount(_ name: String, id: String) async throws(PluginError) { try await unmount(name, id: id) }
 }

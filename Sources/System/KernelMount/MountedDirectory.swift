@@ -28,8 +28,18 @@ public struct MountedDirectory: Sendable {
         guard case .success(let count) = looking.result(of: entries) else { return false }
         guard DirectoryEntries.names(in: looking.bytes(of: buffer, count: count)).isEmpty else { return false }
         let changing = SystemCallSequence()
-        creation.apply(to: open(in: changing), operand: place, in: changing)
-        try run(changing)
+        let directory = open(in: changing)
+        // It may have been unmounted meanwhile, and the folder below is not to be changed. The way up from the root of a mount leaves the
+        // mount, and that is the failure after which the changes are made.
+        let above = changing.add(.openDirectoryOfSameMount(Array("..".utf8), in: directory, operand: place))
+        let changes = creation.apply(to: directory, operand: place, in: changing, options: .onFailure)
+        try finish(changing)
+        if case .success = changing.result(of: above) {
+            throw SystemError("openat2", .invalidArgument, on: place, hint: "nothing is mounted there any more")
+        }
+        // Before Linux 5.6 nobody can say.
+        if let error = changing.error(of: above), error.errno != .improperLink, error.errno != .noFunction { throw error }
+        if let error = changing.error(of: directory) ?? changes.lazy.compactMap(changing.error).first { throw error }
         return true
     }
 
@@ -39,8 +49,13 @@ public struct MountedDirectory: Sendable {
     }
 
     private func run(_ sequence: SystemCallSequence) throws(SystemError) {
+        try finish(sequence)
+        if let failure = sequence.failure { throw failure.error }
+    }
+
+    private func finish(_ sequence: SystemCallSequence) throws(SystemError) {
         switch try sequence.run(until: deadline) {
-        case .finished: if let failure = sequence.failure { throw failure.error }
+        case .finished: break
         case .killed, .stuck: throw SystemError(sequence.interruptedCall ?? "open", .timedOut, on: place)
         }
     }

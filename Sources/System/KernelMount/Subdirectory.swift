@@ -85,16 +85,20 @@ extension Subdirectory.Creation {
     /// Adds the calls that give a directory its owner, and then its mode: chown(2) clears set-id bits.
     ///
     /// - Parameter condition: an earlier call that must have succeeded; nil: the one that opened the directory.
+    /// - Returns: the calls.
+    @discardableResult
     func apply(
         to directory: SystemCallSequence.Call, operand: String, in sequence: SystemCallSequence,
-        if condition: SystemCallSequence.Call? = nil
-    ) {
+        options: SystemCallSequence.Options = [], if condition: SystemCallSequence.Call? = nil
+    ) -> [SystemCallSequence.Call] {
         let condition = condition ?? directory
+        var calls: [SystemCallSequence.Call] = []
         if user != nil || group != nil {
-            sequence.add(
-                .changeOwner(
-                    of: directory, user: user.map(Int.init) ?? -1, group: group.map(Int.init) ?? -1, operand: operand, if: condition))
+            let (user, group) = (user.map(Int.init) ?? -1, group.map(Int.init) ?? -1)
+            calls.append(
+                sequence.add(.changeOwner(of: directory, user: user, group: group, operand: operand, options: options, if: condition)))
         }
-        sequence.add(.changeMode(of: directory, to: mode, operand: operand, if: condition))
+        calls.append(sequence.add(.changeMode(of: directory, to: mode, operand: operand, options: options, if: condition)))
+        return calls
     }
 }

@@ -59,7 +59,7 @@ public struct PluginAnswer: Sendable {
     let delivered: (@Sendable () async -> Void)?
 
     /// - Parameters:
-    ///   - delivered: called once the kernel has taken the answer for the caller. ``undelivered`` can still follow.
+    ///   - delivered: called once the caller has read the answer; ``undelivered`` does not follow.
     ///   - undelivered: called if the caller did not get the answer, and so will never undo what the call has done.
     ///   - write: writes the body.
     public static func success(

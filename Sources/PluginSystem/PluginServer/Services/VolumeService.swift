@@ -62,7 +62,7 @@ public final class VolumeService: PluginService {
     /// Takes back a mount of which the caller does not know, since engines send no Unmount after a failed Mount.
     private func takeBack(_ name: String, id: String) async {
         do throws(PluginError) {
-            try await driver.unmount(name, id: id)
+            try await driver.takeBackMount(name, id: id)
             logger.notice("A mount that its caller did not wait for was taken back", metadata: ["volume": "\(name)"])
         } catch {
             logger.error("A mount that its caller did not wait for could not be taken back: \(error)", metadata: ["volume": "\(name)"])

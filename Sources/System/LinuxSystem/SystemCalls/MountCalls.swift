@@ -115,13 +115,18 @@ extension SystemCall {
     }
 
     /// fchmod(2), if the condition succeeded.
-    public static func changeMode(of descriptor: Call, to mode: UInt32, operand: String, if condition: Call) -> SystemCall {
-        SystemCall("fchmod", Int(__NR_fchmod), on: operand, [.result(descriptor), .value(Int(mode))], if: condition)
+    public static func changeMode(
+        of descriptor: Call, to mode: UInt32, operand: String, options: Options = [], if condition: Call
+    ) -> SystemCall {
+        SystemCall("fchmod", Int(__NR_fchmod), on: operand, [.result(descriptor), .value(Int(mode))], options: options, if: condition)
     }
 
     /// fchown(2), if the condition succeeded. -1 leaves an id as it is.
-    public static func changeOwner(of descriptor: Call, user: Int, group: Int, operand: String, if condition: Call) -> SystemCall {
-        SystemCall("fchown", Int(__NR_fchown), on: operand, [.result(descriptor), .value(user), .value(group)], if: condition)
+    public static func changeOwner(
+        of descriptor: Call, user: Int, group: Int, operand: String, options: Options = [], if condition: Call
+    ) -> SystemCall {
+        SystemCall(
+            "fchown", Int(__NR_fchown), on: operand, [.result(descriptor), .value(user), .value(group)], options: options, if: condition)
     }
 
     /// unlinkat(2) with AT_REMOVEDIR.
