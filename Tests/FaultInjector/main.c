@@ -9,7 +9,8 @@
 //
 // CALLS is `all`, or names of the table below with commas between them; calls of threads whose names begin with what follows a `!` in
 // that list are left out. N is from 1, and 0 for none: then the calls are only
-// counted. ACTION is `kill` (the program), `kill-self` (the process that makes the call), or the number of an error.
+// counted. ACTION is `kill` (the program), `kill-self` (the process that makes the call), `orphan` (the program, and the call of another
+// process is made only when the program is gone), or the number of an error.
 //
 // Lines go to standard input, which is a socket; the end of that ends the tracing:
 //     ready               the program's calls are counted from now on
@@ -84,6 +85,8 @@ static int is_counting;
 // The thread whose call fails at its exit, and with what.
 static pid_t failing;
 static long failure;
+// The thread that goes on only when the program has ended.
+static pid_t held;
 
 static void fail(const char *what) {
     fprintf(stderr, "fault-injector: %s: %s\n", what, strerror(errno));
@@ -178,7 +181,10 @@ static void enter(pid_t thread, const struct ptrace_syscall_info *info) {
     if (left_out_count == 0) thread_name(thread, name, sizeof name);
     report("%s %s %s\n", wanted == 0 ? "call" : "hit", name_of(number), name);
     if (wanted == 0) return;
-    if (strcmp(action, "kill") == 0) {
+    if (strcmp(action, "orphan") == 0) {
+        if (process_of(thread) != target) held = thread;
+        kill(target, SIGKILL);
+    } else if (strcmp(action, "kill") == 0) {
         kill(target, SIGKILL);
     } else if (strcmp(action, "kill-self") == 0) {
         kill(process_of(thread), SIGKILL);
@@ -200,6 +206,7 @@ static void stopped(pid_t thread, int status) {
                 failing = 0;
             }
         }
+        if (thread == held) return;
         trace(PTRACE_SYSCALL, thread, 0, 0);
     } else if (event == PTRACE_EVENT_STOP) {
         // A new thread, or a stop by a signal: the latter stays stopped.
@@ -283,7 +290,11 @@ int main(int count, char **words) {
         pid_t thread;
         while ((thread = waitpid(-1, &status, WNOHANG | __WALL)) > 0) {
             if (WIFSTOPPED(status)) stopped(thread, status);
-            if (thread == target && (WIFEXITED(status) || WIFSIGNALED(status))) report("gone\n");
+            if (thread != target || (!WIFEXITED(status) && !WIFSIGNALED(status))) continue;
+            report("gone\n");
+            pid_t waiting = held;
+            held = 0;
+            if (waiting) trace(PTRACE_SYSCALL, waiting, 0, 0);
         }
         if (thread < 0) return 0;
         // What threads do because they were interrupted for being attached to does not count.
@@ -292,7 +303,7 @@ int main(int count, char **words) {
             is_counting = is_ready = 1;
         }
         // A call that is being skipped must get its result first.
-        if (!is_wanted && !runs && failing == 0) return 0;
+        if (!is_wanted && !runs && failing == 0 && held == 0) return 0;
         struct pollfd waits[2] = {{events, POLLIN, 0}, {is_wanted ? 0 : -1, POLLIN, 0}};
         if (poll(waits, 2, -1) < 0) continue;
         struct signalfd_siginfo information;

@@ -116,6 +116,15 @@ final class DaemonHost: Sendable {
         }
     }
 
+    /// Has a server not answer.
+    ///
+    /// - Parameter trouble: the code of the failure, and for how many milliseconds it is waited for.
+    func setTrouble(_ trouble: String, of server: String) throws {
+        let troubles = host.path(folder + "/troubles")
+        try FileManager.default.createDirectory(atPath: troubles, withIntermediateDirectories: true)
+        try trouble.write(toFile: "\(troubles)/\(server)", atomically: true, encoding: .utf8)
+    }
+
     // MARK: The daemon
 
     private var environment: [String: String] {
@@ -123,7 +132,8 @@ final class DaemonHost: Sendable {
             "DOCKER_NFSD_ENGINE_SOCKET": "none", "DOCKER_NFSD_STATE_DIRECTORY": folder + "/state",
             "DOCKER_NFSD_RUNTIME_DIRECTORY": folder + "/run", "DOCKER_NFSD_MOUNT_DIRECTORY": folder + "/mounts",
             "DOCKER_NFSD_SOCKET_DIRECTORY": folder, "DOCKER_NFSD_DOCKER_DIRECTORY": folder + "/docker",
-            "DOCKER_NFSD_TEST_STAND_IN": "ext4:\(Self.server)", "DOCKER_NFSD_SHARE_REFRESH": String(settings.refresh),
+            "DOCKER_NFSD_TEST_STAND_IN": "ext4:\(Self.server)", "DOCKER_NFSD_TEST_TROUBLES": folder + "/troubles",
+            "DOCKER_NFSD_SHARE_REFRESH": String(settings.refresh),
         ]
         variables["DOCKER_NFSD_SHARE"] = settings.share
         return variables

@@ -22,12 +22,15 @@ final class FaultInjector: Sendable {
         case kill
         /// The process that makes the call is killed, the daemon or one that mounts for it.
         case killCaller
+        /// The daemon is killed, and the call of a process that works for it is made when the daemon is gone.
+        case orphan
         case fail(Int32)
 
         var word: String {
             switch self {
             case .count, .kill: "kill"
             case .killCaller: "kill-self"
+            case .orphan: "orphan"
             case .fail(let error): String(error)
             }
         }
@@ -37,6 +40,7 @@ final class FaultInjector: Sendable {
             case .count: "nothing"
             case .kill: "SIGKILL to the daemon"
             case .killCaller: "SIGKILL to its caller"
+            case .orphan: "SIGKILL to the daemon before it"
             case .fail(let error): String(cString: strerror(error))
             }
         }
