@@ -39,7 +39,8 @@ struct MountMeasures {
             try server.call("Create", #"{"Name":"mount-\#(number)","Opts":{"server":"\#(host)","path":"\#(path)"}}"#)
         }
         try checkLikeness(server)
-        let missed = try report(one: measureOne(server), many: measureMany(server))
+        var missed = try reportOne(measureOne(server))
+        for count in [8, Self.volumeCount] { missed += try reportMany(measureMany(server, count: count), count: count) }
         try process.stop()
         return missed
     }
@@ -71,41 +72,41 @@ struct MountMeasures {
         return try rotate(ways, rounds: settings.rounds)
     }
 
-    private func measureMany(_ server: Server) throws -> Rounds {
-        let count = ["--count", String(Self.volumeCount), "--at-once"]
+    private func measureMany(_ server: Server, count: Int) throws -> Rounds {
+        let together = ["--count", String(count), "--at-once"]
         var ways: [() throws -> Times] = [
-            { try ourMany(server) }, { try bare(count + ["processes"]) }, { try bare(count + ["threads"]) },
+            { try ourMany(server, count: count) }, { try bare(together + ["processes"]) }, { try bare(together + ["threads"]) },
         ]
-        if let program = settings.mountNFS { ways.append { try byMountNFS(program, count: Self.volumeCount) } }
+        if let program = settings.mountNFS { ways.append { try byMountNFS(program, count: count) } }
         return try rotate(ways, rounds: settings.fewRounds)
     }
 
-    private func report(one: Rounds, many: Rounds) -> [String] {
-        let onNFS = settings.export != nil
-        let kind = onNFS ? "NFS" : "tmpfs, which takes microseconds: only what is added counts"
+    private static let parts = [("Mount", \Times.mount), ("Unmount", \Times.unmount)]
+
+    private func reportOne(_ one: Rounds) -> [String] {
+        let kind = settings.export != nil ? "NFS" : "tmpfs, which takes microseconds: only what is added counts"
         var report = Report("mounts, one after another (\(kind))", against: "bare")
         let limit = settings.isEmulated ? Limit.none : .value(3e6)
-        for (name, part) in [("Mount", \Times.mount), ("Unmount", \Times.unmount)] {
+        for (name, part) in Self.parts {
             let pairs = one.pairs(part, against: 1)
             report.add(name, .nanoseconds, pairs)
             report.add("\(name), added to the bare calls", .nanoseconds, ours: pairs.difference, limit: limit)
+            if settings.mountNFS != nil { report.add("\(name), against mount.nfs and umount", .nanoseconds, one.pairs(part, against: 2)) }
         }
-        var missed = report.missed
-        report = Report("64 mounts at once (\(onNFS ? "NFS" : "tmpfs, for information"))", against: "bare")
+        return report.missed
+    }
+
+    private func reportMany(_ many: Rounds, count: Int) -> [String] {
+        let onNFS = settings.export != nil
+        var report = Report("\(count) mounts at once (\(onNFS ? "NFS" : "tmpfs, for information"))", against: "peer")
         let most = onNFS ? Limit.ratio(1.5) : .none
-        for (name, part) in [("Mount", \Times.mount), ("Unmount", \Times.unmount)] {
-            report.add("64 times \(name), bare calls in processes", .nanoseconds, many.pairs(part, against: 1), limit: most)
-            report.add("64 times \(name), bare calls in threads", .nanoseconds, many.pairs(part, against: 2))
+        for (name, part) in Self.parts {
+            report.add("\(count) times \(name), bare calls in processes", .nanoseconds, many.pairs(part, against: 1), limit: most)
+            report.add("\(count) times \(name), bare calls in threads", .nanoseconds, many.pairs(part, against: 2))
+            guard settings.mountNFS != nil else { continue }
+            report.add("\(count) times \(name), against mount.nfs and umount", .nanoseconds, many.pairs(part, against: 3))
         }
-        missed += report.missed
-        if settings.mountNFS != nil {
-            report = Report("against mount.nfs and umount", against: "commands")
-            for (name, part) in [("Mount", \Times.mount), ("Unmount", \Times.unmount)] {
-                report.add(name, .nanoseconds, one.pairs(part, against: 2))
-                report.add("64 times \(name) at once", .nanoseconds, many.pairs(part, against: 3))
-            }
-        }
-        return missed
+        return report.missed
     }
 
     /// Measures all ways in each round, beginning with another one each time.
@@ -131,10 +132,10 @@ struct MountMeasures {
         return Times(mount: try server.each("Mount", body), unmount: try server.each("Unmount", body))
     }
 
-    private func ourMany(_ server: Server) throws -> Times {
+    private func ourMany(_ server: Server, count: Int) throws -> Times {
         let body = #"{"Name":"mount-%d","ID":"many"}"#
-        let mount = try server.together("Mount", body, count: Self.volumeCount)
-        return Times(mount: mount, unmount: try server.together("Unmount", body, count: Self.volumeCount))
+        let mount = try server.together("Mount", body, count: count)
+        return Times(mount: mount, unmount: try server.together("Unmount", body, count: count))
     }
 
     private func bare(_ arguments: [String]) throws -> Times {
