@@ -44,7 +44,8 @@ import Testing
     }
 }
 
-private final class Counter: Sendable {
+/// Counts from several threads.
+final class Counter: Sendable {
     private let value = Mutex(0)
 
     func increment() -> Int {

@@ -31,6 +31,7 @@ package final class VolumeLocks: Sendable {
     }
 
     private let state = Mutex(State())
+    private let threads = KeptThreads(named: "volume")
 
     /// Waits for the lock; it is held only if this returns ``Turn/acquired``.
     func acquire(_ name: VolumeName) async -> Turn {
@@ -96,7 +97,7 @@ extension VolumeLocks {
         }
         defer { release(name) }
         do {
-            return try await BlockingThread.run(named: "volume", body)
+            return try await threads.run(body)
         } catch let error as StorageError {
             throw error
         } catch {
