@@ -9,9 +9,11 @@ import Testing
 
 /// A server of this process on a loopback address, with the manners of a good or a bad NFS server.
 final class Loopback: Sendable {
-    enum Manners: Sendable {
+    enum Manners: Sendable, Equatable {
         /// Replies to each call.
         case answers
+        /// Replies to each call with that port, as an rpcbind does.
+        case names(UInt16)
         /// Replies that the call is denied, in two parts.
         case refuses
         /// Takes the connection and says nothing.
@@ -152,6 +154,10 @@ final class Loopback: Sendable {
             let reply = [0x80, 0, 0, 20] + id + [0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 1]
             send(connection, reply, 6, CInt(MSG_NOSIGNAL))
             send(connection, Array(reply.dropFirst(6)), reply.count - 6, CInt(MSG_NOSIGNAL))
+        case .names(let port):
+            let word = [0, 0, UInt8(port >> 8), UInt8(port & 255)]
+            let reply = [0x80, 0, 0, 28] + id + [0, 0, 0, 1] + zero + zero + zero + zero + word
+            send(connection, reply, reply.count, CInt(MSG_NOSIGNAL))
         case .mute, .hangsUp, .babbles, .floods, .silent: break
         }
         return true

@@ -62,6 +62,32 @@ import Testing
         )
     }
 
+    /// Nobody listens at 2049 of that address, but an rpcbind runs there.
+    private func findByRPCBind(_ port: UInt16, at address: String) async throws -> [ReachableServer] {
+        let rpcbind = try Loopback(.names(port), at: address)
+        defer { rpcbind.close() }
+        return try await blocking {
+            var settings = NFSSettings()
+            settings.portmapPort = rpcbind.port
+            let export = try NFSExport(["server": address, "path": "/export", "nfsvers": "3"], settings: settings)
+            return try ReachableServer.find(for: export, NFSOptions(""), deadline: Deadline(after: .seconds(1000)), cancellation: nil)
+        }
+    }
+
+    /// The kernel would try again for as long as it is given.
+    @Test(arguments: [UInt16(0), 2049]) func anRPCBindWithoutAnotherPortIsNoServer(port: UInt16) async throws {
+        let error = await #expect(throws: StorageError.self) { try await findByRPCBind(port, at: "127.0.0.79") }
+        #expect(error?.code == .refused)
+        #expect(error?.description.contains("TCP port 2049") == true)
+    }
+
+    @Test func aServerThatListensElsewhereIsFoundByItsRPCBind() async throws {
+        let server = try Loopback(.answers, at: "127.0.0.79")
+        defer { server.close() }
+        #expect(try await findByRPCBind(server.port, at: "127.0.0.79").map(\.address.text) == ["127.0.0.79"])
+        await #expect(throws: StorageError.self) { try await findByRPCBind(closedPort(), at: "127.0.0.79") }
+    }
+
     @Test(arguments: [
         (Loopback.Manners.mute, StorageError.Code.mute, "connected, but no answer to a call within 1 s", "does not speak NFS"),
         (.hangsUp, .mute, "(ECONNRESET)", "does not speak NFS"), (.silent, .silent, "no answer to the connection within 1 s", "firewall"),

@@ -17,6 +17,8 @@ public struct NFSSettings: Sendable, Equatable {
     public var limits = Limits()
     /// Shared by all copies, so that its limits hold for all of them together.
     public var resolver = NameResolver()
+    /// Where rpcbind listens on servers; anything else is for tests.
+    var portmapPort = RemoteProcedureCall.portmapPort
 
     public static let builtInOptions = "rw,noatime,soft"
 

@@ -26,11 +26,15 @@ struct ReachableServer: Sendable {
         let port = options.port ?? 2049
         let best = export.effectiveVersions.candidates[0]
         var results = ServerProbe.nfs(port: port, version: best).ask(addresses, by: limit, cancellation: cancellation)
-        // A version 3 server may listen elsewhere; its rpcbind knows, and the kernel asks it.
+        // A version 3 server may listen elsewhere; its rpcbind knows, and the kernel asks it, at its leisure, so it is asked first here.
         if options.port == nil, export.effectiveVersions.candidates.contains(.v3), !results.contains(where: \.isWorthAnAttempt) {
             let again = Deadline(after: export.settings.limits.probe).earlier(deadline)
-            let portmappers = ServerProbe.portmapper.ask(addresses, by: again, cancellation: cancellation)
-            if portmappers.contains(where: \.isWorthAnAttempt) { results = portmappers }
+            let elsewhere = ServerProbe.portsOfVersion3(
+                at: addresses, by: again, cancellation: cancellation, port: export.settings.portmapPort)
+            for (index, other) in elsewhere.enumerated() {
+                guard let other, other != 0, other != port else { continue }
+                results[index] = ServerProbe.nfs(port: other, version: .v3).ask([addresses[index]], by: again, cancellation: cancellation)[0]
+            }
         }
         // A question that was cut short has shown nothing.
         if cancellation?.isCancelled == true { throw cancelled(export) }

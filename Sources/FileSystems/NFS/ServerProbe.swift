@@ -31,38 +31,60 @@ public struct ServerProbe: Sendable {
         ServerProbe(port: port, program: RemoteProcedureCall.nfsProgram, version: version == .v3 ? 3 : 4)
     }
 
-    /// For its rpcbind, which knows where a version 3 server listens. RFC 1833.
-    public static let portmapper = ServerProbe(
-        port: RemoteProcedureCall.portmapPort, program: RemoteProcedureCall.portmapProgram, version: RemoteProcedureCall.portmapVersion)
-
     /// Ends as soon as the first address in order that can answer has answered, at the latest at the deadline.
     public func ask(_ addresses: [ServerAddress], by deadline: Deadline, cancellation: Cancellation?) -> [ProbeResult] {
-        var contacts = addresses.map { Contact($0, port: port, program: program, version: version) }
+        let contacts = addresses.map { Contact($0, port: port, program: program, version: version) }
+        return Self.follow(contacts, by: deadline, cancellation, until: { $0.first { !$0.hasFailed }?.isDone != false }) { contacts in
+            let expired = deadline.hasPassed
+            return contacts.map { $0.result(expired: expired) }
+        }
+    }
+
+    /// Where the rpcbind of each address says that version 3 is served over TCP. RFC 1833, GETPORT.
+    ///
+    /// - Parameter port: rpcbind's own.
+    /// - Returns: for each address, in order: 0 if it is not served, nil if rpcbind has not said.
+    static func portsOfVersion3(
+        at addresses: [ServerAddress], by deadline: Deadline, cancellation: Cancellation?, port: UInt16
+    ) -> [UInt16?] {
+        ports(of: RemoteProcedureCall.nfsProgram, version: 3, at: addresses, by: deadline, cancellation, portmapPort: port)
+    }
+
+    /// Whether this host's rpc.statd is registered, which version 3 needs for locks. RFC 1833, GETPORT.
+    public static func statusMonitorRuns(by deadline: Deadline) -> Bool {
+        let here = ServerAddress(.ipv4, "127.0.0.1")
+        return (ports(of: RemoteProcedureCall.statusProgram, version: 1, at: [here], by: deadline, nil)[0] ?? 0) != 0
+    }
+
+    private static func ports(
+        of program: UInt32, version: UInt32, at addresses: [ServerAddress], by deadline: Deadline, _ cancellation: Cancellation?,
+        portmapPort: UInt16 = RemoteProcedureCall.portmapPort
+    ) -> [UInt16?] {
+        let contacts = addresses.map {
+            Contact(
+                $0, port: portmapPort, program: RemoteProcedureCall.portmapProgram, version: RemoteProcedureCall.portmapVersion,
+                procedure: RemoteProcedureCall.portmapGetPort, arguments: [program, version, UInt32(IPPROTO_TCP), 0])
+        }
+        return follow(contacts, by: deadline, cancellation, until: { $0.allSatisfy { $0.isDone || $0.hasFailed } }) { contacts in
+            contacts.map { contact in contact.isDone ? contact.resultWord.flatMap(UInt16.init(exactly:)) : nil }
+        }
+    }
+
+    /// Lets contacts go on until they have shown enough, at the latest until the deadline.
+    private static func follow<Value>(
+        _ begun: [Contact], by deadline: Deadline, _ cancellation: Cancellation?, until isEnough: ([Contact]) -> Bool,
+        _ outcome: ([Contact]) -> [Value]
+    ) -> [Value] {
+        var contacts = begun
         defer { for contact in contacts { contact.close() } }
-        while contacts.first(where: { !$0.hasFailed })?.isDone == false, !deadline.hasPassed, cancellation?.isCancelled != true {
+        while !isEnough(contacts), !deadline.hasPassed, cancellation?.isCancelled != true {
             var poll = Poll()
             for contact in contacts { contact.add(to: &poll) }
             poll.add(cancellation?.descriptor.rawValue)
             poll.wait(until: deadline)
             for index in contacts.indices where poll.hasCome(at: index) { contacts[index].advance() }
         }
-        let expired = deadline.hasPassed
-        return contacts.map { $0.result(expired: expired) }
-    }
-
-    /// Whether this host's rpc.statd is registered, which version 3 needs for locks. RFC 1833, GETPORT.
-    public static func statusMonitorRuns(by deadline: Deadline) -> Bool {
-        var contact = Contact(
-            ServerAddress(.ipv4, "127.0.0.1"), port: RemoteProcedureCall.portmapPort, program: RemoteProcedureCall.portmapProgram,
-            version: RemoteProcedureCall.portmapVersion, procedure: RemoteProcedureCall.portmapGetPort,
-            arguments: [RemoteProcedureCall.statusProgram, 1, UInt32(IPPROTO_TCP), 0])
-        defer { contact.close() }
-        while !contact.isDone, !contact.hasFailed, !deadline.hasPassed {
-            var poll = Poll()
-            contact.add(to: &poll)
-            if poll.wait(until: deadline) { contact.advance() }
-        }
-        return contact.isDone && (contact.resultWord ?? 0) != 0
+        return outcome(contacts)
     }
 }
 
