@@ -65,6 +65,12 @@ public final class Dockerd: Sendable {
     /// Its containerd and its containers live on.
     public func kill() async throws { _ = try await signal(SIGKILL) }
 
+    /// Waits for the end of one that was killed otherwise.
+    public func hasBeenKilled() async throws {
+        guard let ending = process.withLock({ $0.take() }) else { throw Trouble("dockerd does not run") }
+        _ = try await ending.end(within: .seconds(30))
+    }
+
     /// Its number outside of the host.
     public func processID() async throws -> pid_t {
         guard let running = process.withLock({ $0 }) else { throw Trouble("dockerd does not run") }

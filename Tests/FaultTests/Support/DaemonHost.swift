@@ -16,6 +16,8 @@ final class DaemonHost: Sendable {
         var share: String?
         /// Seconds between two looks into its catalogue.
         var refresh = 3600
+        /// Docker's data root, inside; nil for one without an engine.
+        var engineFolder: String?
     }
 
     private struct State {
@@ -131,7 +133,7 @@ final class DaemonHost: Sendable {
         var variables = [
             "DOCKER_NFSD_ENGINE_SOCKET": "none", "DOCKER_NFSD_STATE_DIRECTORY": folder + "/state",
             "DOCKER_NFSD_RUNTIME_DIRECTORY": folder + "/run", "DOCKER_NFSD_MOUNT_DIRECTORY": folder + "/mounts",
-            "DOCKER_NFSD_SOCKET_DIRECTORY": folder, "DOCKER_NFSD_DOCKER_DIRECTORY": folder + "/docker",
+            "DOCKER_NFSD_SOCKET_DIRECTORY": folder, "DOCKER_NFSD_DOCKER_DIRECTORY": settings.engineFolder ?? folder + "/docker",
             "DOCKER_NFSD_TEST_STAND_IN": "ext4:\(Self.server)", "DOCKER_NFSD_TEST_TROUBLES": folder + "/troubles",
             "DOCKER_NFSD_SHARE_REFRESH": String(settings.refresh),
         ]

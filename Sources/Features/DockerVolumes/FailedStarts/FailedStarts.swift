@@ -18,8 +18,8 @@ final class FailedStarts: Sendable {
         /// Between two questions to a server that does not answer; more, up to the longest, the longer it has been away.
         var interval = Duration.seconds(5)
         var longestInterval = Duration.seconds(30)
-        /// For a server's answer.
-        var probe = Duration.seconds(3)
+        /// For a server's answer; the kind has a limit of its own.
+        var probe = Duration.seconds(5)
         /// An engine notes a moment after the mount that a start has failed; for so long it is asked again.
         var settling = Duration.seconds(60)
         /// After the first attempt in vain; each further one doubles it.
