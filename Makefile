@@ -131,6 +131,11 @@ test-swarm: build ## Run the tests of a Swarm of two virtual machines
 test-plain: ## Run the tests whose needs this machine has, and skip the rest
 	$(WIDTH) swift test --parallel --skip '^FaultTests\.'
 
+.PHONY: test-mutants
+test-mutants: ## Change conditions of the rules one at a time, and list the changes that no test notices, COUNT= of them if not all
+	Scripts/mutate build
+	Scripts/mutate run $(if $(COUNT),--count $(COUNT))
+
 # Seconds for each input, and the inputs if not all: `make fuzz TIME=3600 INPUT=json`.
 TIME ?= 600
 INPUT ?=
