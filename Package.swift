@@ -235,13 +235,23 @@ let package = Package(
             name: "fault-injector", path: "Tests/FaultInjector", linkerSettings: [.unsafeFlags(["-static-executable"])]),
         .testTarget(
             name: "FaultTests",
-            dependencies: ["DockerSupport", "TestSupport", "HistoryChecker", "JSON", "docker-nfsd", "fault-injector"],
+            dependencies: [
+                "DockerSupport", "TestSupport", "HistoryChecker", "VolumeWorkload", "JSON", "docker-nfsd", "fault-injector", "guest-client",
+            ],
             path: "Tests/FaultTests"
         ),
         .target(name: "HistoryChecker", dependencies: ["JSON"], path: "Tests/HistoryChecker"),
         .testTarget(name: "HistoryCheckerTests", dependencies: ["HistoryChecker"], path: "Tests/HistoryCheckerTests"),
         .executableTarget(name: "recheck", dependencies: ["HistoryChecker"], path: "Tests/Recheck"),
-        .testTarget(name: "MachineTests", dependencies: ["TestSupport", "JSON", "fault-injector"], path: "Tests/MachineTests"),
+        // What clients ask of daemons, on this machine and in a virtual one.
+        .target(
+            name: "VolumeWorkload", dependencies: ["DockerSupport", "TestSupport", "HistoryChecker", "JSON"], path: "Tests/VolumeWorkload"),
+        .executableTarget(
+            name: "guest-client", dependencies: ["VolumeWorkload", "DockerSupport", "TestSupport", "HistoryChecker"],
+            path: "Tests/GuestClient"),
+        .testTarget(
+            name: "MachineTests", dependencies: ["TestSupport", "JSON", "HistoryChecker", "fault-injector", "guest-client"],
+            path: "Tests/MachineTests"),
         .testTarget(name: "SwarmTests", dependencies: ["TestSupport"], path: "Tests/SwarmTests"),
     ],
     swiftLanguageModes: [.v6],

@@ -4,6 +4,7 @@ import Foundation
 import HistoryChecker
 import TestSupport
 import Testing
+import VolumeWorkload
 
 extension FaultTests {
     /// Two nodes with one share and eight clients that ask for anything, while daemons are killed or stopped and the share is away.
@@ -18,30 +19,44 @@ extension FaultTests {
             try await DaemonHost.with(2, DaemonHost.Settings(share: "nas:/export", refresh: 2)) { nodes in
                 for node in nodes { try await node.start() }
                 let scale = FaultTests.isLong ? 10 : 1
-                let history = try await HistoryRun(nodes: nodes, seed: seed).history(operations: 2000 * scale, faults: 20 * scale)
+                let run = HistoryRun(nodes: workloadNodes(nodes), seed: seed) { try await disturb(nodes, $0, &$1) }
+                let faults = 20 * scale
+                let history = try await run.history(operations: 2000 * scale, faults: faults, over: Double(faults) * 2.2)
                 // A loaded machine is slow; what a call takes is measured in Benchmarks.
                 let limits = HistoryChecker.promised.merging([.list: 5_000_000]) { $1 }.mapValues { Int(Double($0) * testTimeFactor) }
-                let faults = HistoryChecker(limits: limits).faults(in: history)
-                print(summary(history, seed))
-                if faults.isEmpty { return }
+                let wrong = HistoryChecker(limits: limits).faults(in: history)
+                print("history of seed \(seed): \(history.summary)")
+                if wrong.isEmpty { return }
                 let file = NSTemporaryDirectory() + "docker-nfsd-history-\(seed).jsonl"
                 try history.text.write(toFile: file, atomically: true, encoding: .utf8)
                 Issue.record(
-                    "seed \(seed): \(faults.count) faults; make recheck HISTORY=\(file) tells them again: \(faults.prefix(5).map(\.description).joined(separator: "\n"))"
+                    "seed \(seed): \(wrong.count) faults; make recheck HISTORY=\(file) tells them again: \(wrong.prefix(5).map(\.description).joined(separator: "\n"))"
                 )
             }
         }
 
-        private func summary(_ history: History, _ seed: Int) -> String {
-            let kinds = Dictionary(grouping: history.operations, by: \.kind).sorted { $0.key.rawValue < $1.key.rawValue }
-            let lines = kinds.map { kind, operations in
-                let times = operations.map { $0.ended - $0.began }.sorted()
-                let outcomes = Dictionary(grouping: operations, by: \.outcome).map { "\($0.key.rawValue) \($0.value.count)" }.sorted()
-                return
-                    "    \(kind.rawValue): \(outcomes.joined(separator: ", ")); median \(times[times.count / 2] / 1000) ms, longest \((times.last ?? 0) / 1000) ms"
+        private func workloadNodes(_ nodes: [DaemonHost]) -> [WorkloadNode] {
+            zip(["a", "b"], nodes).map { name, node in WorkloadNode(name: name) { try await node.send($0) } }
+        }
+
+        private func disturb(_ nodes: [DaemonHost], _ number: Int, _ random: inout SeededNumbers) async throws -> String {
+            let index = Int.random(in: nodes.indices, using: &random)
+            let (node, name) = (nodes[index], ["a", "b"][index])
+            let length = Duration.milliseconds(Int.random(in: 300...1800, using: &random))
+            switch number % 3 {
+            case 0:
+                await node.kill()
+                try await node.start()
+                return "kill of \(name)"
+            case 1:
+                try await node.pause(for: length)
+                return "\(name) is stopped"
+            default:
+                try node.setServer(isAway: true)
+                try await Task.sleep(for: length)
+                try node.setServer(isAway: false)
+                return "the share is away from \(name)"
             }
-            return "history of seed \(seed): \(history.operations.count) operations, \(history.disturbances.count) faults\n"
-                + lines.joined(separator: "\n")
         }
     }
 }

@@ -5,7 +5,7 @@ import JSON
 /// Something that a client asked of a node, and what came of it.
 public struct RecordedOperation: Sendable, Equatable, CustomStringConvertible {
     public enum Kind: String, Sendable, CaseIterable {
-        case create, remove, mount, unmount, list, acquire, release
+        case create, change, remove, mount, unmount, list, acquire, release, append, read
     }
 
     public enum Outcome: String, Sendable {
@@ -21,11 +21,12 @@ public struct RecordedOperation: Sendable, Equatable, CustomStringConvertible {
     public var client: Int
     public var node: String
     public var kind: Kind
-    /// Of the volume or lock; empty for a list.
+    /// Of the volume, lock or file; empty for a list.
     public var name: String
-    /// What a create wants the volume to be; a create that is refused says by it that the volume is something else.
+    /// What a create or change wants the volume to be; a create that is refused says by it that the volume is something else. The line that
+    /// an append writes.
     public var value: String?
-    /// Of the names that a list has.
+    /// The names that a list has, or the lines that a read has.
     public var seen: [String]?
     /// When it was asked and answered, in microseconds. The latter is when the client gave up, if the outcome is unknown.
     public var began: Int

@@ -17,11 +17,11 @@ public struct HistoryChecker: Sendable {
     ]
 
     public enum Rule: String, Sendable {
-        /// Creates and removes of a name have an order, and the first create wins.
+        /// Creates and removes of a name have an order, and the first create wins. Lines stand in the order in which they were appended.
         case order
-        /// What was acknowledged is listed, until it is removed.
+        /// What was acknowledged is listed, until it is removed; a line for ever.
         case loss
-        /// What was removed is not listed any more.
+        /// What was removed is not listed any more. No line is there that nobody has appended, and none twice.
         case ghost
         /// One holder of a lock at a time.
         case lock
@@ -45,7 +45,7 @@ public struct HistoryChecker: Sendable {
             if let rest = Linearization(changes, staleness: staleness).contradiction() {
                 faults.append(Fault(rule: .order, text: "\(name): these fit nowhere: \(rest.map(\.description).joined(separator: "; "))"))
             }
-            faults += locks(name, operations) + uses(name, operations)
+            faults += locks(name, operations) + uses(name, operations) + AppendedLines(name, operations).faults()
         }
         for list in history.operations where list.kind == .list && list.outcome == .ok { faults += listed(list, named, history) }
         return faults + history.operations.compactMap { late($0, history) }

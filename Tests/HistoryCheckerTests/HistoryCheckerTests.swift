@@ -146,6 +146,45 @@ struct HistoryCheckerTests {
         #expect(rules([operation(1, .acquire, "l", 0, 1), operation(11, .acquire, "m", 2, 3)]) == [])
     }
 
+    /// Two clients that append under a lock, and what is read in the end.
+    private func appended(_ lines: [String], first: RecordedOperation.Outcome = .ok) -> [HistoryChecker.Rule] {
+        rules([
+            operation(1, .acquire, "l", 0, 1), operation(1, .append, "l", "1-0", 2, 3, first), operation(1, .release, "l", 4, 5),
+            operation(11, .acquire, "l", 2, 6), operation(11, .append, "l", "11-0", 7, 8), operation(11, .release, "l", 9, 10),
+            operation(3, .read, "l", seen: lines, 11, 12),
+        ])
+    }
+
+    @Test func anAcknowledgedLineIsThere() {
+        #expect(appended(["1-0", "11-0"]) == [])
+        #expect(appended(["11-0"]) == [.loss])
+        #expect(appended(["1-0"]) == [.loss])
+        #expect(appended([]) == [.loss, .loss])
+        // Half of a line is none, and is nobody's.
+        #expect(appended(["1-", "11-0"]) == [.ghost, .loss])
+        // A failure that was told is no loss, whether the line is there or not.
+        #expect(appended(["11-0"], first: .unknown) == [])
+        #expect(appended(["1-0", "11-0"], first: .unknown) == [])
+        #expect(appended(["1-0", "11-0"], first: .fail) == [.ghost])
+    }
+
+    @Test func noLineIsThereTwiceOrUnasked() {
+        #expect(appended(["1-0", "1-0", "11-0"]) == [.ghost])
+        #expect(appended(["1-0", "11-0", "9-9"]) == [.ghost])
+        #expect(rules([operation(3, .read, "l", seen: ["1-0"], 0, 1), operation(1, .append, "l", "1-0", 2, 3)]) == [.ghost])
+    }
+
+    @Test func linesStandInTheOrderOfTheirAnswers() {
+        #expect(appended(["11-0", "1-0"]) == [.order])
+        // Nobody knows the order of what happened at the same time.
+        let both = [operation(1, .append, "l", "1-0", 0, 3), operation(11, .append, "l", "11-0", 1, 2)]
+        #expect(rules(both + [operation(3, .read, "l", seen: ["11-0", "1-0"], 4, 5)]) == [])
+        #expect(rules(both + [operation(3, .read, "l", seen: ["1-0", "11-0"], 4, 5)]) == [])
+        // The third is behind the first, though the second hides it.
+        let three = [operation(1, .append, "l", "a", 0, 1), operation(11, .append, "l", "b", 0, 9), operation(1, .append, "l", "c", 2, 3)]
+        #expect(rules(three + [operation(3, .read, "l", seen: ["c", "b", "a"], 10, 11)]) == [.order])
+    }
+
     @Test func whatANodeUsesNoOtherNodeRemoves() {
         let mount = [operation(1, .create, "v", "x", 0, 1), operation(1, .mount, "v", 2, 3), operation(1, .unmount, "v", 8, 9)]
         #expect(rules(mount + [operation(11, .remove, "v", 4, 5)]) == [.use])

@@ -20,12 +20,16 @@ public actor VirtualMachine {
 
     private let name: String
     private let link: Link?
+    /// Programs and files of this machine that are seen in `/payload/test` there.
+    private let tools: [String]
     private let folder: String
     private var isRunning = false
 
-    public init(name: String, link: Link? = nil) {
+    /// - Parameter tools: programs and files of this machine that are to be in `/payload/test` there, with the libraries of Swift.
+    public init(name: String, link: Link? = nil, tools: [String] = []) {
         self.name = name
         self.link = link
+        self.tools = tools
         folder = NSTemporaryDirectory() + "docker-nfsd-\(name)-\(UUID().uuidString.prefix(8))"
     }
 
@@ -34,6 +38,7 @@ public actor VirtualMachine {
         if isRunning { return }
         let stage = folder + "-stage"
         try await expect(command(["make", "-C", Repository.root, "install", "DESTDIR=\(stage)"]), "make install")
+        try await addTools(to: stage + "/test")
         try await expect(
             command([Repository.root + "/Scripts/machine", "start", folder, "--payload", stage] + place, limit: 400),
             "Scripts/machine start")
@@ -42,7 +47,7 @@ public actor VirtualMachine {
         try await expect(
             run(
                 """
-                tar -C /payload -c . | tar -C / -x --no-overwrite-dir --keep-directory-symlink && sync
+                tar -C /payload --exclude=./test -c . | tar -C / -x --no-overwrite-dir --keep-directory-symlink && sync
                 # It has just booted, and its failures are to be told at once.
                 mkdir -p /etc/systemd/system/docker-nfsd.service.d
                 printf '[Service]\\nEnvironment=DOCKER_NFSD_RETRY=off\\n' > /etc/systemd/system/docker-nfsd.service.d/test.conf
@@ -54,6 +59,16 @@ public actor VirtualMachine {
     private var place: [String] {
         guard let link else { return [] }
         return ["--name", name, "--net-socket", link.path, "--net-number", String(link.number)]
+    }
+
+    private func addTools(to folder: String) async throws {
+        if tools.isEmpty { return }
+        let script = """
+            set -e; folder=$1; shift; mkdir -p "$folder"; cp --sparse=always "$@" "$folder"
+            # The machine has no Swift.
+            for file; do if [ -x "$file" ]; then ldd "$file"; fi; done | awk '$3 ~ "/swift/" { print $3 }' | sort -u | xargs -r cp -Lt "$folder"
+            """
+        try await expect(command(["bash", "-c", script, "bash", folder] + tools), "copying \(tools)")
     }
 
     /// Runs a bash script in it as root.

@@ -18,6 +18,10 @@ final class DaemonHost: Sendable {
         var refresh = 3600
         /// Docker's data root, inside; nil for one without an engine.
         var engineFolder: String?
+        /// A file with a file system that is the export; else it is a new one.
+        var image: String?
+        /// What lasts is on the export, too.
+        var stateIsOnExport = false
     }
 
     private struct State {
@@ -54,7 +58,10 @@ final class DaemonHost: Sendable {
                 cleanup.add { try FileManager.default.removeItem(atPath: host.scratch) }
                 cleanup.add { try await host.end() }
                 if device == nil {
-                    let made = try await StandInDevice(in: host.scratch)
+                    let made =
+                        if let image = settings.image { try await StandInDevice(file: image) } else {
+                            try await StandInDevice(in: host.scratch)
+                        }
                     cleanup.add { made.release() }
                     device = made
                 }
@@ -87,6 +94,7 @@ final class DaemonHost: Sendable {
 
     /// The folder of the daemon's folders, inside.
     var folder: String { "\(PrivateHost.folder)/\(state.withLock { $0.round })" }
+    var stateFolder: String { settings.stateIsOnExport ? Self.export + "/state" : folder + "/state" }
     var socket: String { host.path("\(folder)/nfsd.sock") }
     /// Of a volume, inside.
     func place(of name: String) -> String { "\(folder)/mounts/\(name)" }
@@ -104,6 +112,18 @@ final class DaemonHost: Sendable {
     private func beginRound() throws {
         state.withLock { $0.round += 1 }
         try FileManager.default.createDirectory(atPath: host.path(folder), withIntermediateDirectories: false)
+    }
+
+    /// As after a power cut: the export has this content, and what does not last is gone.
+    func startAgain(with content: [UInt8]) async throws {
+        await kill()
+        let places = try host.mountPoints(below: PrivateHost.folder).filter { $0 == Self.export || $0.hasPrefix(folder) }
+        _ = try await host.run(["umount", "-l"] + places.reversed())
+        try device.write(content)
+        let mounted = try await host.run(["mount", "-t", "ext4", device.device, Self.export])
+        guard mounted.status == 0 else { throw Trouble("the export cannot be mounted: \(mounted)") }
+        try beginRound()
+        try await start()
     }
 
     func emptyExport() throws {
@@ -131,7 +151,7 @@ final class DaemonHost: Sendable {
 
     private var environment: [String: String] {
         var variables = [
-            "DOCKER_NFSD_ENGINE_SOCKET": "none", "DOCKER_NFSD_STATE_DIRECTORY": folder + "/state",
+            "DOCKER_NFSD_ENGINE_SOCKET": "none", "DOCKER_NFSD_STATE_DIRECTORY": stateFolder,
             "DOCKER_NFSD_RUNTIME_DIRECTORY": folder + "/run", "DOCKER_NFSD_MOUNT_DIRECTORY": folder + "/mounts",
             "DOCKER_NFSD_SOCKET_DIRECTORY": folder, "DOCKER_NFSD_DOCKER_DIRECTORY": settings.engineFolder ?? folder + "/docker",
             "DOCKER_NFSD_TEST_STAND_IN": "ext4:\(Self.server)", "DOCKER_NFSD_TEST_TROUBLES": folder + "/troubles",

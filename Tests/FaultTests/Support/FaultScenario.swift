@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 
+import DockerSupport
 import Testing
 
 /// A request that is made while something goes wrong.

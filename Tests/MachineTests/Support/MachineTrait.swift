@@ -1,14 +1,16 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 
+import Foundation
 import Testing
 import TestSupport
 
 /// Gives a suite a virtual machine of its own, in which docker-nfsd is installed; it is gone afterwards.
 struct MachineTrait: SuiteTrait, TestScoping {
     let name: String
+    let tools: [String]
 
     func provideScope(for test: Test, testCase: Test.Case?, performing function: @Sendable () async throws -> Void) async throws {
-        let machine = VirtualMachine(name: name)
+        let machine = VirtualMachine(name: name, tools: tools)
         try await VirtualMachine.stopping([machine]) {
             try await machine.start()
             try await Guest.$machine.withValue(machine) { try await function() }
@@ -17,13 +19,18 @@ struct MachineTrait: SuiteTrait, TestScoping {
 }
 
 extension Trait where Self == MachineTrait {
-    /// - Parameter name: its host name.
-    static func machine(_ name: String) -> Self { MachineTrait(name: name) }
+    /// - Parameters:
+    ///   - name: its host name.
+    ///   - tools: files of this machine that are in `/payload/test` there.
+    static func machine(_ name: String, tools: [String] = []) -> Self { MachineTrait(name: name, tools: tools) }
 }
 
 /// The machine of the suite that runs.
 enum Guest {
     @TaskLocal static var machine: VirtualMachine?
+
+    /// The program that asks daemons in a machine; a tool of the machine.
+    static let client = URL(fileURLWithPath: CommandLine.arguments[0]).deletingLastPathComponent().path + "/guest-client"
 
     /// What every script begins with: short words for what the tests do all the time.
     private static let prelude = """

@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 
-import DockerSupport
 import Glibc
-import JSON
+public import JSON
 import TestSupport
 
 /// A call of Docker's volume interface, as an engine makes it.
-struct PluginRequest: Sendable, CustomStringConvertible {
-    enum Method: String, Sendable {
+public struct PluginRequest: Sendable, CustomStringConvertible {
+    public enum Method: String, Sendable {
         case create = "Create"
         case remove = "Remove"
         case mount = "Mount"
@@ -16,19 +15,21 @@ struct PluginRequest: Sendable, CustomStringConvertible {
         case list = "List"
     }
 
-    var method: Method
-    var name: String
-    var id: String?
-    var options: [String: String]?
+    public var method: Method
+    public var name: String
+    public var id: String?
+    public var options: [String: String]?
 
-    static func create(_ name: String, _ options: [String: String] = [:]) -> Self { Self(method: .create, name: name, options: options) }
-    static func remove(_ name: String) -> Self { Self(method: .remove, name: name) }
-    static func mount(_ name: String, _ id: String) -> Self { Self(method: .mount, name: name, id: id) }
-    static func unmount(_ name: String, _ id: String) -> Self { Self(method: .unmount, name: name, id: id) }
-    static func get(_ name: String) -> Self { Self(method: .get, name: name) }
-    static let list = Self(method: .list, name: "")
+    public static func create(_ name: String, _ options: [String: String] = [:]) -> Self {
+        Self(method: .create, name: name, options: options)
+    }
+    public static func remove(_ name: String) -> Self { Self(method: .remove, name: name) }
+    public static func mount(_ name: String, _ id: String) -> Self { Self(method: .mount, name: name, id: id) }
+    public static func unmount(_ name: String, _ id: String) -> Self { Self(method: .unmount, name: name, id: id) }
+    public static func get(_ name: String) -> Self { Self(method: .get, name: name) }
+    public static let list = Self(method: .list, name: "")
 
-    var description: String { "\(method.rawValue) \(name)\(id.map { " by \($0)" } ?? "")" }
+    public var description: String { "\(method.rawValue) \(name)\(id.map { " by \($0)" } ?? "")" }
 
     private var bytes: [UInt8] {
         var object: JSONObject = ["Name": .string(name)]
@@ -43,7 +44,7 @@ struct PluginRequest: Sendable, CustomStringConvertible {
     }
 
     /// What came back.
-    enum Answer: Sendable {
+    public enum Answer: Sendable {
         case success(JSONValue)
         case failure(String)
         /// The connection ended without an answer.
@@ -51,15 +52,15 @@ struct PluginRequest: Sendable, CustomStringConvertible {
         /// Nobody listens, so nothing has happened.
         case unreachable
 
-        var document: JSONValue? { if case .success(let document) = self { document } else { nil } }
-        var isSuccess: Bool { document != nil }
+        public var document: JSONValue? { if case .success(let document) = self { document } else { nil } }
+        public var isSuccess: Bool { document != nil }
     }
 
     /// Sends it on a connection of its own, and waits for the answer. Blocks.
     ///
     /// - Parameter limit: seconds for the answer.
     /// - Throws: `Trouble` if there is no answer by then, or one that is none.
-    func send(to socket: String, limit: Int = 110) throws -> Answer {
+    public func send(to socket: String, limit: Int = 110) throws -> Answer {
         guard let descriptor = UnixSocket.connection(to: socket) else { return .unreachable }
         defer { close(descriptor) }
         var time = timeval(tv_sec: Int(Double(limit) * testTimeFactor), tv_usec: 0)
