@@ -91,7 +91,7 @@ import Testing
 
     /// Each answer that is none: the connection ends after it.
     @Test(arguments: [
-        ("", "closed the connection"), ("garbage", "is not HTTP: it begins with \"garbage\""),
+        ("", "the connection was closed"), ("garbage", "is not HTTP: it begins with \"garbage\""),
         ("HTTP/1.1 200 OK\r\nContent-", "inside its head"),
         ("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n{}", "8 bytes too early"),
         ("HTTP/1.1 200 OK\r\nContent-Length: 99999999\r\n\r\n{}", "larger than the limit of 1048576 bytes"),
