@@ -57,6 +57,24 @@ struct ReferencesTests {
         #expect(isHeld && after?.total == 1 && after?.hasOrphans() == false)
     }
 
+    @Test func anAnswerThatNobodyWaitsForChangesNothing() {
+        var references = References()
+        references.retain("a", activation: 1, now: 7)
+        let before = references
+        references.markAnswered("a")
+        references.markAnswered("b")
+        #expect(references == before)
+    }
+
+    @Test func theLatestWithoutAnAnswerIsNotTheLatestOfAll() throws {
+        var references = References()
+        references.retain("a", activation: 1, now: 7)
+        references.markUnanswered("a")
+        references.retain("b", activation: 1, now: 9)
+        let after = try References(parsing: references.json(boot: "this").encoded(), boot: "this")
+        #expect(after?.orphansSince == 7)
+    }
+
     @Test func whatWasNotAnsweredIsKnownAfterARestart() throws {
         var references = References()
         for id in ["a", "a", "b", "c"] { references.retain(id, activation: 0, now: 7) }
