@@ -33,7 +33,8 @@ struct ReachableServer: Sendable {
                 at: addresses, by: again, cancellation: cancellation, port: export.settings.portmapPort)
             for (index, other) in elsewhere.enumerated() {
                 guard let other, other != 0, other != port else { continue }
-                results[index] = ServerProbe.nfs(port: other, version: .v3).ask([addresses[index]], by: again, cancellation: cancellation)[0]
+                results[index] =
+                    ServerProbe.nfs(port: other, version: .v3).ask([addresses[index]], by: again, cancellation: cancellation)[0]
             }
         }
         // A question that was cut short has shown nothing.
