@@ -20,8 +20,7 @@ extension FaultTests {
 
         private static let calls = [
             ("Plugin.Activate", ""), ("VolumeDriver.Capabilities", "{}"), ("VolumeDriver.List", "{}"),
-            ("VolumeDriver.Get", #"{"Name":"held"}"#),
-            ("VolumeDriver.Path", #"{"Name":"held"}"#),
+            ("VolumeDriver.Get", #"{"Name":"held"}"#), ("VolumeDriver.Path", #"{"Name":"held"}"#),
         ]
 
         /// Makes each call on a connection that is kept. Blocks.
@@ -107,7 +106,11 @@ extension FaultTests {
                 let isOver = Flag()
                 async let times = blocking {
                     var times: [String: [Duration]] = [:]
-                    for count in 0... where count < 200 || !isOver.isSet { try Self.round(socket, &times) }
+                    var rounds = 0
+                    while rounds < 200 || !isOver.isSet {
+                        try Self.round(socket, &times)
+                        rounds += 1
+                    }
                     return times
                 }
                 for try await _ in group {}
