@@ -44,8 +44,7 @@ import Testing
     }
 }
 
-/// Counts from several threads.
-final class Counter: Sendable {
+private final class Counter: Sendable {
     private let value = Mutex(0)
 
     func increment() -> Int {

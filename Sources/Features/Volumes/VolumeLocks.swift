@@ -31,7 +31,6 @@ package final class VolumeLocks: Sendable {
     }
 
     private let state = Mutex(State())
-    private let threads = KeptThreads(named: "volume")
 
     /// Waits for the lock; it is held only if this returns ``Turn/acquired``.
     func acquire(_ name: VolumeName) async -> Turn {
@@ -97,7 +96,7 @@ extension VolumeLocks {
         }
         defer { release(name) }
         do {
-            return try await threads.run(body)
+            return try await BlockingThread.run(named: "volume", body)
         } catch let error as StorageError {
             throw error
         } catch {

@@ -21,7 +21,6 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <termios.h>
-#include <time.h>
 #include <unistd.h>
 
 int CLinux_start_thread(void *(*body)(void *), void *argument, size_t stack_size) {
@@ -34,22 +33,6 @@ int CLinux_start_thread(void *(*body)(void *), void *argument, size_t stack_size
   failure = pthread_create(&thread, &attributes, body, argument);
   pthread_attr_destroy(&attributes);
   return failure;
-}
-
-int CLinux_wait_for_semaphore(sem_t *semaphore, int milliseconds) {
-  struct timespec end;
-  int result;
-  clock_gettime(CLOCK_MONOTONIC, &end);
-  end.tv_sec += milliseconds / 1000;
-  end.tv_nsec += milliseconds % 1000 * 1000000L;
-  if (end.tv_nsec >= 1000000000) {
-    end.tv_sec++;
-    end.tv_nsec -= 1000000000;
-  }
-  do {
-    result = milliseconds < 0 ? sem_wait(semaphore) : sem_clockwait(semaphore, CLOCK_MONOTONIC, &end);
-  } while (result < 0 && errno == EINTR);
-  return result;
 }
 
 int CLinux_fork(void) { return fork(); }

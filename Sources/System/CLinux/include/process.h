@@ -5,17 +5,12 @@
 #ifndef CLINUX_PROCESS_H
 #define CLINUX_PROCESS_H
 
-#include <semaphore.h>
 #include <stddef.h>
 #include <stdint.h>
 
 // pthread_create(3) of a detached thread. Returns its error number, 0 for success. In C because Swift takes pthread_attr_t for a type of
 // whichever module it read first, and then wants that module imported.
 int CLinux_start_thread(void *(*body)(void *), void *argument, size_t stack_size);
-
-// sem_clockwait(3) by a clock that nobody sets, for so many milliseconds from now; without a limit if that is negative. Goes on after
-// signals. Returns -1 with ETIMEDOUT.
-int CLinux_wait_for_semaphore(sem_t *semaphore, int milliseconds);
 
 // fork(2). Only for a process with a single thread: the child may then go on in Swift.
 int CLinux_fork(void);
