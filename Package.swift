@@ -183,7 +183,8 @@ let package = Package(
         .testTarget(
             name: "PluginServerTests",
             dependencies: [
-                "PluginServer", "DockerPluginAPI", "JSON", "LinuxSystem", systemPackage, .product(name: "Logging", package: "swift-log"),
+                "PluginServer", "DockerPluginAPI", "JSON", "LinuxSystem", "TestSupport", systemPackage,
+                .product(name: "Logging", package: "swift-log"),
             ],
             path: "Tests/PluginServerTests"
         ),

@@ -127,18 +127,9 @@ import Testing
 
     @Test func aServerThatIsNotThere() async throws {
         try await withFixture { fixture in
-            // Bound and not listening: nobody else can take the port meanwhile.
-            let holder = socket(AF_INET, CInt(SOCK_STREAM.rawValue), 0)
-            defer { close(holder) }
-            var address = sockaddr_in()
-            address.sin_family = sa_family_t(AF_INET)
-            address.sin_addr.s_addr = UInt32(0x7f00_0001).bigEndian
-            var length = socklen_t(MemoryLayout<sockaddr_in>.size)
-            let bound = withUnsafeMutablePointer(to: &address) { pointer in
-                pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { bind(holder, $0, length) + getsockname(holder, $0, &length) }
-            }
-            try #require(bound == 0)
-            let port = UInt16(bigEndian: address.sin_port)
+            let holder = try UnusedPort()
+            defer { withExtendedLifetime(holder) {} }
+            let port = holder.number
             let findings = try await blocking {
                 try check(fixture, standIn: false).export("127.0.0.1:/export", options: "port=\(port)", versions: nil)
             }

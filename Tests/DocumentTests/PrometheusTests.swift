@@ -68,7 +68,8 @@ import Testing
 private struct RunningPrometheus: Sendable {
     let address: String
 
-    static func with(scraping port: Int, rules: String, in folder: FilePath, _ body: (RunningPrometheus) async throws -> Void) async throws
+    static func with(scraping port: UInt16, rules: String, in folder: FilePath, _ body: (RunningPrometheus) async throws -> Void)
+        async throws
     {
         try FileManager.default.createDirectory(atPath: folder.string, withIntermediateDirectories: true)
         let example = try #require(try Document("Docs/metrics.md").code("yaml").first { $0.contains("scrape_configs:") })

@@ -5,6 +5,7 @@ import Glibc
 import Logging
 import PluginServer
 import SystemPackage
+import TestSupport
 
 /// A server on a socket in a folder of its own.
 struct ServerFixture: Sendable {
@@ -52,22 +53,4 @@ func withTemporaryFolder(_ body: (FilePath) async throws -> Void) async throws {
     try await body(folder)
 }
 
-func logger(writingTo log: EventLog) -> Logger {
-    Logger(label: "test") { _ in LogCapture(log: log) }
-}
-
-/// Puts `level message` into a log of events.
-private struct LogCapture: LogHandler {
-    let log: EventLog
-    var logLevel = Logger.Level.debug
-    var metadata = Logger.Metadata()
-
-    init(log: EventLog) { self.log = log }
-
-    subscript(metadataKey key: String) -> Logger.MetadataValue? {
-        get { metadata[key] }
-        set { metadata[key] = newValue }
-    }
-
-    func log(event: LogEvent) { log.add("\(event.level) \(event.message)") }
-}
+func logger(writingTo log: EventLog) -> Logger { capturingLogger { log.add($0) } }

@@ -11,20 +11,25 @@ public final class LogBook: Sendable {
 
     public var all: [String] { lines.withLock { $0 } }
     public func contains(_ words: String...) -> Bool { all.contains { line in words.allSatisfy(line.contains) } }
-    public var logger: Logger { Logger(label: "test") { _ in Handler(book: self) } }
+    public var logger: Logger { capturingLogger { line in self.lines.withLock { $0.append(line) } } }
+}
 
-    private struct Handler: LogHandler {
-        let book: LogBook
-        var logLevel = Logger.Level.debug
-        var metadata = Logger.Metadata()
+/// A logger that hands each `level message` on.
+public func capturingLogger(_ take: @escaping @Sendable (String) -> Void) -> Logger {
+    Logger(label: "test") { _ in CapturingLogHandler(take: take) }
+}
 
-        init(book: LogBook) { self.book = book }
+private struct CapturingLogHandler: LogHandler {
+    let take: @Sendable (String) -> Void
+    var logLevel = Logger.Level.debug
+    var metadata = Logger.Metadata()
 
-        subscript(metadataKey key: String) -> Logger.MetadataValue? {
-            get { metadata[key] }
-            set { metadata[key] = newValue }
-        }
+    init(take: @escaping @Sendable (String) -> Void) { self.take = take }
 
-        func log(event: LogEvent) { book.lines.withLock { $0.append("\(event.level) \(event.message)") } }
+    subscript(metadataKey key: String) -> Logger.MetadataValue? {
+        get { metadata[key] }
+        set { metadata[key] = newValue }
     }
+
+    func log(event: LogEvent) { take("\(event.level) \(event.message)") }
 }

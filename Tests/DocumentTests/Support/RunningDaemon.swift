@@ -84,21 +84,7 @@ struct RunningDaemon: Sendable {
     }
 
     /// Ports of this host at which nobody listens at this moment. Another process can take one before it is used.
-    static func freePort() throws -> Int {
-        let descriptor = socket(AF_INET, CInt(SOCK_STREAM.rawValue), 0)
-        defer { close(descriptor) }
-        var address = sockaddr_in()
-        address.sin_family = sa_family_t(AF_INET)
-        address.sin_addr.s_addr = UInt32(0x7f00_0001).bigEndian
-        var length = socklen_t(MemoryLayout<sockaddr_in>.size)
-        let status = withUnsafeMutablePointer(to: &address) {
-            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { address in
-                bind(descriptor, address, length) == 0 ? getsockname(descriptor, address, &length) : -1
-            }
-        }
-        if status != 0 { throw Trouble("no free port: \(String(cString: strerror(errno)))") }
-        return Int(UInt16(bigEndian: address.sin_port))
-    }
+    static func freePort() throws -> UInt16 { try UnusedPort().number }
 
     /// The mode of each folder below the scratch folder, by its path there; of what is mounted nothing.
     func modes() throws -> [String: Int] {

@@ -19,22 +19,16 @@ struct FailedStartFile: Sendable {
         var tries: Int
     }
 
-    private let file: FilePath
-    private let boot: String
-
-    private static let longestFile = 1 << 20
+    private let file: BootFile
 
     /// - Throws: `SystemError` if it is not known which boot this is.
     init(runtime: FilePath) throws(SystemError) {
-        file = runtime.appending("failed-starts.json")
-        boot = try Boot.current().text
+        file = try BootFile("failed-starts.json", holding: "volumes", longest: 1 << 20, in: runtime)
     }
 
     /// Nothing if the file cannot be read, or is of another boot. Blocks on a local file.
     func read() -> Content {
-        guard let bytes = try? readRegularFile(file, limit: Self.longestFile), let fields = try? JSONObjectReader(parsing: bytes),
-            (try? fields.textIfPresent("boot")) == boot, let volumes = try? fields.objectIfPresent("volumes")
-        else { return [:] }
+        guard let volumes = file.read() else { return [:] }
         var found: Content = [:]
         for member in volumes.members.members.prefix(FailedStarts.mostVolumes) {
             guard let name = VolumeName(member.key), let entry = try? JSONObjectReader(member.value),
@@ -47,12 +41,11 @@ struct FailedStartFile: Sendable {
 
     /// Not synced, because a power cut is the end of the boot. Blocks on a local file.
     func write(_ content: Content) throws(SystemError) {
-        if content.isEmpty { return try removeFile(file, durable: false) }
+        if content.isEmpty { return try file.remove() }
         var volumes = JSONObject()
         for (name, entry) in content.sorted(by: { $0.key.fileName < $1.key.fileName }) {
             volumes[name.text] = ["driver": .string(entry.owner), "tries": JSONValue(entry.tries)]
         }
-        let document: JSONValue = ["boot": .string(boot), "volumes": .object(volumes)]
-        try replaceFile(file, with: document.encoded(.compact), durable: false)
+        try file.write(volumes)
     }
 }
