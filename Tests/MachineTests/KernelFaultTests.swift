@@ -23,7 +23,8 @@ extension MachineTests.ServerFaults {
         static let few = [
             Trials(version: "4.2", action: "kill", calls: FaultCalls.changing, points: 2, scenarios: "mount,unmount,deleting removal"),
             Trials(
-                version: "3", action: String(EIO), calls: "all,!NIO,!oot.,!-qos,!signals,!health", points: 1, scenarios: "mount,unmount"),
+                version: "3", action: String(FaultCalls.failing[0].error), calls: FaultCalls.failing[0].calls + ",!health", points: 1,
+                scenarios: "mount,unmount"),
         ]
         static let all = ["3", "4.0", "4.2"].flatMap { version in
             let kills = ["kill", "kill-self"].map { (action: $0, calls: $0 == "kill" ? "all,!health" : Self.processesThatMount) }

@@ -139,7 +139,10 @@ int CLinux_probe_mount_setattr(void) { return (int)syscall(__NR_mount_setattr, -
 
 int CLinux_wait_pidfd(int pidfd, int *wait_status) {
   siginfo_t info = {0};
-  if (waitid(P_PIDFD, (id_t)pidfd, &info, WEXITED | WNOHANG) < 0) return -1;
+  int result;
+  do result = waitid(P_PIDFD, (id_t)pidfd, &info, WEXITED | WNOHANG);
+  while (result < 0 && errno == EINTR);
+  if (result < 0) return -1;
   if (info.si_pid == 0) {
     errno = EAGAIN;
     return -1;
