@@ -73,6 +73,31 @@ import Testing
         }
     }
 
+    /// One host removes a directory while another defines a volume inside it. Whichever is first, the other is refused.
+    @Test(arguments: ["web/inner", "web"]) func oneHostRemovesWhatAnotherDefines(directory: String) async throws {
+        try await withHosts { a, b, export in
+            try await a.driver.create("web", options: ["onremove": "delete"])
+            try await a.fill("web")
+            a.read()
+            try await b.driver.create("inner", options: ["subdir": directory])
+            // The first host has not looked since.
+            #expect(a.names == ["web"])
+            let late = try await refusal { try await a.driver.remove("web") }
+            #expect(late.contains("would touch the directory of volume inner"), "\(late)")
+            #expect(export.hasFile("web/file"))
+            #expect(try namesInFolder(export.appending(".docker-nfsd/uses")) == [])
+            try await b.driver.remove("inner")
+
+            #expect(try a.catalogue().marks.beginRemoval(try #require(VolumeName("web"))))
+            let early = try await refusal { try await b.driver.create("inner", options: ["subdir": directory]) }
+            #expect(early.contains("its directory is being removed with volume web by host host-a"), "\(early)")
+            #expect(try namesInFolder(export.appending(".docker-nfsd/volumes")) == ["web.json"])
+            try await b.driver.create("beside", options: ["subdir": "webs"])
+            try await a.driver.remove("web")
+            try await b.driver.create("inner", options: ["subdir": directory])
+        }
+    }
+
     /// A removal that was cut short: what is left may not be mounted as if nothing had happened, and any host can finish it.
     @Test func halfRemovedDataAreNotMounted() async throws {
         try await withHosts { a, b, export in

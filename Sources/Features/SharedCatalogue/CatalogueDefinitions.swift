@@ -29,8 +29,10 @@ struct CatalogueDefinitions: Sendable {
     /// - Parameters:
     ///   - begins: false if there must be a catalogue already; one that is gone means another file system is exported.
     ///   - identity: to be given to a catalogue that has none.
-    /// - Returns: the definition that holds.
-    func create(_ definition: VolumeDefinition, begins: Bool, identity new: String?) throws(StorageError) -> VolumeDefinition {
+    /// - Returns: the definition that holds, and whether it is certain that this call has made it.
+    func create(
+        _ definition: VolumeDefinition, begins: Bool, identity new: String?
+    ) throws(StorageError) -> (definition: VolumeDefinition, isNew: Bool) {
         let name = Self.file(of: definition.name)
         let draft = "\(ownDrafts)\(UInt64.random(in: 0 ... .max))\(Self.draftSuffix)"
         let content = definition.catalogueJSON.encoded(.pretty)
@@ -71,7 +73,7 @@ struct CatalogueDefinitions: Sendable {
             throw calls.error(of: work.linked).map(catalogue.explained)
                 ?? StorageError(.catalogue, "\(name) was removed meanwhile; try again", mayPass: true)
         }
-        return try usable(bytes, as: name)
+        return (try usable(bytes, as: name), calls.error(of: work.linked) == nil)
     }
 
     /// Puts a definition in the place of the one that is there, at once.
@@ -173,6 +175,22 @@ struct CatalogueDefinitions: Sendable {
         reading.fileNames = Set(files.map { String($0.dropLast(Self.suffix.count)) })
         _ = try read(files, into: &reading)
         return .read(reading)
+    }
+
+    /// The first definition, in the order of names, for which something holds. Those that cannot be used are passed over: no host mounts
+    /// them. Reads all that are there, however many.
+    func first(where matches: (VolumeDefinition) -> Bool) throws(StorageError) -> VolumeDefinition? {
+        let (names, isComplete) = try catalogue.names(in: "volumes")
+        guard isComplete else {
+            throw StorageError(.catalogue, "\(catalogue.share.text)/\(Share.catalogueFolder)/volumes holds too many files to read")
+        }
+        let files = names.filter { $0.hasByteSuffix(Self.suffix) && !$0.hasBytePrefix(".") }
+        for start in stride(from: 0, to: files.count, by: Self.batch) {
+            var reading = Reading(stamp: [])
+            try readBatch(Array(files[start..<min(start + Self.batch, files.count)]), into: &reading)
+            if let found = reading.definitions.first(where: matches) { return found }
+        }
+        return nil
     }
 
     /// Removes what creations have left that were cut short.

@@ -93,8 +93,14 @@ package final class SharedDefinitions: DefinitionAuthority {
         let known = if let identity = catalogue.identity { identity } else { try catalogue.identities().first }
         let new = known == nil ? [UInt64.random(in: 0 ... .max), .random(in: 0 ... .max)].map { String($0, radix: 16) }.joined() : nil
         try catalogue.marks.checkForRemoval(of: wanted.name, begins: begins)
-        let found = try catalogue.definitions.create(wanted, begins: begins, identity: new)
+        let (found, isNew) = try catalogue.definitions.create(wanted, begins: begins, identity: new)
         if let identity = known ?? new { try access.keep(identity, of: share) }
+        if isNew {
+            do throws(StorageError) { try catalogue.marks.checkForRemovalAround(found) } catch {
+                do throws(StorageError) { try catalogue.definitions.remove(found.name) } catch let second { throw error.followed(by: second) }
+                throw error
+            }
+        }
         return found
     }
 
@@ -197,6 +203,10 @@ package final class SharedDefinitions: DefinitionAuthority {
                 // Another host has removed it: nothing on the share is this volume's any more.
                 try catalogue.marks.forgetMarks(of: name)
                 return false
+            }
+            // Another host may have defined it a moment ago. From now on the mark keeps others from it.
+            if let other = try catalogue.definitions.first(where: { $0.name != name && definition.disposalTouches($0) }) {
+                throw DisposalError.sharedDirectory(of: definition, with: other.name)
             }
             try dispose(Deadline(catalogue.deadline.instant - Self.removalReserve))
             return true

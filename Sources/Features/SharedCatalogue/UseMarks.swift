@@ -30,6 +30,13 @@ struct UseMarks: Sendable {
             return host.contains(UInt8(ascii: ".")) || host.isEmpty ? nil : String(host)
         }
 
+        /// The volume and the host of a mark of this kind.
+        func parts(of file: String) -> (name: VolumeName, host: String)? {
+            guard let dot = file.utf8.lastIndex(of: UInt8(ascii: ".")) else { return nil }
+            let host = String(file[file.utf8.index(after: dot)...])
+            return volume(of: file, host).map { ($0, host) }
+        }
+
         /// The volume of a mark of this kind that a host has made.
         func volume(of file: String, _ host: String) -> VolumeName? {
             guard file.hasBytePrefix("\(rawValue)."), file.hasByteSuffix(".\(host)") else { return nil }
@@ -127,6 +134,29 @@ struct UseMarks: Sendable {
         )
     }
 
+    /// To be asked after a volume has been defined: one that is inside the directory of another must not begin while that is removed.
+    ///
+    /// A host that removes data reads all definitions after it has made its mark, so either the mark is seen here, or it sees this one.
+    ///
+    /// - Throws: `StorageError` if a host removes data that are, or are to be, this volume's.
+    func checkForRemovalAround(_ definition: VolumeDefinition) throws(StorageError) {
+        let (names, isComplete) = try catalogue.names(in: Self.folder)
+        guard isComplete else { throw tooManyMarks }
+        for mark in names.compactMap(Kind.removing.parts) where mark.name != definition.name {
+            guard let other = try catalogue.definitions.definition(of: mark.name), other.options.removal != .retain,
+                other.disposalTouches(definition)
+            else { continue }
+            throw StorageError(
+                .inUse,
+                "its directory is being removed with volume \(mark.name) by host \(mark.host); try again when that is done, or if that host is gone for good, take its mark away: \(place(.removing, mark.name, mark.host))"
+            )
+        }
+    }
+
+    private var tooManyMarks: StorageError {
+        StorageError(.catalogue, "\(catalogue.share.text)/\(Share.catalogueFolder)/\(Self.folder) holds too many files to read")
+    }
+
     /// - Returns: whether it was not there before.
     private func mark(_ kind: Kind, _ name: VolumeName) throws(StorageError) -> Bool {
         guard let host = catalogue.host else {
@@ -175,9 +205,7 @@ struct UseMarks: Sendable {
 
     private func hosts(_ kind: Kind, _ name: VolumeName, isExpected: Bool = true) throws(StorageError) -> [String] {
         let (names, isComplete) = try catalogue.names(in: Self.folder, isExpected: isExpected)
-        guard isComplete else {
-            throw StorageError(.catalogue, "\(catalogue.share.text)/\(Share.catalogueFolder)/\(Self.folder) holds too many files to read")
-        }
+        guard isComplete else { throw tooManyMarks }
         return names.compactMap { kind.host(of: $0, name) }
     }
 

@@ -20,12 +20,7 @@ struct DataDisposal: Sendable {
     func dispose(of definition: VolumeDefinition, until end: Deadline? = nil) throws(DisposalError) {
         guard definition.options.removal != .retain, let subdirectory = definition.options.subdirectory else { return }
         let (name, policy) = (definition.name, definition.options.removal.rawValue)
-        if let other = table.beginDisposal(of: definition) {
-            throw DisposalError(
-                description:
-                    "cannot remove volume \(name): onremove=\(policy) would touch the directory of volume \(other), which shares it; remove that volume first",
-                code: .inUse)
-        }
+        if let other = table.beginDisposal(of: definition) { throw .sharedDirectory(of: definition, with: other) }
         defer { table.endDisposal(of: name) }
         let began = ContinuousClock.now
         var deadline = Deadline(began + settings.removal)

@@ -13,6 +13,14 @@ package struct DisposalError: Error, CustomStringConvertible {
     /// Set while the kernel still holds the killed process that worked there.
     package var stuck: StuckProcess?
 
+    /// Another volume's data would go too.
+    package static func sharedDirectory(of definition: VolumeDefinition, with other: VolumeName) -> DisposalError {
+        DisposalError(
+            description:
+                "cannot remove volume \(definition.name): onremove=\(definition.options.removal.rawValue) would touch the directory of volume \(other), which shares it; remove that volume first",
+            code: .inUse)
+    }
+
     /// The same failure, if undoing what came before it failed too.
     package func followed(by second: some Error) -> DisposalError {
         var both = self

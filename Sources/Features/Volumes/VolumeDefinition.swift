@@ -79,7 +79,7 @@ public struct VolumeDefinition: Sendable, Equatable {
 
     /// Whether archiving or deleting this volume's directory would touch another volume: its directory is this one, or inside it, or
     /// around it. A volume of a whole export does not count as around.
-    func disposalTouches(_ other: VolumeDefinition) -> Bool {
+    package func disposalTouches(_ other: VolumeDefinition) -> Bool {
         let (source, theirSource) = (options.source, other.options.source)
         guard
             theirSource.serverKey.hasSameBytes(as: source.serverKey) || theirSource.location.server.hasSameBytes(as: source.location.server)
