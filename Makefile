@@ -147,7 +147,7 @@ fuzz: ## Fuzz what others write and the programs read, TIME= seconds each
 	Scripts/fuzz run $(TIME) $(INPUT)
 
 # Instrumented code is several times slower.
-SANITIZED := $(WIDTH) DOCKER_NFSD_TEST_TIME_FACTOR=4 swift test --parallel --skip '$(MACHINES)'
+SANITIZED := $(WIDTH) DOCKER_NFSD_SANITIZED=1 DOCKER_NFSD_TEST_TIME_FACTOR=4 swift test --parallel --skip '$(MACHINES)'
 
 .PHONY: test-address
 test-address: ## Run the plain tests with the address sanitizer

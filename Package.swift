@@ -7,6 +7,9 @@ import PackageDescription
 // The build of `make debug` refuses an `import` that is not declared here, and Scripts/check-imports one against the layers.
 let systemPackage = Target.Dependency.product(name: "SystemPackage", package: "swift-system")
 
+// Set by `make test-address` and `make test-thread`: a sanitizer's runtime cannot be linked into a static program.
+let isSanitized = Context.environment["DOCKER_NFSD_SANITIZED"] != nil
+
 // Whose inputs are fuzzed.
 let fuzzed: [Target.Dependency] = [
     "LinuxSystem", "KernelMount", "NFS", "JSON", "DockerPluginAPI", "OCIRuntime", "DockerFiles", "PluginClient", "MountPointChain",
@@ -233,7 +236,8 @@ let package = Package(
         ),
         // It runs in virtual machines, too, where no library of Swift's is.
         .executableTarget(
-            name: "fault-injector", path: "Tests/FaultInjector", linkerSettings: [.unsafeFlags(["-static-executable"])]),
+            name: "fault-injector", path: "Tests/FaultInjector",
+            linkerSettings: isSanitized ? [] : [.unsafeFlags(["-static-executable"])]),
         .testTarget(
             name: "FaultTests",
             dependencies: [

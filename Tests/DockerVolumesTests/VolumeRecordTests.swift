@@ -27,12 +27,12 @@ struct VolumeRecordTests {
         record.references.retain("b", activation: 0, now: 0)
         record.references.retain("a", activation: 0, now: 0)
         record.references.retain("b", activation: 0, now: 0)
-        record.render(at: "/place", holderNames: ["a": "shop", "other": "x"], .docker)
-        #expect(record.shown.name == "web")
-        #expect(record.shown.mountpoint == "/place")
-        #expect(record.shown.createdAt == "2026-03-01T12:00:00Z")
+        let shown = record.view(at: "/place", holderNames: ["a": "shop", "other": "x"], .docker)
+        #expect(shown.name == "web")
+        #expect(shown.mountpoint == "/place")
+        #expect(shown.createdAt == "2026-03-01T12:00:00Z")
         #expect(
-            record.shown.status == [
+            shown.status == [
                 "state": "mounted", "source": "[2001:db8::7]:/export/a/b",
                 "requested": ["path": "/export", "server": "2001:db8::7", "subdir": "a/b"],
                 // The mount's ro, and not the superblock's rw.
@@ -77,9 +77,9 @@ struct VolumeRecordTests {
         var record = try record()
         record.mount = nil
         record.lastFailure = MountFailure(text: "why", code: .silent)
-        record.render(at: "/place", holderNames: [:], .docker)
-        #expect(record.shown.mountpoint == "")
-        let status = try #require(record.shown.status)
+        let shown = record.view(at: "/place", holderNames: [:], .docker)
+        #expect(shown.mountpoint == "")
+        let status = try #require(shown.status)
         #expect(status["state"] == "not mounted")
         #expect(status["effective"] == "")
         #expect(status["lastFailure"] == "why")
@@ -90,7 +90,7 @@ struct VolumeRecordTests {
     @Test func aVolumeThatTheKernelHolds() throws {
         var record = try record()
         record.busy = "process 7 is held"
-        record.render(at: "/place", holderNames: [:], .docker)
-        #expect(record.shown.status?["state"] == "process 7 is held")
+        let shown = record.view(at: "/place", holderNames: [:], .docker)
+        #expect(shown.status?["state"] == "process 7 is held")
     }
 }

@@ -69,6 +69,7 @@ public final class VolumeDrivers: Sendable {
             group.addTask { [self] in await failedStarts?.run() }
             group.addTask { [self] in await volumes.watchHealth(until: ending) }
         }
+        await volumes.finish()
     }
 
     /// Ends ``run()``.

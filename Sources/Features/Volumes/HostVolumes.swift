@@ -27,6 +27,7 @@ package final class HostVolumes: Sendable {
     private let mounter: VolumeMounter
     private let reconciliation: Reconciliation
     private let health: HealthWatch
+    private let chores: VolumeChores
     let logger: Logger
 
     private var settings: VolumeSettings { state.settings }
@@ -43,9 +44,10 @@ package final class HostVolumes: Sendable {
         self.watch = watch
         self.authority = authority
         self.logger = logger
+        chores = VolumeChores(state.locks, logger: logger)
         mounter = VolumeMounter(
-            table: state.table, settings: state.settings, exports: state.exports, watch: watch, authority: authority, words: state.words,
-            logger: logger)
+            table: state.table, settings: state.settings, exports: state.exports, chores: chores, watch: watch, authority: authority,
+            words: state.words, logger: logger)
         let disposal = DataDisposal(
             table: state.table, exports: state.exports, authority: authority, settings: state.settings, words: state.words, logger: logger)
         remover = VolumeRemover(mounter: mounter, disposal: disposal, logger: logger)
@@ -81,6 +83,9 @@ package final class HostVolumes: Sendable {
 
     /// Looks after servers and mounted volumes until the cancellation.
     package func watchHealth(until ending: Cancellation) async { await health.run(until: ending) }
+
+    /// Does what is left of calls that have been answered. Blocks for some local files, on a thread of its own.
+    package func finish() async { try? await BlockingThread.run(named: "volume-chores") { [chores] in chores.doAll() } }
 
     // MARK: From memory
 
@@ -180,7 +185,7 @@ package final class HostVolumes: Sendable {
     package func mountAnswered(_ text: String, id: String, owner: String) async {
         guard let name = try? volume(text, owner: owner) else { return }
         // What stays unmarked is looked at after the next start.
-        try? await locks.exclusively(name) { [mounter] in mounter.markAnswered(name, id: id) }
+        await chores.run(name) { [mounter] in mounter.markAnswered(name, id: id) }
     }
 
     /// - Parameter wasAnswered: false takes back a mount whose answer its caller did not get.

@@ -81,7 +81,7 @@ struct Reconciliation: Sendable {
             try? await locks.exclusively(name) { [self] in try releaseUnreferenced(name) }
         }
         for name in unmountedFolders() {
-            try? await locks.exclusively(name) { [self] in removeFolder(ofUnmounted: name) }
+            try? await locks.exclusively(name) { [mounter] in mounter.removeFolder(ofUnmounted: name) }
         }
         try? await BlockingThread.run(named: "volume-tidy") { [self] in
             removeStaging()
@@ -108,11 +108,6 @@ struct Reconciliation: Sendable {
     private func unmountedFolders() -> [VolumeName] {
         let folders = Set((try? namesInFolder(mountDirectory)) ?? [])
         return table.records.filter { !$0.isMounted }.map(\.definition.name).filter { folders.contains(folderName(of: $0) ?? "") }
-    }
-
-    private func removeFolder(ofUnmounted name: VolumeName) {
-        // A later mount refuses a folder with files in it, and names them.
-        if let record = table.record(name), !record.isMounted, record.busy == nil { try? removeEmptyFolder(table.place(of: name)) }
     }
 
     private func releaseUnknownMounts() {

@@ -12,6 +12,7 @@ struct VolumeMounter: Sendable {
     let table: VolumeTable
     let settings: VolumeSettings
     let exports: ExportMounts
+    let chores: VolumeChores
     let watch: any HolderWatch
     let authority: any DefinitionAuthority
     let words: CallerWords
@@ -236,7 +237,7 @@ struct VolumeMounter: Sendable {
         }
     }
 
-    /// Unmounts a volume, whatever its references, and removes its folder.
+    /// Unmounts a volume, whatever its references; its folder is removed soon after.
     ///
     /// - Throws: `StorageError` if something is still mounted there.
     func unmountInKernel(_ name: VolumeName) throws(StorageError) {
@@ -252,14 +253,20 @@ struct VolumeMounter: Sendable {
             throw error
         }
         table.change(name) { $0.mount = nil }
-        do throws(SystemError) { try removeEmptyFolder(place) } catch {
-            // Files were written below the mount point. Nothing is mounted, so the volume is free.
-            return logger.error("volume \(name) is unmounted, but its folder stays: \(error)")
-        }
+        chores.add(name) { [self] in removeFolder(ofUnmounted: name) }
         switch result {
         case .unmounted: logger.info("volume \(name) unmounted")
         case .detached: logger.warning("volume \(name) detached: the server did not answer, or something on this host still uses it")
         case .wasNotMounted: logger.info("volume \(name) was not mounted any more")
+        }
+    }
+
+    /// Removes the folder of a volume's place, if nothing is mounted or about to be mounted there.
+    func removeFolder(ofUnmounted name: VolumeName) {
+        if let record = table.record(name), record.isMounted || record.isBusy { return }
+        do throws(SystemError) { try removeEmptyFolder(table.place(of: name)) } catch {
+            // Files were written below the mount point; a later mount refuses the folder, and names them.
+            logger.error("volume \(name) is unmounted, but its folder stays: \(error)")
         }
     }
 

@@ -27,13 +27,10 @@ package struct VolumeRecord: Sendable {
     package var shortcomings: [String] = []
     /// Why nothing may be done with the mount point now.
     var busy: String?
-    /// Made after each change by ``render(at:holderNames:_:)``, because volumes are looked at far more often than they change.
-    private(set) var shown: VolumeView
+    /// What ``view(at:holderNames:_:)`` gave, kept until the next change: volumes are looked at far more often than they change.
+    var shown: VolumeView?
 
-    package init(_ definition: VolumeDefinition) {
-        self.definition = definition
-        shown = VolumeView(name: definition.name.text)
-    }
+    package init(_ definition: VolumeDefinition) { self.definition = definition }
 
     package var isMounted: Bool { mount != nil }
 
@@ -49,11 +46,13 @@ package struct VolumeRecord: Sendable {
     /// Whether nothing on this host uses the volume or works on its mount point.
     package var isFree: Bool { mount == nil && references.isEmpty && busy == nil }
 
+    /// What is shown of the volume.
+    ///
     /// - Parameters:
     ///   - place: the mount point.
     ///   - holderNames: names for people by the ID of a reference, as far as they are known.
-    mutating func render(at place: String, holderNames: [String: String], _ words: CallerWords) {
-        shown = VolumeView(
+    func view(at place: String, holderNames: [String: String], _ words: CallerWords) -> VolumeView {
+        VolumeView(
             name: definition.name.text, mountpoint: isMounted ? place : "", createdAt: definition.createdAt,
             status: VolumeStatus(record: self, holderNames: holderNames, words).json)
     }

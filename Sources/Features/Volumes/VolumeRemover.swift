@@ -20,6 +20,7 @@ struct VolumeRemover: Sendable {
         if let busy = record.busy { throw StorageError(.stuck, "volume \(name) cannot be removed now: \(busy)") }
         if !record.references.isEmpty { try dropAbandonedReferences(record) }
         do throws(StorageError) { try mounter.unmountInKernel(name) } catch { throw error.prefixed(by: "cannot remove volume \(name)") }
+        mounter.removeFolder(ofUnmounted: name)
         if mounter.authority.decides(about: record.definition) {
             try mounter.authority.remove(record.definition, until: deadline) { (limit) throws(DisposalError) in
                 try disposal.dispose(of: record.definition, until: limit)

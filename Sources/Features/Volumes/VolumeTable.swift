@@ -18,6 +18,15 @@ package final class VolumeTable: Sendable {
         var creations: [VolumeName: VolumeDefinition] = [:]
         /// The volumes whose directories are being archived or deleted.
         var disposals: [VolumeName: VolumeDefinition] = [:]
+
+        /// What is shown of a volume, made if it has changed since it was looked at last.
+        mutating func view(of name: VolumeName, _ words: CallerWords, _ places: any MountPlaces) -> VolumeView? {
+            guard let record = records[name] else { return nil }
+            if let shown = record.shown { return shown }
+            let view = record.view(at: places.place(of: name).string, holderNames: holderNames, words)
+            records[name]?.shown = view
+            return view
+        }
     }
 
     private let state = Mutex(State())
@@ -43,14 +52,17 @@ package final class VolumeTable: Sendable {
     /// What is shown of a volume of this owner.
     func view(of name: VolumeName, owner: String) -> VolumeView? {
         state.withLock { state in
-            guard let record = state.records[name], record.definition.owner == owner else { return nil }
-            return record.shown
+            guard state.records[name]?.definition.owner == owner else { return nil }
+            return state.view(of: name, words, places)
         }
     }
 
     /// What is shown of all volumes of this owner, in no order.
     func views(owner: String) -> [VolumeView] {
-        state.withLock { state in state.records.values.filter { $0.definition.owner == owner }.map(\.shown) }
+        state.withLock { state in
+            let names = state.records.values.filter { $0.definition.owner == owner }.map(\.definition.name)
+            return names.compactMap { state.view(of: $0, words, places) }
+        }
     }
 
     /// All volumes as they are at this moment, in no order.
@@ -102,11 +114,11 @@ package final class VolumeTable: Sendable {
 
     /// Puts in a volume that is on disk already.
     func insert(_ record: VolumeRecord) {
-        let place = place(of: record.definition.name).string
+        let name = record.definition.name
         state.withLock { state in
-            var record = record
-            record.render(at: place, holderNames: state.holderNames, words)
-            state.records[record.definition.name] = record
+            state.records[name] = record
+            // The first list after a start is to be as quick as any other.
+            _ = state.view(of: name, words, places)
         }
     }
 
@@ -146,13 +158,12 @@ package final class VolumeTable: Sendable {
         state.withLock { state in _ = state.records.removeValue(forKey: name) }
     }
 
-    /// Changes a volume's record and what is shown of it. Does nothing if there is no such volume.
+    /// Changes a volume's record, and so what is shown of it. Does nothing if there is no such volume.
     func change(_ name: VolumeName, _ body: (inout VolumeRecord) -> Void) {
-        let place = place(of: name).string
         state.withLock { state in
             guard var record = state.records[name] else { return }
             body(&record)
-            record.render(at: place, holderNames: state.holderNames, words)
+            record.shown = nil
             state.records[name] = record
         }
     }
@@ -192,11 +203,7 @@ package final class VolumeTable: Sendable {
     package func nameHolders(_ names: [String: String]) {
         state.withLock { state in
             state.holderNames = names
-            for name in state.records.keys {
-                guard var record = state.records[name], !record.references.isEmpty else { continue }
-                record.render(at: place(of: name).string, holderNames: names, words)
-                state.records[name] = record
-            }
+            for name in state.records.keys where state.records[name]?.references.isEmpty == false { state.records[name]?.shown = nil }
         }
     }
 }
