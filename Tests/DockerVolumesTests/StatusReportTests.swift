@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 
 import DockerPluginAPI
+import Foundation
 import JSON
 import LinuxSystem
 import SystemPackage
@@ -52,6 +53,25 @@ struct StatusReportTests {
         try await withFixture { fixture in
             #expect(throws: SystemError.self) { try report(fixture) }
             #expect(fixture.names("").isEmpty)
+        }
+    }
+
+    @Test func volumesThatContainersWaitForAreShown() async throws {
+        try await withFixture { fixture in
+            let driver = try fixture.start().nfsd
+            for name in ["new", "old", "other"] { try await driver.create(name, options: ["server": "nas", "path": "/a"]) }
+            let file = try FailedStartFile(runtime: fixture.settings.volumes.runtimeDirectory)
+            let entries = try [("new", 0), ("old", 2)].map { (try #require(VolumeName($0)), FailedStartFile.Entry(owner: "nfsd", tries: $1)) }
+            try file.write(Dictionary(uniqueKeysWithValues: entries))
+            var settings = settings(fixture)
+            // What an earlier setting has left means nothing.
+            #expect(try !StatusReport(settings: settings, logger: fixture.logger).text.contains("started again"))
+            settings.engine.restartsFailedContainers = true
+            let report = try StatusReport(settings: settings, logger: fixture.logger)
+            let line = "  waits      containers that could not start without it are started again when its server answers"
+            #expect(report.text.components(separatedBy: "\n").filter { $0.hasPrefix(line) } == [line, line + " (2 times in vain)"])
+            let volumes = try #require(report.json["volumes"]?.arrayValue)
+            #expect(volumes.map { $0["startsAgain"] } == [["triesInVain": 0], ["triesInVain": 2], nil])
         }
     }
 

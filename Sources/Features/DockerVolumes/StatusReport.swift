@@ -19,6 +19,8 @@ public struct StatusReport: Sendable {
         /// The key of its server.
         var server: String
         var status: VolumeStatus
+        /// Set if containers that could not start without it are to be started again: how often that was tried in vain.
+        var triesOfStart: Int?
     }
 
     let lines: [Line]
@@ -39,6 +41,7 @@ public struct StatusReport: Sendable {
         let table = try MountTable()
         let containers = namesHolders ? DockerContainers(settings.engine).namesByMountID() : [:]
         let activity = (try? volumes.kind.activity()) ?? [:]
+        let failedStarts = try settings.engine.restartsFailedContainers ? FailedStartFile(runtime: volumes.runtimeDirectory).read() : [:]
         let known = try HealthFile(runtime: volumes.runtimeDirectory).read()
         healthWritten = known?.written
         isHealthOld = known.map { $0.seconds < secondsSinceBoot() - HealthFile.freshness } ?? false
@@ -58,7 +61,7 @@ public struct StatusReport: Sendable {
             }
             return Line(
                 name: definition.name.text, driver: definition.owner, createdAt: definition.createdAt, place: place,
-                server: definition.options.source.serverKey, status: status)
+                server: definition.options.source.serverKey, status: status, triesOfStart: failedStarts[definition.name]?.tries)
         }
         sockets = DaemonSettings.driverNames.map { name in
             let path = settings.socketDirectory.appending(name + ".sock")
@@ -73,6 +76,7 @@ public struct StatusReport: Sendable {
                 "mountpoint": .string(line.status.fileSystem == nil ? "" : line.place),
             ]
             for member in line.status.json.members + line.status.health.json.members { object[member.key] = member.value }
+            if let tries = line.triesOfStart { object["startsAgain"] = ["triesInVain": JSONValue(tries)] }
             return .object(object)
         }
         var listening = JSONObject()
@@ -115,6 +119,10 @@ public struct StatusReport: Sendable {
         for line in lines {
             let heading = "\(line.name)  (driver \(line.driver), created \(line.createdAt))"
             out += "\n\(SanitizedText.withoutControls(heading))\n" + line.status.withoutControls.text(at: line.place)
+            if let tries = line.triesOfStart {
+                out += "  waits      containers that could not start without it are started again when its server answers"
+                out += tries > 0 ? " (\(tries) times in vain)\n" : "\n"
+            }
         }
         return out
     }
