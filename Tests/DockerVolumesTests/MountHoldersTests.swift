@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 
+import DockerPluginAPI
+import JSON
 import LinuxSystem
 import SystemPackage
 import TestSupport
@@ -10,6 +12,18 @@ import Testing
 @testable import Volumes
 
 @Suite(.timeLimit(.minutes(5))) struct MountHoldersTests {
+    /// Which is learned after the mount, from the engine's files.
+    @Test(.needs(.root)) func theNameOfAHolderIsShownFromWhenItIsKnown() async throws {
+        try await withFixture { fixture in
+            let volumes = try fixture.start()
+            try await volumes.nfsd.create("web")
+            _ = try await volumes.nfsd.mount("web", id: "a")
+            #expect(try volumes.nfsd.get("web").status?["heldBy"] == [["id": "a", "count": 1]])
+            volumes.table.nameHolders(["a": "shop"])
+            #expect(try volumes.nfsd.get("web").status?["heldBy"] == [["id": "a", "count": 1, "container": "shop"]])
+        }
+    }
+
     @Test(.needs(.root)) func aContainerThatHasItMountedIsFound() async throws {
         try await withFixture { fixture in
             let (place, inside) = (fixture.place("v"), fixture.folder.appending("inside"))

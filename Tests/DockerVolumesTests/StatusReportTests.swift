@@ -61,7 +61,9 @@ struct StatusReportTests {
             let driver = try fixture.start().nfsd
             for name in ["new", "old", "other"] { try await driver.create(name, options: ["server": "nas", "path": "/a"]) }
             let file = try FailedStartFile(runtime: fixture.settings.volumes.runtimeDirectory)
-            let entries = try [("new", 0), ("old", 2)].map { (try #require(VolumeName($0)), FailedStartFile.Entry(owner: "nfsd", tries: $1)) }
+            let entries = try [("new", 0), ("old", 2)].map {
+                (try #require(VolumeName($0)), FailedStartFile.Entry(owner: "nfsd", tries: $1))
+            }
             try file.write(Dictionary(uniqueKeysWithValues: entries))
             var settings = settings(fixture)
             // What an earlier setting has left means nothing.

@@ -2,6 +2,7 @@
 
 import DockerPluginAPI
 import PluginServer
+import TestSupport
 import Testing
 
 @Suite(.timeLimit(.minutes(1))) struct ConnectionTests {
@@ -189,8 +190,8 @@ import Testing
     @Test func closesAnIdleConnectionAndNotABusyOne() async throws {
         var limits = ServerLimits()
         // Long enough that a loaded machine does not let them pass between two calls.
-        limits.idle = .seconds(8)
-        limits.requestArrival = .seconds(3)
+        limits.idle = Duration.seconds(8).onThisMachine
+        limits.requestArrival = Duration.seconds(3).onThisMachine
         try await withServer(limits: limits) { fixture in
             // The busy one is the older, so that its timer is the first to run out.
             let busy = try fixture.client()

@@ -97,7 +97,9 @@ package final class SharedDefinitions: DefinitionAuthority {
         if let identity = known ?? new { try access.keep(identity, of: share) }
         if isNew {
             do throws(StorageError) { try catalogue.marks.checkForRemovalAround(found) } catch {
-                do throws(StorageError) { try catalogue.definitions.remove(found.name) } catch let second { throw error.followed(by: second) }
+                do throws(StorageError) { try catalogue.definitions.remove(found.name) } catch let second {
+                    throw error.followed(by: second)
+                }
                 throw error
             }
         }

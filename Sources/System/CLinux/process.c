@@ -48,6 +48,9 @@ static char **listen_process(void) {
   return NULL;
 }
 
+// vfork(2) by the name that the thread sanitizer does not put fork(2) in the place of.
+extern pid_t __vfork(void) __attribute__((returns_twice));
+
 int CLinux_spawn(const char *path, char *const *arguments, int signal_at_parents_end, int null_input, int null_output) {
   // The child works in this process's memory until it runs the program: to copy it would take longer than all else here. So no handler
   // may run in it, and a failure can be told by a variable.
@@ -60,7 +63,7 @@ int CLinux_spawn(const char *path, char *const *arguments, int signal_at_parents
   char **listen_entry = listen_process();
   char *listen_before = listen_entry == NULL ? NULL : *listen_entry;
   char listen_text[32];
-  pid_t child = vfork();
+  pid_t child = __vfork();
   if (child == 0) {
     if (listen_entry != NULL) {
       snprintf(listen_text, sizeof listen_text, "LISTEN_PID=%ld", (long)getpid());
