@@ -156,8 +156,10 @@ test-address: ## Run the plain tests with the address sanitizer
 .PHONY: test-thread
 test-thread: ## Run the plain tests with the thread sanitizer
 	rm -rf .build-thread/races && mkdir -p .build-thread/races
-	@# Tests fork; and a report must not end a test, because Scripts/thread-races leaves some out.
-	TSAN_OPTIONS='die_after_fork=0 exitcode=0 log_path=$(CURDIR)/.build-thread/races/of' $(SANITIZED) --sanitize=thread --scratch-path .build-thread
+	@# Tests fork; and a report must not end a test, because Scripts/thread-races leaves some out. The two that are skipped end a process in
+	@# the middle of a call, and it hangs with the sanitizer in it.
+	TSAN_OPTIONS='die_after_fork=0 exitcode=0 log_path=$(CURDIR)/.build-thread/races/of' $(SANITIZED) --sanitize=thread --scratch-path .build-thread \
+		--skip 'theProcessThatSendsOutlivesItsCaller|aKillAtAnyMomentLeavesBothOrNeither'
 	Scripts/thread-races .build-thread/races
 
 .PHONY: demo
