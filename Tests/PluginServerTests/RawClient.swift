@@ -3,6 +3,7 @@
 import Glibc
 import LinuxSystem
 import SystemPackage
+import TestSupport
 
 /// A caller that sends exactly the bytes it is told to. Blocks, but on threads of its own, so that the server's tasks get the pool.
 final class RawClient: Sendable {
@@ -16,7 +17,8 @@ final class RawClient: Sendable {
         var description: String
     }
 
-    private static let patience: CInt = 10_000
+    /// Milliseconds.
+    private static let patience = CInt(Duration.seconds(10).onThisMachine.components.seconds * 1000)
 
     private let descriptor: CInt
 
