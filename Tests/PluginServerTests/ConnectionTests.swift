@@ -230,4 +230,23 @@ import Testing
             #expect(try await fixture.client().call("/VolumeDriver.Get", Self.get).status == 200)
         }
     }
+
+    private final class WeakDriver {
+        weak var driver: TestDriver?
+    }
+
+    /// Also one whose last answer was to a mount: it is kept until its caller is known to have read it.
+    @Test(arguments: ["Get", "Mount"]) func whatAConnectionHeldIsGivenBack(call: String) async throws {
+        let left = WeakDriver()
+        func serve() async throws {
+            let driver = TestDriver()
+            left.driver = driver
+            try await withServer(driver) { fixture in
+                let client = try fixture.client()
+                #expect(try await client.call("/VolumeDriver.\(call)", #"{"Name":"v","ID":"a"}"#).status == 200)
+            }
+        }
+        try await serve()
+        try await eventually("the driver is given back") { left.driver == nil }
+    }
 }

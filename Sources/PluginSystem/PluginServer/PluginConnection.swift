@@ -83,6 +83,8 @@ final class PluginConnection: ChannelInboundHandler {
         body = nil
         // The caller has closed it, and left nothing unread.
         unconfirmed?.wasRead()
+        // It holds the context, which holds this.
+        unconfirmed = nil
         connections.remove(self)
     }
 
