@@ -185,7 +185,16 @@ package final class HostVolumes: Sendable {
     package func mountAnswered(_ text: String, id: String, owner: String) async {
         guard let name = try? volume(text, owner: owner) else { return }
         // What stays unmarked is looked at after the next start.
-        await chores.run(name) { [mounter] in mounter.markAnswered(name, id: id) }
+        // In memory at once if nobody works on the volume, so that it is not taken for the answer to a later mount of the same ID.
+        let isNoted = locks.acquireIfFree(name)
+        if isNoted {
+            mounter.noteAnswered(name, id: id)
+            locks.release(name)
+        }
+        await chores.run(name) { [mounter] in
+            if !isNoted { mounter.noteAnswered(name, id: id) }
+            mounter.storeReferences(of: name)
+        }
     }
 
     /// - Parameter wasAnswered: false takes back a mount whose answer its caller did not get.

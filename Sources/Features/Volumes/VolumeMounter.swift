@@ -75,9 +75,12 @@ struct VolumeMounter: Sendable {
     }
 
     /// Notes that the caller has got the answer to a mount: from then on only a release ends the reference.
-    func markAnswered(_ name: VolumeName, id: String) {
-        guard var references = table.record(name)?.references, references.isHeld(by: id) else { return }
-        references.markAnswered(id)
+    /// In memory only; does not block.
+    func noteAnswered(_ name: VolumeName, id: String) { table.change(name) { $0.references.markAnswered(id) } }
+
+    /// Writes a volume's references as they are in memory. Those of one that is not held are not on disk.
+    func storeReferences(of name: VolumeName) {
+        guard let references = table.record(name)?.references, !references.isEmpty else { return }
         replace(references, of: name)
     }
 
