@@ -52,9 +52,14 @@ test-one: ## Run the tests that match FILTER=
 	$(MAKE) debug
 	swift test --skip-build --filter '$(FILTER)'
 
+.PHONY: examples
+examples: ## Build the plugins in Swift of Examples/ as the packages that they are
+	for manifest in Examples/*/Package.swift; do \
+		swift build --package-path "$${manifest%/*}" --scratch-path .build/examples || exit 1; done
+
 .PHONY: format
 format: ## Format all Swift code
-	swift format --in-place --recursive Package.swift Sources Tests Benchmarks/Package.swift Benchmarks/Sources
+	swift format --in-place --recursive Package.swift Sources Tests Examples Benchmarks/Package.swift Benchmarks/Sources
 
 .PHONY: help
 help: ## List the targets
@@ -65,7 +70,7 @@ lint: ## Check format, imports, names, lengths and scripts, in seconds
 	Scripts/check-imports
 	Scripts/check-style
 	Scripts/check-lengths
-	swift format lint --strict --recursive Package.swift Sources Tests Benchmarks/Package.swift Benchmarks/Sources
+	swift format lint --strict --recursive Package.swift Sources Tests Examples Benchmarks/Package.swift Benchmarks/Sources
 	@# Each script, with what it reads in. Left out: that mkdir's mode is of the deepest folder alone, and that busybox's shell is
 	@# taken for dash. Both are meant.
 	grep -rlE '^#!.*sh$$' --exclude-dir='.build*' Scripts .ci Benchmarks | \
@@ -91,6 +96,7 @@ test: build ## Run all tests: plain, with real engines and runtimes, in a virtua
 	Scripts/machine build
 	$(MAKE) check
 	$(MAKE) debug
+	$(MAKE) examples
 	FUZZ_SEED=1 $(MAKE) fuzz TIME=5
 	$(WIDTH) $(TEST) --parallel --skip '$(MACHINES)'
 	$(TEST) --filter '^FaultTests\.'

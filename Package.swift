@@ -226,12 +226,12 @@ let package = Package(
         .executableTarget(name: "scratch-runtime", dependencies: ["ContainerMounts"], path: "Tests/ScratchRuntime"),
         .executableTarget(name: "plugin-relay", path: "Tests/PluginRelay"),
         .executableTarget(
-            name: "swift-plugin",
+            name: "read-only-folder",
             dependencies: ["DockerPluginAPI", "PluginServer", .product(name: "Logging", package: "swift-log"), systemPackage],
-            path: "Tests/SwiftPlugin"
+            path: "Examples/read-only-folder/Sources/read-only-folder"
         ),
         .testTarget(
-            name: "RuntimeTests", dependencies: ["DockerSupport", "TestSupport", "JSON", "plugin-relay", "swift-plugin"],
+            name: "RuntimeTests", dependencies: ["DockerSupport", "TestSupport", "JSON", "plugin-relay", "read-only-folder"],
             path: "Tests/RuntimeTests"
         ),
         // It runs in virtual machines, too, where no library of Swift's is.

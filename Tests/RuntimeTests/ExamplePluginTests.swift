@@ -72,14 +72,16 @@ extension SharedEngineTests {
             try await Scenario.run { scenario in
                 let host = scenario.host
                 let shared = try scenario.folder("shared")
-                let program = URL(fileURLWithPath: CommandLine.arguments[0]).deletingLastPathComponent().path + "/swift-plugin"
+                let program = URL(fileURLWithPath: CommandLine.arguments[0]).deletingLastPathComponent().path + "/read-only-folder"
                 let plugin = try await start([program, shared], "swift", on: host)
                 try scenario.setChain(["swift"])
                 let container = try await scenario.run(
                     ["--rm", "-v", "\(shared):/m", "-v", "\(scenario.folder("other")):/o"], script: "touch /o/x && ! touch /m/x")
                 #expect(container.status == 0, "\(container)")
                 #expect(host.log("swift.log").contains(": ended"), "\(host.log("swift.log"))")
-                for process in host.processes() where process.name == "swift-plugin" { try await host.signal(SIGTERM, process.id) }
+                for process in host.processes() where process.name == "read-only-folder".prefix(15) {
+                    try await host.signal(SIGTERM, process.id)
+                }
                 _ = try await plugin.end(within: .seconds(10))
                 unlink(host.path("\(Dockerd.pluginFolder)/swift.sock"))
             }

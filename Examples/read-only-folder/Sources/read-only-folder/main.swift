@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 
-// A mount point plugin as somebody else would write it in Swift, with this package's libraries: what lies below a folder is read-only in
-// containers.
+// A mount point plugin: what lies below a folder is read-only in containers.
 //
-// swift-plugin SOCKET FOLDER
+// usage: read-only-folder SOCKET FOLDER
 
 import DockerPluginAPI
 import Glibc
@@ -37,10 +36,10 @@ struct ReadOnlyFolder: MountPointPlugin {
 }
 
 guard CommandLine.arguments.count == 3 else {
-    print("usage: swift-plugin SOCKET FOLDER")
+    print("usage: read-only-folder SOCKET FOLDER")
     exit(2)
 }
-let logger = Logger(label: "swift-plugin")
+let logger = Logger(label: "read-only-folder")
 let service = MountPointService(ReadOnlyFolder(CommandLine.arguments[2], logger: logger))
 let listener = PluginListener(name: "swift", socket: .path(FilePath(CommandLine.arguments[1])), service: service)
 let server = PluginServer(listeners: [listener], logger: logger)
