@@ -22,6 +22,7 @@ let package = Package(
     products: [
         .executable(name: "docker-nfsd", targets: ["docker-nfsd"]),
         .executable(name: "mountpoint-runc", targets: ["mountpoint-runc"]),
+        .executable(name: "mountpoint-plugin", targets: ["mountpoint-plugin"]),
         // For plugins that others write in Swift.
         .library(name: "DockerPluginAPI", targets: ["DockerPluginAPI", "JSON"]),
         .library(name: "PluginServer", targets: ["PluginServer"]),
@@ -127,6 +128,15 @@ let package = Package(
             path: "Sources/Features/ContainerMounts"
         ),
 
+        .target(
+            name: "MountPointPlugins",
+            dependencies: [
+                "LinuxSystem", "KernelMount", "JSON", "LexicalPaths", "DockerPluginAPI", "DockerFiles",
+                .product(name: "Logging", package: "swift-log"), systemPackage,
+            ],
+            path: "Sources/Features/MountPointPlugins"
+        ),
+
         // The programs: parse, build, run.
         .executableTarget(
             name: "docker-nfsd",
@@ -139,6 +149,16 @@ let package = Package(
             path: "Sources/Programs/docker-nfsd"
         ),
         .executableTarget(name: "mountpoint-runc", dependencies: ["ContainerMounts"], path: "Sources/Programs/mountpoint-runc"),
+        .executableTarget(
+            name: "mountpoint-plugin",
+            dependencies: [
+                "LinuxSystem", "DockerPluginAPI", "PluginServer", "MountPointPlugins",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Logging", package: "swift-log"),
+                systemPackage,
+            ],
+            path: "Sources/Programs/mountpoint-plugin"
+        ),
 
         // Tests, by what they need: nothing, root and Docker on this machine, a virtual machine.
         .target(
@@ -182,6 +202,14 @@ let package = Package(
                 "DockerSupport", "scratch-runtime", systemPackage,
             ],
             path: "Tests/ContainerMountsTests"
+        ),
+        .testTarget(
+            name: "MountPointPluginsTests",
+            dependencies: [
+                "MountPointPlugins", "DockerPluginAPI", "JSON", "LinuxSystem", "TestSupport", systemPackage, "mountpoint-plugin",
+                .product(name: "Logging", package: "swift-log"),
+            ],
+            path: "Tests/MountPointPluginsTests"
         ),
         .testTarget(
             name: "PluginServerTests",
@@ -231,7 +259,8 @@ let package = Package(
             path: "Examples/read-only-folder/Sources/read-only-folder"
         ),
         .testTarget(
-            name: "RuntimeTests", dependencies: ["DockerSupport", "TestSupport", "JSON", "plugin-relay", "read-only-folder"],
+            name: "RuntimeTests",
+            dependencies: ["DockerSupport", "TestSupport", "JSON", "plugin-relay", "read-only-folder", "mountpoint-plugin"],
             path: "Tests/RuntimeTests"
         ),
         // It runs in virtual machines, too, where no library of Swift's is.
