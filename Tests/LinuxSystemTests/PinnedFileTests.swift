@@ -24,6 +24,39 @@ struct PinnedFileTests {
         }
     }
 
+    /// Whatever is put in the place of a folder on the way.
+    @Test func nothingLeadsOutOfTheFolderBeneathWhichItIsLookedUp() async throws {
+        try await withScratchFolder { folder in
+            let base = folder.appending("base")
+            try makeFolders(base.appending("a/b"), mode: 0o755)
+            try replaceFile(folder.appending("secret"), with: [])
+            for (name, target) in [("in", "a/b"), ("out", "../secret"), ("away", "/etc/passwd"), ("up", ".."), ("magic", "/proc/self/root")] {
+                try #require(symlink(target, base.appending(name).string) == 0)
+            }
+            let pinned = try PinnedFile(at: base.string)
+            #expect(try PinnedFile(at: "in", beneath: pinned).path() == base.appending("a/b").string)
+            for path in ["out", "away", "up", "magic", "..", "a/../../secret", "/etc/passwd"] {
+                let error = #expect(throws: SystemError.self) { try PinnedFile(at: path, beneath: pinned) }
+                #expect(error?.errno == .improperLink, "\(path): \(error?.description ?? "")")
+            }
+            #expect(throws: SystemError.self) { try PinnedFile(at: "none", beneath: pinned) }
+        }
+    }
+
+    @Test func aFileSaysWhenItWasMade() async throws {
+        try await withScratchFolder { folder in
+            let now = Int64(time(nil))
+            let (first, second) = (folder.appending("first"), folder.appending("second"))
+            try makeFolder(first, mode: 0o755)
+            try makeFolder(second, mode: 0o755)
+            // What is done with it later does not count.
+            try replaceFile(first.appending("file"), with: [])
+            let times = try [first, second].map(birthTime)
+            #expect(times[0] <= times[1])
+            #expect((now - 2...now + 60).contains(times[0].seconds))
+        }
+    }
+
     @Test func whatHasBeenRemovedHasNoPath() async throws {
         try await withScratchFolder { folder in
             let file = folder.appending("file")

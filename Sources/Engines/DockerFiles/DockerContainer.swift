@@ -46,6 +46,8 @@ public struct DockerContainer: Sendable {
     public let labels: StringMap
     /// Whether it says anything of mounts. Docker writes it for a container without mounts, too.
     public let hasMounts: Bool
+    /// Its first process, in the host's numbers; nil if none runs.
+    public let process: Int32?
     /// Whether its process runs. One that waits to be restarted counts as running to Docker, but has no process.
     public let isRunning: Bool
     public let mounts: [Mount]
@@ -63,6 +65,8 @@ public struct DockerContainer: Sendable {
         self.name = name.utf8.first == UInt8(ascii: "/") ? String(name.dropFirst()) : name
         hasMounts = object.members["MountPoints"] != nil
         isRunning = Self.isRunning(object)
+        let process: Int32? = (try? object.object("State").numberIfPresent("Pid")) ?? nil
+        self.process = process.flatMap { $0 > 0 ? $0 : nil }
         var mounts: [Mount] = []
         for mount in try object.object("MountPoints").objectsInside() { mounts.append(try Mount(mount)) }
         self.mounts = mounts

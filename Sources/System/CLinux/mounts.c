@@ -3,10 +3,12 @@
 #include "include/mounts.h"
 
 #include <asm/unistd.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
 #include <stdint.h>
 #include <sys/mount.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 // After sys/mount.h, which in older versions of libc declares as an enumeration what these define as macros.
@@ -52,4 +54,24 @@ int CLinux_open_in_root(int root, const char *path) {
   // RESOLVE_IN_ROOT forbids magic links, too.
   struct open_how how = {.flags = O_PATH | O_CLOEXEC, .resolve = RESOLVE_IN_ROOT};
   return (int)syscall(__NR_openat2, root, path, &how, sizeof how);
+}
+
+int CLinux_open_beneath(int folder, const char *path) {
+  struct open_how how = {.flags = O_PATH | O_CLOEXEC, .resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS};
+  int result;
+  // EAGAIN: something above it was renamed meanwhile, and the kernel cannot tell that the path has not left the folder.
+  for (int tries = 0; (result = (int)syscall(__NR_openat2, folder, path, &how, sizeof how)) < 0 && errno == EAGAIN && tries < 100; tries++) {}
+  return result;
+}
+
+int CLinux_birth_time(const char *path, int64_t *seconds, uint32_t *nanoseconds) {
+  struct statx status;
+  if (statx(AT_FDCWD, path, AT_SYMLINK_NOFOLLOW, STATX_BTIME, &status) < 0) return -1;
+  if (!(status.stx_mask & STATX_BTIME)) {
+    errno = EOPNOTSUPP;
+    return -1;
+  }
+  *seconds = status.stx_btime.tv_sec;
+  *nanoseconds = status.stx_btime.tv_nsec;
+  return 0;
 }

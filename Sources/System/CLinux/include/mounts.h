@@ -5,6 +5,8 @@
 #ifndef CLINUX_MOUNTS_H
 #define CLINUX_MOUNTS_H
 
+#include <stdint.h>
+
 int CLinux_unshare_mounts(void);  // unshare(2), CLONE_NEWNS
 
 // open_tree(2), OPEN_TREE_CLONE of what a descriptor names, Linux 5.2. Close-on-exec.
@@ -29,5 +31,11 @@ int CLinux_forbid_links(const char *mount_point);
 
 // openat2(2), O_PATH and RESOLVE_IN_ROOT, Linux 5.6; before, ENOSYS. Close-on-exec.
 int CLinux_open_in_root(int root, const char *path);
+
+// The same with RESOLVE_BENEATH and RESOLVE_NO_MAGICLINKS: EXDEV if a link leads out of the folder.
+int CLinux_open_beneath(int folder, const char *path);
+
+// When a file was made, links not followed: statx(2), stx_btime. EOPNOTSUPP if its file system does not know.
+int CLinux_birth_time(const char *path, int64_t *seconds, uint32_t *nanoseconds);
 
 #endif

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 
+internal import CLinux
 import Glibc
 public import SystemPackage
 
@@ -131,6 +132,16 @@ public func mode(of path: FilePath) throws(SystemError) -> UInt32 {
 /// chmod(2).
 public func setMode(of path: FilePath, to mode: UInt32) throws(SystemError) {
     try systemCall("chmod", on: path.string) { path.withPlatformString { chmod($0, mode) } }
+}
+
+/// When a file was made, links not followed. statx(2), `stx_btime`, Linux 4.11.
+///
+/// - Returns: seconds and nanoseconds since 1970.
+/// - Throws: `SystemError`; `EOPNOTSUPP` if its file system does not keep it.
+public func birthTime(of path: FilePath) throws(SystemError) -> (seconds: Int64, nanoseconds: UInt32) {
+    var time: (seconds: Int64, nanoseconds: UInt32) = (0, 0)
+    try systemCall("statx", on: path.string) { CLinux_birth_time(path.string, &time.seconds, &time.nanoseconds) }
+    return time
 }
 
 /// Removes an empty folder. rmdir(2): never removes what is in it, `EBUSY` if something is mounted there.

@@ -33,6 +33,13 @@ public final class PinnedFile {
         try self.init(owning: systemCall("openat2", on: path) { CLinux_open_in_root(root.descriptor, path) }, path)
     }
 
+    /// Looks a path up below a folder, and nowhere else. openat2(2), RESOLVE_BENEATH, Linux 5.6.
+    ///
+    /// - Throws: `SystemError`; `EXDEV` if a link in it, or `..`, leads out of the folder.
+    public convenience init(at path: String, beneath folder: PinnedFile) throws(SystemError) {
+        try self.init(owning: systemCall("openat2", on: path) { CLinux_open_beneath(folder.descriptor, path) }, path)
+    }
+
     private init(owning raw: CInt, _ path: String) throws(SystemError) {
         descriptor = raw
         operand = path
