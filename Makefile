@@ -157,7 +157,7 @@ SANITIZED := $(WIDTH) DOCKER_NFSD_SANITIZED=1 DOCKER_NFSD_TEST_TIME_FACTOR=4 swi
 
 .PHONY: test-address
 test-address: ## Run the plain tests with the address sanitizer
-	$(SANITIZED) --sanitize=address --scratch-path .build-address
+	LSAN_OPTIONS=suppressions=$(CURDIR)/Tests/leaks-of-libraries.txt $(SANITIZED) --sanitize=address --scratch-path .build-address
 
 .PHONY: test-thread
 test-thread: ## Run the plain tests with the thread sanitizer

@@ -8,6 +8,7 @@ import Logging
 import KernelMount
 import NFS
 import StandIn
+import Synchronization
 import SystemPackage
 import TestSupport
 import Testing
@@ -16,10 +17,28 @@ import Testing
 @testable import SharedCatalogue
 @testable import Volumes
 
+/// The daemons that a test has started on the same folders. A real one ends before the next one can begin.
+private final class Runs: Sendable {
+    private struct Run: Sendable {
+        weak var volumes: HostVolumes?
+    }
+
+    private let runs = Mutex<[Run]>([])
+
+    /// Notes that another one begins, after what the others have left for later.
+    func begin(_ start: () throws -> VolumeDrivers) rethrows -> VolumeDrivers {
+        for run in runs.withLock({ $0 }) { run.volumes?.chores.doAll() }
+        let new = try start()
+        runs.withLock { $0.append(Run(volumes: new.volumes)) }
+        return new
+    }
+}
+
 /// The folders of a daemon, for one test.
 struct Fixture: Sendable {
     let folder: FilePath
     let log = LogBook()
+    private let runs = Runs()
     var settings = DaemonSettings()
 
     init(_ folder: FilePath, standIn: String) {
@@ -38,7 +57,7 @@ struct Fixture: Sendable {
     var logger: Logger { log.logger }
 
     /// A new daemon on these folders, as after a restart.
-    func start() throws -> VolumeDrivers { try VolumeDrivers(settings: settings, logger: logger) }
+    func start() throws -> VolumeDrivers { try runs.begin { try VolumeDrivers(settings: settings, logger: logger) } }
 
     func place(_ name: String) -> FilePath { settings.places.place(of: VolumeName(name)!) }
 

@@ -27,7 +27,7 @@ package final class HostVolumes: Sendable {
     private let mounter: VolumeMounter
     private let reconciliation: Reconciliation
     private let health: HealthWatch
-    private let chores: VolumeChores
+    let chores: VolumeChores
     let logger: Logger
 
     private var settings: VolumeSettings { state.settings }
