@@ -91,7 +91,7 @@ public final class InstancePlugin: MountPointPlugin {
         var attachments = request.mounts.map { _ in Attachment(attach: false) }
         var kept: [KeptMount] = []
         for (index, mount) in request.mounts.enumerated() {
-            if information.isChosenByUsers && choices[index] == nil { continue }
+            if information.isChosenByUsers && !information.looksAtOthers && choices[index] == nil { continue }
             let chosen = ChosenMount(
                 mount: mount, containerID: request.id, options: choices[index]?.options ?? "", choice: choices[index]?.choice ?? "",
                 isNamed: choices[index]?.isNamed ?? true, folder: files.place(of: request.id, mount: index))

@@ -62,6 +62,8 @@ public struct KindInformation: Sendable {
     public var summary: String
     /// Whether labels, consistency words and the frame's rules choose its mounts. If not, it looks at all that its patterns match.
     public var isChosenByUsers = true
+    /// Whether it also looks at mounts that nobody has chosen, if its patterns match them.
+    public var looksAtOthers = false
     /// A line: which options follow the destination in a label.
     public var optionsHelp = ""
     /// Words of `-v …:WORD` that choose it, with the options that they stand for.
@@ -89,7 +91,7 @@ public struct ChosenMount: Sendable {
     public var containerID: String
     /// Of the label or the rule; ``PluginKind/check(_:)`` has taken them.
     public var options: String
-    /// Who has chosen it, in words: for status and for messages.
+    /// Who has chosen it, in words: for status and for messages. Empty if nobody has, see ``KindInformation/looksAtOthers``.
     public var choice: String
     /// False if it was chosen only as one of all, by `*`.
     public var isNamed: Bool

@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+public import DockerPluginAPI
+public import JSON
+import LexicalPaths
+import LinuxSystem
+import SystemPackage
+
+/// `translate`: gives a container what a path means elsewhere: in another container, on another system, in a volume.
+///
+/// What the path has led to is mounted in a folder of the plugin's own, so that nobody who may write below a target can put a link in its
+/// place afterwards.
+public struct TranslateKind: PluginKind {
+    public static var information: KindInformation {
+        var information = KindInformation(name: "translate", summary: "mount what a path means in another container or on another system")
+        information.optionsHelp = "the path to translate, in the place of the mount's source"
+        information.looksAtOthers = true
+        return information
+    }
+
+    let translation: Translation
+
+    public init(settings: JSONObjectReader, instance: PluginInstance) throws(JSONShapeError) {
+        translation = try Translation(settings, places: instance.places)
+    }
+
+    /// What `translate check` prints, and whether a container would get the path.
+    ///
+    /// - Throws: `PluginError` for settings that are wrong.
+    public static func explanation(of path: String, _ instance: PluginInstance) throws(PluginError) -> (text: String, isUsable: Bool) {
+        guard let kind = try InstanceSettings(of: Self.self, instance).kind as? TranslateKind else { return ("", false) }
+        return kind.translation.explanation(of: path)
+    }
+
+    public var patterns: [MountPointPattern] {
+        translation.rules.map { rule in
+            var pattern = MountPointPattern()
+            pattern.type = .bind
+            // No pattern ignores case, so the host asks about all binds then.
+            if !rule.ignoresCase { pattern.effectiveSource = [StringPattern(pathPrefix: rule.prefix)] }
+            return pattern
+        }
+    }
+
+    public func check(_ options: String) throws(PluginError) {
+        guard options.isEmpty || ForeignPath.absolute(options) != nil else {
+            throw PluginError(
+                "\(options) is no absolute path, or has .. in it; give the path to translate, or nothing for the mount's source")
+        }
+    }
+
+    public func plan(_ chosen: ChosenMount) throws(PluginError) -> MountPlan? {
+        let isAsked = !chosen.choice.isEmpty
+        guard isAsked || chosen.mount.type == .bind else { return nil }
+        let given = chosen.options.isEmpty ? chosen.mount.effectiveSource : chosen.options
+        guard let path = ForeignPath.absolute(given) else { throw PluginError("\(given) is no absolute path, or has .. in it") }
+        guard let (rule, rest) = translation.rule(for: path) else {
+            if !isAsked { return nil }
+            throw PluginError("no rule translates \(path); there are \(translation.rules.map(\.prefix).joined(separator: ", "))")
+        }
+        // A source that is where its rule leads anyway is translated all the same: its folder is then the container's own view of it.
+        let found: TranslatedPath?
+        do throws(PluginError) {
+            found = try translation.translated(path, by: rule, rest: rest, making: false)
+        } catch {
+            guard rule.createsMissing else { throw PluginError("\(path) (\(rule.prefix) -> \(rule.text)): \(error)") }
+            found = nil
+        }
+        let hasPlaceholder = rule.removesCreated && chosen.options.isEmpty && chosen.mount.type == .bind
+        let placeholders = hasPlaceholder ? Placeholders.folders(of: path, upTo: rule.prefix, madeAfter: container(chosen.containerID)) : []
+        return MountPlan(
+            changes: MountPointChanges(effectiveSource: chosen.folder),
+            record: [
+                "path": .string(path), "rule": .string(rule.prefix), "target": .string(found?.path ?? rule.text),
+                "placeholders": .array(placeholders.map(JSONValue.string)),
+            ], emergency: [.unmount(chosen.folder), .remove(chosen.folder)])
+    }
+
+    public func carryOut(_ mount: KeptMount) throws(PluginError) {
+        let path = mount.record["path"]?.stringValue ?? ""
+        guard let (rule, rest) = translation.rule(for: path) else { throw PluginError("no rule translates \(path) any more") }
+        let found = try translation.translated(path, by: rule, rest: rest, making: true)
+        do throws(SystemError) {
+            if found.file.isFolder {
+                try makeFolder(FilePath(mount.folder), mode: 0o700)
+            } else {
+                try replaceFile(FilePath(mount.folder), with: [], durable: false)
+            }
+            try found.file.clone(recursively: true).attach(to: mount.folder)
+        } catch {
+            throw PluginError("\(found.path) cannot be mounted: \(error)")
+        }
+    }
+
+    public func undo(_ mount: KeptMount, _ end: ContainerEnd) throws(DetachError) {
+        do throws(SystemError) {
+            try unmount(mount.folder)
+            try removeFileOrEmptyFolder(mount.folder)
+        } catch {
+            throw DetachError("\(mount.folder) is still mounted: \(error)", isRecoverable: true)
+        }
+        // One with something in it stays, and so does what is above it.
+        for folder in mount.record["placeholders"]?.arrayValue ?? [] {
+            guard let folder = folder.stringValue, (try? removeEmptyFolder(FilePath(folder))) != nil else { break }
+        }
+    }
+
+    /// Docker's own folder of a container, which it makes before anything else of it.
+    private func container(_ id: String) -> FilePath? {
+        LexicalPath.isComponent(id) ? translation.docker.appending("containers").appending(id) : nil
+    }
+
+    /// EINVAL, ENOENT: it was undone before, or never mounted.
+    private func unmount(_ place: String) throws(SystemError) {
+        let sequence = SystemCallSequence()
+        let call = sequence.add(.unmount(place, [.noFollow, .detach]))
+        _ = try sequence.run(until: Deadline(after: .seconds(10)))
+        guard let error = sequence.error(of: call), ![.invalidArgument, .noSuchFileOrDirectory].contains(error.errno) else { return }
+        throw error
+    }
+
+    private func removeFileOrEmptyFolder(_ place: String) throws(SystemError) {
+        do throws(SystemError) { try removeEmptyFolder(FilePath(place)) } catch  where error.errno == .notDirectory {
+            try removeFile(FilePath(place), durable: false)
+        }
+    }
+}
