@@ -30,7 +30,9 @@ struct PinnedFileTests {
             let base = folder.appending("base")
             try makeFolders(base.appending("a/b"), mode: 0o755)
             try replaceFile(folder.appending("secret"), with: [])
-            for (name, target) in [("in", "a/b"), ("out", "../secret"), ("away", "/etc/passwd"), ("up", ".."), ("magic", "/proc/self/root")] {
+            for (name, target) in [
+                ("in", "a/b"), ("out", "../secret"), ("away", "/etc/passwd"), ("up", ".."), ("magic", "/proc/self/root"),
+            ] {
                 try #require(symlink(target, base.appending(name).string) == 0)
             }
             let pinned = try PinnedFile(at: base.string)

@@ -42,7 +42,7 @@ extension MachineTests {
             let listed = try await Guest.expect("docker volume ls 2>&1")
             #expect(listed.split(separator: "\n").count == 10 && !listed.lowercased().contains("warn"), "\(listed)")
             let after = try await Guest.expect(
-                "docker rm -f all >/dev/null; mounts || true; ls -A /var/lib/docker-volumes-nfsd; for v in v3 v4.0 v4.1 v4.2 vauto six six3 readonly local; do docker volume rm $v >/dev/null; done; docker volume ls -q"
+                "docker rm -f all >/dev/null; mounts || true; folders; for v in v3 v4.0 v4.1 v4.2 vauto six six3 readonly local; do docker volume rm $v >/dev/null; done; docker volume ls -q"
             )
             #expect(after == "0\n", "mounts, folders or volumes are left: \(after)")
         }

@@ -48,7 +48,7 @@ extension MachineTests.ServerFaults {
                 cat $at/far/file; echo two > $at/far/second; ls /exports/far
                 docker-nfsd status | sed -n '/^far /,/^$/p' | grep 'held by'
                 docker volume inspect -f '{{json .Status.heldBy}}' far
-                exec 8<&-; u far a; u far b; ls -A $at; mounts || true
+                exec 8<&-; u far a; u far b; folders; mounts || true
                 """#)
         #expect(output.matches(of: /Stale file handle/).count == 2, "\(output)")
         #expect(output.contains("10.77.0.2 has no export /exports/far"), "\(output)")

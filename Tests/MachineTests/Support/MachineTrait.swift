@@ -40,6 +40,9 @@ enum Guest {
         driver() { printf 'POST /VolumeDriver.%s HTTP/1.1\\r\\nHost: plugin\\r\\nConnection: close\\r\\nContent-Length: %d\\r\\n\\r\\n%s' \\
           "$1" "${#2}" "$2" | socat -t 120 STDIO,ignoreeof UNIX-CONNECT:/run/docker/plugins/nfsd.sock | sed '1,/^\\r$/d'; echo; }
         mounts() { grep -c ' /var/lib/docker-volumes-nfsd/' /proc/self/mountinfo; }
+        # The folders of volumes, once those of unmounted ones have had time to go.
+        folders() { local i; for i in $(seq 50); do [ -n "$(ls -A /var/lib/docker-volumes-nfsd)" ] || return 0; sleep 0.1; done; \
+          ls -A /var/lib/docker-volumes-nfsd; }
 
         """
 
