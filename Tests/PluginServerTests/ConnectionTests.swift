@@ -5,7 +5,7 @@ import PluginServer
 import TestSupport
 import Testing
 
-@Suite(.timeLimit(.minutes(1))) struct ConnectionTests {
+@Suite(.timeLimit(.minutes(5))) struct ConnectionTests {
     static let get = #"{"Name":"v"}"#
 
     @Test func keepsAConnectionForManyCalls() async throws {
