@@ -9,6 +9,7 @@ export DESTDIR PREFIX UNITDIR SBINDIR MANDIR BASHDIR ZSHDIR FISHDIR DOCDIR
 
 BUILD := .build/release
 BINARY := $(BUILD)/docker-nfsd
+PLUGIN := $(BUILD)/mountpoint-plugin
 # Without these accessors a start looks types up by name some forty times, two fifths of its instructions. Laid side by side,
 # the functions of a start touch a third fewer pages, which is 3 MB of resident memory; Scripts/start-up-order makes the list.
 START := -Xswiftc -Xfrontend -Xswiftc -disable-concrete-type-metadata-mangled-name-accessors \
@@ -33,10 +34,15 @@ STATIC_RELEASE := -c release --scratch-path $(STATIC) -Xswiftc -static-executabl
 build: ## Build the release (the default)
 	swift build $(RELEASE) --product docker-nfsd
 	$(MAKE) mountpoint-runc
+	$(MAKE) mountpoint-plugin
 
 .PHONY: mountpoint-runc
 mountpoint-runc: ## Build the release of mountpoint-runc alone
 	swift build $(STATIC_RELEASE) --product mountpoint-runc
+
+.PHONY: mountpoint-plugin
+mountpoint-plugin: ## Build the release of mountpoint-plugin alone
+	swift build $(RELEASE) --product mountpoint-plugin
 
 .PHONY: debug
 debug: ## Build everything for debugging, the tests too
@@ -80,6 +86,7 @@ lint: ## Check format, imports, names, lengths and scripts, in seconds
 check: lint ## Check all that, and what the release links and weighs
 	@if [ -x $(BINARY) ]; then Scripts/check-linkage $(BINARY); fi
 	@if [ -x $(RUNTIME) ]; then Scripts/check-linkage $(RUNTIME); fi
+	@if [ -x $(PLUGIN) ]; then Scripts/check-linkage $(PLUGIN); fi
 
 TEST := DOCKER_NFSD_TEST_REQUIRE=root,docker,runtime,machine,prometheus,podman DOCKER_NFSD_TEST_BINARY=$(CURDIR)/$(BINARY) \
 	DOCKER_NFSD_TEST_RUNTIME=$(CURDIR)/$(RUNTIME) Scripts/run-tests --skip-build
@@ -180,7 +187,7 @@ bench: build ## Measure it against its peers
 
 .PHONY: install
 install: ## Install the programs, their units and their manual (after make; as root)
-	@DAEMON=$(BINARY) RUNTIME=$(RUNTIME) Scripts/install install
+	@DAEMON=$(BINARY) RUNTIME=$(RUNTIME) PLUGIN=$(PLUGIN) Scripts/install install
 
 .PHONY: uninstall
 uninstall: ## Take everything away again; the state too with PURGE=1

@@ -8,7 +8,10 @@ import Testing
 /// `Scripts/install` into a folder: what the list has is there, and gone again.
 struct InstallTests {
     private func install(_ word: String, below folder: String, _ environment: [String: String] = [:]) async throws -> CommandResult {
-        let standard = ["DESTDIR": folder, "DAEMON": Programs.runtime, "RUNTIME": Programs.runtime, "PURGE": "", "FORCE": ""]
+        let standard = [
+            "DESTDIR": folder, "DAEMON": Programs.runtime, "RUNTIME": Programs.runtime, "PLUGIN": Programs.runtime, "PURGE": "",
+            "FORCE": "",
+        ]
         return try await command(["\(Repository.root)/Scripts/install", word], environment: standard.merging(environment) { $1 })
     }
 
@@ -27,7 +30,7 @@ struct InstallTests {
         try await withScratchFolder { scratch in
             let folder = scratch.string
             let listed = try await install("list", below: folder, folders).output.split(separator: "\n").map(String.init).sorted()
-            #expect(listed.count == 17)
+            #expect(listed.count == 24)
             for round in 1...2 {
                 let result = try await install("install", below: folder, folders)
                 #expect(result.status == 0 && result.output.isEmpty, "\(round): \(result)")

@@ -28,7 +28,7 @@ struct VersionTests {
         #expect(try Document("Packaging/debian/control.in").lines.contains("Version: @VERSION@"))
     }
 
-    @Test(arguments: ["docker-nfsd.8", "docker-nfsd.json.5", "mountpoint-runc.8", "mountpoint-runc.json.5"])
+    @Test(arguments: ["docker-nfsd.8", "docker-nfsd.json.5", "mountpoint-runc.8", "mountpoint-runc.json.5", "mountpoint-plugin.8"])
     func theManualHasItWithItsDay(page: String) throws {
         let header = try #require(try ManualPage(page).header)
         #expect(header == (try newest().day, try version()))

@@ -75,11 +75,11 @@ extension SharedEngineTests {
                 ], mounts: ["DATA/buildah1/mnt/buildah-bind-target-0"], source: "DATA/buildah1/mnt/buildah-bind-target-0"),
         ]
 
-        private static let above = RuntimeHost.dataFolder + "/above"
-        private static let secret = above + "/secret"
-        private static let data = RuntimeHost.dataFolder + "/beside"
+        static let above = RuntimeHost.dataFolder + "/above"
+        static let secret = above + "/secret"
+        static let data = RuntimeHost.dataFolder + "/beside"
 
-        private static func filled(_ text: String) -> String {
+        static func filled(_ text: String) -> String {
             text.replacing("SECRET", with: secret).replacing("ABOVE", with: above).replacing("DATA", with: data)
         }
 
@@ -99,7 +99,7 @@ extension SharedEngineTests {
         }
 
         /// Runs commands on the host and unmounts what they have mounted afterwards.
-        private func with(_ commands: [[String]], mounts: [String], in scenario: Scenario, _ body: () async throws -> Void) async throws {
+        func with(_ commands: [[String]], mounts: [String], in scenario: Scenario, _ body: () async throws -> Void) async throws {
             var failure: (any Error)?
             do {
                 for command in commands {

@@ -76,6 +76,12 @@ final class InstanceHost: Sendable {
         return try InstancePlugin(of: kind, instance, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
     }
 
+    /// Without settings.
+    func kind(_ type: any PluginKind.Type) throws -> any PluginKind {
+        try type.init(
+            settings: JSONObjectReader(parsing: Array("{}".utf8)), instance: PluginInstance(of: type.information.name, places: places))
+    }
+
     /// What mountpoint-runc would be responsible for.
     func run(_ id: String) throws {
         try FileManager.default.createDirectory(

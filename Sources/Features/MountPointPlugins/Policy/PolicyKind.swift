@@ -26,12 +26,7 @@ public struct PolicyKind: PluginKind {
     public func check(_ options: String) throws(PluginError) {}
 
     public func plan(_ chosen: ChosenMount) throws(PluginError) -> MountPlan? {
-        let decision: PolicyDecision
-        do throws(PluginError) {
-            decision = policy.decide(on: chosen.mount, try PolicySurroundings(of: chosen.mount, looksBelow: policy.looksBelow))
-        } catch {
-            decision = PolicyDecision(action: .deny, rule: "undecided", text: "\(error)")
-        }
+        let decision = decide(on: chosen.mount)
         switch decision.action {
         case .allow: return nil
         case .deny:
@@ -43,6 +38,15 @@ public struct PolicyKind: PluginKind {
             return MountPlan(
                 changes: MountPointChanges(readOnly: true), record: ["rule": .string(decision.rule), "why": .string(decision.text)],
                 emergency: [.warning("policy was away when \(chosen.mount.destination) was unmounted")])
+        }
+    }
+
+    /// What cannot be found out is denied.
+    func decide(on mount: MountPoint) -> PolicyDecision {
+        do throws(PluginError) {
+            return policy.decide(on: mount, try PolicySurroundings(of: mount, looksBelow: policy.looksBelow))
+        } catch {
+            return PolicyDecision(action: .deny, rule: "undecided", text: "\(error)")
         }
     }
 
