@@ -173,13 +173,13 @@ _mountpoint-plugin() {
     unset 'unparsed_words[0]'
     unparsed_words=("${unparsed_words[@]}")
     case "${subcommand}" in
-    list|status|doctor|check|noswap|policy|help)
+    list|status|doctor|check|noswap|policy|translate|help)
         # Offer subcommand argument completions
         "_mountpoint-plugin_${subcommand}"
         ;;
     *)
         # Offer subcommand completions
-        COMPREPLY+=($(compgen -W 'list status doctor check noswap policy help' -- "${cur}"))
+        COMPREPLY+=($(compgen -W 'list status doctor check noswap policy translate help' -- "${cur}"))
         ;;
     esac
 }
@@ -413,6 +413,89 @@ _mountpoint-plugin_policy_log() {
     repeating_options=()
     non_repeating_options=(--instance --socket-directory --settings-directory --state-directory --runtime-directory --docker-directory)
     __mountpoint-plugin_offer_flags_options 0
+
+    # Offer option value completions
+    case "${prev}" in
+    '--instance')
+        return
+        ;;
+    '--socket-directory')
+        return
+        ;;
+    '--settings-directory')
+        return
+        ;;
+    '--state-directory')
+        return
+        ;;
+    '--runtime-directory')
+        return
+        ;;
+    '--docker-directory')
+        return
+        ;;
+    esac
+}
+
+_mountpoint-plugin_translate() {
+    repeating_flags=()
+    non_repeating_flags=(--version -h --help)
+    repeating_options=()
+    non_repeating_options=()
+    __mountpoint-plugin_offer_flags_options 0
+
+    # Offer subcommand / subcommand argument completions
+    local -r subcommand="${unparsed_words[0]}"
+    unset 'unparsed_words[0]'
+    unparsed_words=("${unparsed_words[@]}")
+    case "${subcommand}" in
+    serve|check)
+        # Offer subcommand argument completions
+        "_mountpoint-plugin_translate_${subcommand}"
+        ;;
+    *)
+        # Offer subcommand completions
+        COMPREPLY+=($(compgen -W 'serve check' -- "${cur}"))
+        ;;
+    esac
+}
+
+_mountpoint-plugin_translate_serve() {
+    repeating_flags=()
+    non_repeating_flags=(--version -h --help)
+    repeating_options=()
+    non_repeating_options=(--instance --socket-directory --settings-directory --state-directory --runtime-directory --docker-directory)
+    __mountpoint-plugin_offer_flags_options 0
+
+    # Offer option value completions
+    case "${prev}" in
+    '--instance')
+        return
+        ;;
+    '--socket-directory')
+        return
+        ;;
+    '--settings-directory')
+        return
+        ;;
+    '--state-directory')
+        return
+        ;;
+    '--runtime-directory')
+        return
+        ;;
+    '--docker-directory')
+        return
+        ;;
+    esac
+}
+
+_mountpoint-plugin_translate_check() {
+    repeating_flags=()
+    non_repeating_flags=(--version -h --help)
+    repeating_options=()
+    non_repeating_options=(--instance --socket-directory --settings-directory --state-directory --runtime-directory --docker-directory)
+    __mountpoint-plugin_offer_flags_options 1
 
     # Offer option value completions
     case "${prev}" in
