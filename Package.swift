@@ -137,6 +137,12 @@ let package = Package(
             path: "Sources/Features/MountPointPlugins"
         ),
 
+        .target(
+            name: "PluginVerification",
+            dependencies: ["LinuxSystem", "JSON", "DockerPluginAPI", "PluginClient", "MountPointChain", systemPackage],
+            path: "Sources/Features/PluginVerification"
+        ),
+
         // The programs: parse, build, run.
         .executableTarget(
             name: "docker-nfsd",
@@ -152,7 +158,7 @@ let package = Package(
         .executableTarget(
             name: "mountpoint-plugin",
             dependencies: [
-                "LinuxSystem", "DockerPluginAPI", "PluginServer", "MountPointPlugins",
+                "LinuxSystem", "DockerPluginAPI", "PluginServer", "MountPointPlugins", "PluginVerification",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
                 systemPackage,
@@ -210,6 +216,11 @@ let package = Package(
                 .product(name: "Logging", package: "swift-log"),
             ],
             path: "Tests/MountPointPluginsTests"
+        ),
+        .testTarget(
+            name: "PluginVerificationTests",
+            dependencies: ["PluginVerification", "DockerPluginAPI", "JSON", "LinuxSystem", "TestSupport", systemPackage],
+            path: "Tests/PluginVerificationTests", exclude: ["faulty-plugin.py"]
         ),
         .testTarget(
             name: "PluginServerTests",
