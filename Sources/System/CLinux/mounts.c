@@ -50,6 +50,11 @@ int CLinux_forbid_links(const char *mount_point) {
   return (int)syscall(__NR_mount_setattr, AT_FDCWD, mount_point, 0, &attributes, sizeof attributes);
 }
 
+int CLinux_map_ids(int tree, int user_namespace, int recursively) {
+  struct mount_attr attributes = {.attr_set = MOUNT_ATTR_IDMAP, .userns_fd = (uint64_t)user_namespace};
+  return (int)syscall(__NR_mount_setattr, tree, "", AT_EMPTY_PATH | (recursively ? AT_RECURSIVE : 0), &attributes, sizeof attributes);
+}
+
 int CLinux_open_in_root(int root, const char *path) {
   // RESOLVE_IN_ROOT forbids magic links, too.
   struct open_how how = {.flags = O_PATH | O_CLOEXEC, .resolve = RESOLVE_IN_ROOT};

@@ -101,6 +101,17 @@ static int set_signal(int number, void (*action)(int)) {
 int CLinux_ignore_signal(int number) { return set_signal(number, SIG_IGN); }
 int CLinux_default_signal(int number) { return set_signal(number, SIG_DFL); }
 
+int CLinux_hold_user_namespace(int release) {
+  pid_t parent = getpid();
+  pid_t child = (pid_t)syscall(__NR_clone, CLONE_NEWUSER | SIGCHLD, NULL, NULL, NULL, NULL);
+  if (child != 0) return child;
+  // Only system calls: other threads of the parent may have held locks.
+  char byte;
+  prctl(PR_SET_PDEATHSIG, SIGKILL);
+  if (getppid() == parent) while (read(release, &byte, 1) < 0 && errno == EINTR) {}
+  _exit(0);
+}
+
 int CLinux_setns(int descriptor, int kind) { return setns(descriptor, kind); }
 
 // Set by the linker: the program's header, and the end of its code.

@@ -29,6 +29,9 @@ int CLinux_mount_memory(const char *target, const char *options);  // mount(2) o
 // mount_setattr(2), MOUNT_ATTR_NOSYMFOLLOW, Linux 5.14; before, EINVAL or ENOSYS.
 int CLinux_forbid_links(const char *mount_point);
 
+// mount_setattr(2), MOUNT_ATTR_IDMAP, Linux 5.12, of a mount that is attached nowhere yet: its ids are as that user namespace maps them.
+int CLinux_map_ids(int tree, int user_namespace, int recursively);
+
 // openat2(2), O_PATH and RESOLVE_IN_ROOT, Linux 5.6; before, ENOSYS. Close-on-exec.
 int CLinux_open_in_root(int root, const char *path);
 

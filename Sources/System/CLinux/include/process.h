@@ -30,6 +30,10 @@ int CLinux_default_signal(int number);
 int CLinux_setns(int descriptor, int kind);                        // setns(2)
 int CLinux_set_child_subreaper(void);                              // prctl(2), PR_SET_CHILD_SUBREAPER, Linux 3.4
 int CLinux_close_range(unsigned int first, unsigned int last);     // close_range(2), Linux 5.9; falls back to closing one by one
+// clone(2), CLONE_NEWUSER: a process that is there so that its user namespace can be mapped and opened, until something can be read from
+// `release` or its other end is closed.
+int CLinux_hold_user_namespace(int release);
+
 int CLinux_pidfd_open(int process);                              // pidfd_open(2), Linux 5.3
 int CLinux_try_lock(int descriptor);                               // flock(2), LOCK_EX | LOCK_NB
 

@@ -121,6 +121,11 @@ public final class DetachedMount {
         descriptor = -1
     }
 
+    /// The bare call behind ``mapIDs(of:recursively:)``.
+    func mapIDs(_ namespace: UserNamespace, _ recursively: Bool) -> CInt {
+        CLinux_map_ids(descriptor, namespace.descriptor, recursively ? 1 : 0)
+    }
+
     /// Attaches it, also in another mount namespace than that in which it was made. move_mount(2), Linux 5.2.
     public func attach(to path: String) throws(SystemError) {
         try systemCall("move_mount", on: path) { CLinux_attach_tree(descriptor, path) }
