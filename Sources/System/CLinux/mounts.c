@@ -51,7 +51,7 @@ int CLinux_forbid_links(const char *mount_point) {
 }
 
 int CLinux_map_ids(int tree, int user_namespace, int recursively) {
-  struct mount_attr attributes = {.attr_set = MOUNT_ATTR_IDMAP, .userns_fd = (uint64_t)user_namespace};
+  struct mount_attr attributes = {.attr_set = MOUNT_ATTR_IDMAP, .propagation = MS_PRIVATE, .userns_fd = (uint64_t)user_namespace};
   return (int)syscall(__NR_mount_setattr, tree, "", AT_EMPTY_PATH | (recursively ? AT_RECURSIVE : 0), &attributes, sizeof attributes);
 }
 

@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+import DockerPluginAPI
+import LinuxSystem
+
+/// What a label or a rule asks for: words with commas between them.
+struct OwnershipOptions: Sendable, Equatable {
+    /// Whom the source's owner appears as.
+    enum Match: Sendable, Equatable {
+        /// The user that the container runs as.
+        case containersUser
+        case ids(user: UInt32, group: UInt32)
+    }
+
+    /// Nil if ranges are named.
+    var match: Match?
+    /// Ids on the file system and what they appear as in the container.
+    var users: [IDRange] = []
+    var groups: [IDRange] = []
+    /// Whether ids that nothing was said of stay what they are; otherwise they belong to nobody.
+    var keepsOthers = true
+
+    static let help = "match-user, match-user:UID[:GID], [uid:|gid:]FROM[-TO]=ID, others=keep|nobody; by default match-user"
+
+    /// - Throws: `PluginError` for a word that is not known.
+    init(_ text: String) throws(PluginError) {
+        for word in text.split(separator: ",", omittingEmptySubsequences: true) { try read(word) }
+        if match != nil && !(users.isEmpty && groups.isEmpty) {
+            throw PluginError("match-user and ranges exclude each other; give one of them")
+        }
+        if match == nil && users.isEmpty && groups.isEmpty { match = .containersUser }
+        _ = try (OwnershipMap(users), OwnershipMap(groups))
+    }
+
+    private mutating func read(_ word: Substring) throws(PluginError) {
+        switch word {
+        case "match-user": match = .containersUser
+        case "others=keep": keepsOthers = true
+        case "others=nobody": keepsOthers = false
+        case _ where word.hasPrefix("match-user:"):
+            let ids = word.dropFirst("match-user:".count).split(separator: ":", omittingEmptySubsequences: false)
+            guard let user = ids.first.flatMap(Self.id), let group = ids.last.flatMap(Self.id), ids.count <= 2 else {
+                throw PluginError("\(word): give the user as UID or UID:GID; names are the container's own, and not known here")
+            }
+            match = .ids(user: user, group: group)
+        case _ where word.hasPrefix("uid:"): users.append(try Self.range(word.dropFirst(4), word))
+        case _ where word.hasPrefix("gid:"): groups.append(try Self.range(word.dropFirst(4), word))
+        case _ where word.utf8.first.map { (0x30...0x39).contains($0) } ?? false:
+            let range = try Self.range(word, word)
+            users.append(range)
+            groups.append(range)
+        default: throw PluginError("\(word) is not known; there are \(Self.help)")
+        }
+    }
+
+    /// `FROM=ID` or `FROM-TO=ID`.
+    private static func range(_ text: Substring, _ word: Substring) throws(PluginError) -> IDRange {
+        let sides = text.split(separator: "=", omittingEmptySubsequences: false)
+        let ends = sides.first?.split(separator: "-", omittingEmptySubsequences: false).map(id) ?? []
+        guard sides.count == 2, (1...2).contains(ends.count), let target = id(sides[1]), let first = ends[0],
+            let last = ends.count == 2 ? ends[1] : first, last >= first
+        else { throw PluginError("\(word): a range is FROM=ID or FROM-TO=ID, with numbers from 0 to 4294967294") }
+        return IDRange(inside: first, outside: target, count: last - first + 1)
+    }
+
+    private static func id(_ text: Substring) -> UInt32? {
+        guard text.utf8.allSatisfy({ (0x30...0x39).contains($0) }), let id = UInt32(text), id < .max else { return nil }
+        return id
+    }
+}
+
+extension OwnershipOptions {
+    /// The ids on the file system and what they appear as on the host.
+    ///
+    /// - Parameters:
+    ///   - owner: of the source.
+    ///   - container: whose own ids are those of the options, and of its user.
+    /// - Throws: `PluginError` if the container's user is not known, or an id is not one of the container's.
+    func maps(owner: (user: UInt32, group: UInt32), _ container: ContainerDescription) throws(PluginError) -> (
+        users: OwnershipMap, groups: OwnershipMap
+    ) {
+        var (users, groups) = (users, groups)
+        if let match {
+            let ids: (user: UInt32, group: UInt32)
+            switch match {
+            case .ids(let user, let group): ids = (user, group)
+            case .containersUser:
+                guard let user = container.user else {
+                    throw PluginError("which user the container runs as is not known; say it by match-user:UID:GID")
+                }
+                ids = (user.uid, user.gid)
+            }
+            users = [IDRange(inside: owner.user, outside: ids.user, count: 1)]
+            groups = [IDRange(inside: owner.group, outside: ids.group, count: 1)]
+        }
+        return (
+            try OwnershipMap(Self.onHost(users, container.uidMappings)), try OwnershipMap(Self.onHost(groups, container.gidMappings))
+        )
+    }
+
+    private static func onHost(
+        _ ranges: [IDRange], _ mappings: [ContainerDescription.IDMapping]
+    ) throws(PluginError) -> [IDRange] {
+        if mappings.isEmpty { return ranges }
+        var mapped: [IDRange] = []
+        for range in ranges {
+            let start = UInt64(range.outside)
+            guard
+                let mapping = mappings.first(where: {
+                    start >= UInt64($0.containerID) && start + UInt64(range.count) <= UInt64($0.containerID) + UInt64($0.size)
+                })
+            else {
+                throw PluginError("id \(range.outside) is none of the container's: its user namespace does not map it")
+            }
+            let host = UInt64(mapping.hostID) + start - UInt64(mapping.containerID)
+            guard host < OwnershipMap.end else {
+                throw PluginError("the container's user namespace maps \(range.outside) past the last id")
+            }
+            mapped.append(IDRange(inside: range.inside, outside: UInt32(truncatingIfNeeded: host), count: range.count))
+        }
+        return mapped
+    }
+}
