@@ -173,13 +173,13 @@ _mountpoint-plugin() {
     unset 'unparsed_words[0]'
     unparsed_words=("${unparsed_words[@]}")
     case "${subcommand}" in
-    list|status|doctor|check|noswap|policy|translate|help)
+    list|status|doctor|check|verify|noswap|ownership|policy|translate|help)
         # Offer subcommand argument completions
         "_mountpoint-plugin_${subcommand}"
         ;;
     *)
         # Offer subcommand completions
-        COMPREPLY+=($(compgen -W 'list status doctor check noswap policy translate help' -- "${cur}"))
+        COMPREPLY+=($(compgen -W 'list status doctor check verify noswap ownership policy translate help' -- "${cur}"))
         ;;
     esac
 }
@@ -273,7 +273,91 @@ _mountpoint-plugin_check() {
     esac
 }
 
+_mountpoint-plugin_verify() {
+    repeating_flags=()
+    non_repeating_flags=(--version -h --help)
+    repeating_options=(--rule --mount)
+    non_repeating_options=(--report --restart-command --deadline --cycles)
+    __mountpoint-plugin_offer_flags_options 1
+
+    # Offer option value completions
+    case "${prev}" in
+    '--rule')
+        return
+        ;;
+    '--report')
+        __mountpoint-plugin_add_completions -W 'text'$'\n''json'$'\n''junit'
+        return
+        ;;
+    '--mount')
+        return
+        ;;
+    '--restart-command')
+        return
+        ;;
+    '--deadline')
+        return
+        ;;
+    '--cycles')
+        return
+        ;;
+    esac
+}
+
 _mountpoint-plugin_noswap() {
+    repeating_flags=()
+    non_repeating_flags=(--version -h --help)
+    repeating_options=()
+    non_repeating_options=(--instance --socket-directory --settings-directory --state-directory --runtime-directory --docker-directory)
+    __mountpoint-plugin_offer_flags_options 0
+
+    # Offer option value completions
+    case "${prev}" in
+    '--instance')
+        return
+        ;;
+    '--socket-directory')
+        return
+        ;;
+    '--settings-directory')
+        return
+        ;;
+    '--state-directory')
+        return
+        ;;
+    '--runtime-directory')
+        return
+        ;;
+    '--docker-directory')
+        return
+        ;;
+    esac
+}
+
+_mountpoint-plugin_ownership() {
+    repeating_flags=()
+    non_repeating_flags=(--version -h --help)
+    repeating_options=()
+    non_repeating_options=()
+    __mountpoint-plugin_offer_flags_options 0
+
+    # Offer subcommand / subcommand argument completions
+    local -r subcommand="${unparsed_words[0]}"
+    unset 'unparsed_words[0]'
+    unparsed_words=("${unparsed_words[@]}")
+    case "${subcommand}" in
+    serve)
+        # Offer subcommand argument completions
+        "_mountpoint-plugin_ownership_${subcommand}"
+        ;;
+    *)
+        # Offer subcommand completions
+        COMPREPLY+=($(compgen -W 'serve' -- "${cur}"))
+        ;;
+    esac
+}
+
+_mountpoint-plugin_ownership_serve() {
     repeating_flags=()
     non_repeating_flags=(--version -h --help)
     repeating_options=()

@@ -91,8 +91,12 @@ import Testing
         let (target, root) = (try host.folder("target"), try host.folder("root"))
         try FileManager.default.createDirectory(atPath: target + "/a/b", withIntermediateDirectories: true)
         try FileManager.default.createDirectory(atPath: root + "/p", withIntermediateDirectories: true)
-        let container = host.places.docker.appending("containers/c1").string
-        try FileManager.default.createDirectory(atPath: container, withIntermediateDirectories: true)
+        let container = host.places.docker.appending("containers/c1")
+        // The clock of a file system ticks some hundred times a second.
+        repeat {
+            try? FileManager.default.removeItem(atPath: container.string)
+            try FileManager.default.createDirectory(atPath: container.string, withIntermediateDirectories: true)
+        } while try birthTime(of: container) <= birthTime(of: FilePath(root + "/p"))
         try FileManager.default.createDirectory(atPath: root + "/p/a/b", withIntermediateDirectories: true)
         let plugin = try host.plugin(#"{"paths":[{"prefix":"\#(root)/p","to":"\#(target)"}]}"#, of: TranslateKind.self)
         _ = try await attach(plugin, [.bind(root + "/p/a/b", "/w")])

@@ -60,7 +60,7 @@ final class FaultyPlugin {
         let numbers = (try? String(contentsOfFile: folder.appending("numbers").string, encoding: .utf8)) ?? ""
         // The first is the process below.
         for number in numbers.split(separator: "\n").dropFirst().compactMap({ pid_t($0) }) { kill(number, SIGKILL) }
-        // Not waited for: Foundation does so with a run loop, which a thread of Swift's pool does not have.
+        // It inherits which signals are blocked, and SIGTERM may be.
         if let process { kill(process.processIdentifier, SIGKILL) }
     }
 }

@@ -10,7 +10,10 @@ struct MountPointPluginCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "mountpoint-plugin", abstract: "Mount point plugins for mountpoint-runc.",
         discussion: "mountpoint-plugin KIND serves the plugin KIND until a signal comes; what containers have stays.", version: version,
-        subcommands: [List.self, Status.self, Doctor.self, Check.self, Verify.self, NoSwapCommand.self, OwnershipCommand.self, PolicyCommand.self, TranslateCommand.self])
+        subcommands: [
+            List.self, Status.self, Doctor.self, Check.self, Verify.self, NoSwapCommand.self, OwnershipCommand.self, PolicyCommand.self,
+            TranslateCommand.self,
+        ])
 }
 
 /// Folders of the host as flags; each beats the environment.
