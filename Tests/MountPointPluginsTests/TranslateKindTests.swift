@@ -85,6 +85,27 @@ import Testing
         #expect(try mounts(of: host).isEmpty)
     }
 
+    /// Mounts of most hosts are shared: what is done with a copy could be done with the original, too.
+    @Test func whatIsMountedBelowATargetIsSeenAndStays() async throws {
+        let host = try InstanceHost()
+        let target = try host.folder("target")
+        func run(_ words: String...) async throws { _ = try await command(words) }
+        try await run("mount", "-t", "tmpfs", "outer", target)
+        defer { for place in [target + "/inner", target] { umount2(place, CInt(MNT_DETACH)) } }
+        try await run("mount", "--make-shared", target)
+        try await run("mkdir", target + "/inner")
+        try await run("mount", "-t", "tmpfs", "inner", target + "/inner")
+        try await run("touch", target + "/inner/file")
+        let plugin = try host.plugin(#"{"paths":[{"prefix":"/p","to":"\#(target)"}]}"#, of: TranslateKind.self)
+        let attachment = try #require(try await attach(plugin, [.bind("/p", "/a")]).first)
+        let source = attachment.changes.effectiveSource
+        #expect(FileManager.default.fileExists(atPath: source + "/inner/file"))
+        #expect(attachment.emergencyDetach == [.unmount(source + "/inner"), .unmount(source), .remove(source)])
+        try await detach(plugin)
+        #expect(try mounts(of: host).isEmpty)
+        #expect(FileManager.default.fileExists(atPath: target + "/inner/file"))
+    }
+
     /// The container's record is older than what dockerd makes for its sources.
     @Test func theFoldersThatAnEngineHasMadeAreRemovedAgain() async throws {
         let host = try InstanceHost()

@@ -55,6 +55,11 @@ int CLinux_map_ids(int tree, int user_namespace, int recursively) {
   return (int)syscall(__NR_mount_setattr, tree, "", AT_EMPTY_PATH | (recursively ? AT_RECURSIVE : 0), &attributes, sizeof attributes);
 }
 
+int CLinux_leave_peers(int tree) {
+  struct mount_attr attributes = {.propagation = MS_SLAVE};
+  return (int)syscall(__NR_mount_setattr, tree, "", AT_EMPTY_PATH | AT_RECURSIVE, &attributes, sizeof attributes);
+}
+
 int CLinux_open_in_root(int root, const char *path) {
   // RESOLVE_IN_ROOT forbids magic links, too.
   struct open_how how = {.flags = O_PATH | O_CLOEXEC, .resolve = RESOLVE_IN_ROOT};

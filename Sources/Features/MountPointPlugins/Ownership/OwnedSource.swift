@@ -9,6 +9,8 @@ import SystemPackage
 struct OwnedSource {
     let owner: (user: UInt32, group: UInt32)
     let isFolder: Bool
+    /// Without links.
+    let place: String
     private let file: PinnedFile
     private let path: String
 
@@ -18,9 +20,10 @@ struct OwnedSource {
         do throws(SystemError) {
             file = try PinnedFile(at: path)
             isFolder = file.isFolder
-            let place = try file.path()
+            let found = try file.path()
             var status = stat()
-            try systemCall("lstat", on: place) { lstat(place, &status) }
+            try systemCall("lstat", on: found) { lstat(found, &status) }
+            place = found
             owner = (status.st_uid, status.st_gid)
         } catch {
             throw PluginError("the owner of \(path) cannot be seen: \(error)")
@@ -39,7 +42,7 @@ struct OwnedSource {
             let system = fileSystem.map { "\(path) is on the file system \($0)" } ?? "the file system of \(path) is not known"
             switch (error.call, error.errno) {
             case ("mount_setattr", .invalidArgument):
-                let below = mountsBelow().isEmpty ? "" : ", or one that is mounted below it,"
+                let below = !hasMountsBelow ? "" : ", or one that is mounted below it,"
                 throw PluginError(
                     "\(system), which\(below) cannot be id-mapped; mount a folder of another file system, or change the owners")
             case ("mount_setattr", .notPermitted):
@@ -54,11 +57,7 @@ struct OwnedSource {
         return entries.first { $0.mountID == id }?.fileSystem
     }
 
-    /// Where something is mounted below it, as paths from it, in the order in which it was mounted.
-    func mountsBelow() -> [String] {
-        guard isFolder, let place = try? file.path(), let table = try? MountTable() else { return [] }
-        let prefix = place == "/" ? "" : place
-        return table.mounts(below: prefix).map(\.mountPoint).filter { $0.utf8.count > prefix.utf8.count + 1 }
-            .map { String(decoding: $0.utf8.dropFirst(prefix.utf8.count), as: UTF8.self) }
+    private var hasMountsBelow: Bool {
+        ((try? MountTable())?.mounts(below: place) ?? []).contains { !$0.mountPoint.hasSameBytes(as: place) }
     }
 }

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 
 public import DockerPluginAPI
-import Glibc
 public import JSON
 import LinuxSystem
 import SystemPackage
@@ -35,42 +34,22 @@ public struct OwnershipKind: PluginKind {
             groups: options.keepsOthers ? maps.groups.total : maps.groups.wanted)
         // Tried before anything is written, so that a file system that cannot do it leaves nothing to undo.
         _ = try source.mapped(ranges)
-        let inner = source.mountsBelow().map { chosen.folder + $0 }
         return MountPlan(
             changes: MountPointChanges(effectiveSource: chosen.folder),
             record: ["folder": .bool(source.isFolder), "users": ranges.users.json, "groups": ranges.groups.json],
-            emergency: inner.reversed().map { .unmount($0) } + [.unmount(chosen.folder), .remove(chosen.folder)])
+            emergency: PlacedMount.emergency(chosen.folder, copyOf: source.place))
     }
 
     public func carryOut(_ mount: KeptMount) throws(PluginError) {
         let source = try OwnedSource(mount.source)
         let mapped = try source.mapped(IDRanges(users: [IDRange](mount.record["users"]), groups: [IDRange](mount.record["groups"])))
-        do throws(SystemError) {
-            try Self.makeMountPoint(mount.folder, isFolder: source.isFolder)
-            try mapped.attach(to: mount.folder)
-        } catch {
+        do throws(SystemError) { try PlacedMount.make(mapped, at: mount.folder, isFolder: source.isFolder) } catch {
             throw PluginError("the owners of \(mount.source) cannot be mapped: \(error)")
         }
     }
 
-    private static func makeMountPoint(_ path: String, isFolder: Bool) throws(SystemError) {
-        if isFolder {
-            try systemCall("mkdir", on: path) { mkdir(path, 0o700) }
-        } else {
-            let file = try systemCall("open", on: path) { open(path, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC | O_NOFOLLOW, 0o600) }
-            close(file)
-        }
-    }
-
     public func undo(_ mount: KeptMount, _ end: ContainerEnd) throws(DetachError) {
-        do throws(SystemError) {
-            for inner in try MountTable().mounts(below: mount.folder).reversed() {
-                try systemCall("umount2", on: inner.mountPoint) { umount2(inner.mountPoint, CInt(UMOUNT_NOFOLLOW)) }
-            }
-            do throws(SystemError) {
-                try systemCall("remove", on: mount.folder) { remove(mount.folder) }
-            } catch  where error.errno == .noSuchFileOrDirectory {}
-        } catch {
+        do throws(SystemError) { try PlacedMount.remove(mount.folder) } catch {
             throw DetachError(
                 "the id-mapped mount of \(mount.source) cannot be taken away: \(error); see who uses it with fuser -m \(mount.folder)",
                 isRecoverable: true)

@@ -73,7 +73,7 @@ public struct TranslateKind: PluginKind {
             record: [
                 "path": .string(path), "rule": .string(rule.prefix), "target": .string(found?.path ?? rule.text),
                 "placeholders": .array(placeholders.map(JSONValue.string)),
-            ], emergency: [.unmount(chosen.folder), .remove(chosen.folder)])
+            ], emergency: PlacedMount.emergency(chosen.folder, copyOf: (try? found?.file.path()) ?? chosen.folder))
     }
 
     public func carryOut(_ mount: KeptMount) throws(PluginError) {
@@ -81,23 +81,19 @@ public struct TranslateKind: PluginKind {
         guard let (rule, rest) = translation.rule(for: path) else { throw PluginError("no rule translates \(path) any more") }
         let found = try translation.translated(path, by: rule, rest: rest, making: true)
         do throws(SystemError) {
-            if found.file.isFolder {
-                try makeFolder(FilePath(mount.folder), mode: 0o700)
-            } else {
-                try replaceFile(FilePath(mount.folder), with: [], durable: false)
-            }
-            try found.file.clone(recursively: true).attach(to: mount.folder)
+            let copy = try found.file.clone(recursively: true)
+            try copy.leavePeers()
+            try PlacedMount.make(copy, at: mount.folder, isFolder: found.file.isFolder)
         } catch {
             throw PluginError("\(found.path) cannot be mounted: \(error)")
         }
     }
 
     public func undo(_ mount: KeptMount, _ end: ContainerEnd) throws(DetachError) {
-        do throws(SystemError) {
-            try unmount(mount.folder)
-            try removeFileOrEmptyFolder(mount.folder)
-        } catch {
-            throw DetachError("\(mount.folder) is still mounted: \(error)", isRecoverable: true)
+        do throws(SystemError) { try PlacedMount.remove(mount.folder) } catch {
+            throw DetachError(
+                "what \(mount.source) was translated to cannot be taken away: \(error); see who uses it with fuser -m \(mount.folder)",
+                isRecoverable: true)
         }
         // One with something in it stays, and so does what is above it.
         for folder in mount.record["placeholders"]?.arrayValue ?? [] {
@@ -108,20 +104,5 @@ public struct TranslateKind: PluginKind {
     /// Docker's own folder of a container, which it makes before anything else of it.
     private func container(_ id: String) -> FilePath? {
         LexicalPath.isComponent(id) ? translation.docker.appending("containers").appending(id) : nil
-    }
-
-    /// EINVAL, ENOENT: it was undone before, or never mounted.
-    private func unmount(_ place: String) throws(SystemError) {
-        let sequence = SystemCallSequence()
-        let call = sequence.add(.unmount(place, [.noFollow, .detach]))
-        _ = try sequence.run(until: Deadline(after: .seconds(10)))
-        guard let error = sequence.error(of: call), ![.invalidArgument, .noSuchFileOrDirectory].contains(error.errno) else { return }
-        throw error
-    }
-
-    private func removeFileOrEmptyFolder(_ place: String) throws(SystemError) {
-        do throws(SystemError) { try removeEmptyFolder(FilePath(place)) } catch  where error.errno == .notDirectory {
-            try removeFile(FilePath(place), durable: false)
-        }
     }
 }

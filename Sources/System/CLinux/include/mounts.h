@@ -32,6 +32,9 @@ int CLinux_forbid_links(const char *mount_point);
 // mount_setattr(2), MOUNT_ATTR_IDMAP, Linux 5.12, of a mount that is attached nowhere yet: its ids are as that user namespace maps them.
 int CLinux_map_ids(int tree, int user_namespace, int recursively);
 
+// mount_setattr(2), MS_SLAVE, Linux 5.12, of a mount that is attached nowhere yet, and of all below it.
+int CLinux_leave_peers(int tree);
+
 // openat2(2), O_PATH and RESOLVE_IN_ROOT, Linux 5.6; before, ENOSYS. Close-on-exec.
 int CLinux_open_in_root(int root, const char *path);
 

@@ -126,6 +126,12 @@ public final class DetachedMount {
         CLinux_map_ids(descriptor, namespace.descriptor, recursively ? 1 : 0)
     }
 
+    /// Has it, and all below it, see what is mounted in its peers later, and no longer the other way around: without this, taking off what
+    /// is below it would take that off its peers, too. mount_setattr(2), MS_SLAVE, Linux 5.12.
+    public func leavePeers() throws(SystemError) {
+        try systemCall("mount_setattr", on: "MS_SLAVE") { CLinux_leave_peers(descriptor) }
+    }
+
     /// Attaches it, also in another mount namespace than that in which it was made. move_mount(2), Linux 5.2.
     public func attach(to path: String) throws(SystemError) {
         try systemCall("move_mount", on: path) { CLinux_attach_tree(descriptor, path) }
