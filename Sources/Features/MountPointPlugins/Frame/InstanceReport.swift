@@ -111,7 +111,9 @@ public enum InstanceCheck {
         var findings: [PluginFinding] = []
         do throws(PluginError) {
             _ = try InstanceSettings(of: kind, instance)
-            findings.append(PluginFinding(.ok, "\(instance.name): the settings in \(instance.settingsFile) are right"))
+            let isThere = (try? mode(of: instance.settingsFile)) != nil
+            let text = isThere ? "the settings in \(instance.settingsFile) are right" : "there is no \(instance.settingsFile); the defaults hold"
+            findings.append(PluginFinding(.ok, "\(instance.name): \(text)"))
         } catch {
             findings.append(PluginFinding(.failed, "\(instance.name): \(error)"))
         }
