@@ -112,7 +112,8 @@ public enum InstanceCheck {
         do throws(PluginError) {
             _ = try InstanceSettings(of: kind, instance)
             let isThere = (try? mode(of: instance.settingsFile)) != nil
-            let text = isThere ? "the settings in \(instance.settingsFile) are right" : "there is no \(instance.settingsFile); the defaults hold"
+            let text =
+                isThere ? "the settings in \(instance.settingsFile) are right" : "there is no \(instance.settingsFile); the defaults hold"
             findings.append(PluginFinding(.ok, "\(instance.name): \(text)"))
         } catch {
             findings.append(PluginFinding(.failed, "\(instance.name): \(error)"))

@@ -129,6 +129,13 @@ public func mode(of path: FilePath) throws(SystemError) -> UInt32 {
     return status.st_mode & 0o7777
 }
 
+/// The user to whom a file or folder belongs; a symbolic link is not followed. lstat(2).
+public func owner(of path: FilePath) throws(SystemError) -> UInt32 {
+    var status = stat()
+    try systemCall("lstat", on: path.string) { path.withPlatformString { lstat($0, &status) } }
+    return status.st_uid
+}
+
 /// chmod(2).
 public func setMode(of path: FilePath, to mode: UInt32) throws(SystemError) {
     try systemCall("chmod", on: path.string) { path.withPlatformString { chmod($0, mode) } }

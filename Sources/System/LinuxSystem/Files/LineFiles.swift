@@ -27,10 +27,3 @@ private func openForAppending(_ file: FilePath) throws(SystemError) -> CInt {
     let flags = O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NOFOLLOW | O_NONBLOCK
     return try systemCall("open", on: file.string) { file.withPlatformString { open($0, flags, 0o600) } }
 }
-
-/// The user to whom a file or folder belongs; a symbolic link is not followed. lstat(2).
-public func owner(of path: FilePath) throws(SystemError) -> UInt32 {
-    var status = stat()
-    try systemCall("lstat", on: path.string) { path.withPlatformString { lstat($0, &status) } }
-    return status.st_uid
-}
