@@ -60,6 +60,11 @@ int CLinux_leave_peers(int tree) {
   return (int)syscall(__NR_mount_setattr, tree, "", AT_EMPTY_PATH | AT_RECURSIVE, &attributes, sizeof attributes);
 }
 
+int CLinux_make_read_only(int tree) {
+  struct mount_attr attributes = {.attr_set = MOUNT_ATTR_RDONLY};
+  return (int)syscall(__NR_mount_setattr, tree, "", AT_EMPTY_PATH, &attributes, sizeof attributes);
+}
+
 int CLinux_open_in_root(int root, const char *path) {
   // RESOLVE_IN_ROOT forbids magic links, too.
   struct open_how how = {.flags = O_PATH | O_CLOEXEC, .resolve = RESOLVE_IN_ROOT};

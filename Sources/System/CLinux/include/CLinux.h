@@ -16,6 +16,7 @@
 #include <stdint.h>
 
 #include "constants.h"
+#include "entries.h"
 #include "mounts.h"
 #include "process.h"
 

@@ -73,29 +73,3 @@ private func danglingLink(in path: FilePath) -> FilePath? {
     }
     return status.st_mode & S_IFMT == S_IFLNK && part.withPlatformString({ stat($0, &status) }) != 0 ? part : nil
 }
-
-/// A folder that is held open: a name is looked up in it, whatever becomes of the path that led there.
-public final class OpenFolder: Sendable {
-    let descriptor: CInt
-
-    /// Follows symbolic links, `..` after one included, as chdir(2) does.
-    ///
-    /// - Parameter path: its bytes are kept, also if they are not UTF-8; empty for the working directory.
-    /// - Throws: `SystemError` of open(2), O_PATH.
-    public init(at path: FilePath) throws(SystemError) {
-        let path = path.isEmpty ? FilePath(".") : path
-        let flags = CLINUX_O_PATH | O_DIRECTORY | O_CLOEXEC
-        descriptor = try systemCall("open", on: path.string) { path.withPlatformString { open($0, flags) } }
-    }
-
-    deinit { Glibc.close(descriptor) }
-
-    /// Its absolute path without links, as the kernel has it now. proc(5), /proc/self/fd
-    public func path() throws(SystemError) -> FilePath {
-        let link = "/proc/self/fd/\(descriptor)"
-        var buffer = [CChar](repeating: 0, count: Int(PATH_MAX) + 1)
-        let count = try systemCall("readlink", on: link) { readlink(link, &buffer, buffer.count - 1) }
-        buffer[count] = 0
-        return buffer.withUnsafeBufferPointer { bytes in bytes.baseAddress.map { FilePath(platformString: $0) } ?? FilePath("/") }
-    }
-}
