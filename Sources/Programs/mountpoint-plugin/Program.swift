@@ -33,6 +33,15 @@ enum Program {
         exit(1)
     }
 
+    /// To standard output.
+    static func put(_ bytes: [UInt8]) {
+        var rest = bytes[...]
+        while !rest.isEmpty {
+            let count = rest.withUnsafeBytes { write(STDOUT_FILENO, $0.baseAddress, $0.count) }
+            if count > 0 { rest = rest.dropFirst(count) } else if count == 0 || errno != EINTR { return }
+        }
+    }
+
     static func warn(_ text: String) {
         let line = "mountpoint-plugin: \(text)\n"
         _ = line.utf8.withContiguousStorageIfAvailable { write(STDERR_FILENO, $0.baseAddress, $0.count) }

@@ -82,7 +82,7 @@ long CLinux_list_attributes(int folder, const char *name, char *keys, size_t siz
   return attribute_path(path, sizeof path, folder, name) < 0 ? -1 : llistxattr(path, keys, size);
 }
 
-int CLinux_open_handle(int mount, int type, const void *handle, unsigned int length) {
+int CLinux_open_handle(int folder, int type, const void *handle, unsigned int length) {
   struct {
     struct file_handle head;
     unsigned char bytes[MAX_HANDLE_SZ];
@@ -92,7 +92,13 @@ int CLinux_open_handle(int mount, int type, const void *handle, unsigned int len
     return -1;
   }
   memcpy(given.head.f_handle, handle, length);
-  return open_by_handle_at(mount, &given.head, O_PATH | O_CLOEXEC);
+  int mount = openat(folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (mount < 0) return -1;
+  int file = open_by_handle_at(mount, &given.head, O_PATH | O_CLOEXEC);
+  int failure = errno;
+  close(mount);
+  errno = failure;
+  return file;
 }
 
 long CLinux_copy_range(int from, int to, int64_t *offset, size_t count) {

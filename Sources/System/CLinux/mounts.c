@@ -60,8 +60,8 @@ int CLinux_leave_peers(int tree) {
   return (int)syscall(__NR_mount_setattr, tree, "", AT_EMPTY_PATH | AT_RECURSIVE, &attributes, sizeof attributes);
 }
 
-int CLinux_make_read_only(int tree) {
-  struct mount_attr attributes = {.attr_set = MOUNT_ATTR_RDONLY};
+int CLinux_make_private_and_read_only(int tree) {
+  struct mount_attr attributes = {.attr_set = MOUNT_ATTR_RDONLY, .propagation = MS_PRIVATE};
   return (int)syscall(__NR_mount_setattr, tree, "", AT_EMPTY_PATH, &attributes, sizeof attributes);
 }
 

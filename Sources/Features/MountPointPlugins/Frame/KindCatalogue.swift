@@ -5,7 +5,9 @@ public import DockerPluginAPI
 /// The kinds of plugins that there are.
 public enum KindCatalogue {
     /// In the order of `list`.
-    public static let all: [any PluginKind.Type] = [NoSwapKind.self, OwnershipKind.self, PolicyKind.self, TranslateKind.self]
+    public static let all: [any PluginKind.Type] = [
+        CopyOnWriteKind.self, NoSwapKind.self, OwnershipKind.self, PolicyKind.self, TranslateKind.self,
+    ]
 
     /// - Throws: `PluginError` that says which there are.
     public static func kind(named name: String) throws(PluginError) -> any PluginKind.Type {

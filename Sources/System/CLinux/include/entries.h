@@ -37,8 +37,8 @@ int CLinux_set_attribute(int folder, const char *name, const char *key, const vo
 int CLinux_remove_attribute(int folder, const char *name, const char *key);
 long CLinux_list_attributes(int folder, const char *name, char *keys, size_t size);
 
-// open_by_handle_at(2), O_PATH: `mount` is a descriptor of any file of the file system. ESTALE if the file has been removed.
-int CLinux_open_handle(int mount, int type, const void *handle, unsigned int length);
+// open_by_handle_at(2), O_PATH, in the folder's file system. ESTALE if the file has been removed.
+int CLinux_open_handle(int folder, int type, const void *handle, unsigned int length);
 
 int CLinux_sync_file_system(int descriptor);  // syncfs(2)
 

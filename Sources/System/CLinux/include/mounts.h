@@ -35,8 +35,8 @@ int CLinux_map_ids(int tree, int user_namespace, int recursively);
 // mount_setattr(2), MS_SLAVE, Linux 5.12, of a mount that is attached nowhere yet, and of all below it.
 int CLinux_leave_peers(int tree);
 
-// mount_setattr(2), MOUNT_ATTR_RDONLY, Linux 5.12, of a mount that is attached nowhere yet.
-int CLinux_make_read_only(int tree);
+// mount_setattr(2), MOUNT_ATTR_RDONLY and MS_PRIVATE, Linux 5.12, of a mount that is attached nowhere yet.
+int CLinux_make_private_and_read_only(int tree);
 
 // openat2(2), O_PATH and RESOLVE_IN_ROOT, Linux 5.6; before, ENOSYS. Close-on-exec.
 int CLinux_open_in_root(int root, const char *path);

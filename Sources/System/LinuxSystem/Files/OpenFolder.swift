@@ -68,7 +68,27 @@ public final class OpenFolder: Sendable {
     }
 
     /// All names in it but `.` and `..`, in no order. readdir(3)
-    public func names() throws(SystemError) -> [EntryName] {
+    public func names() throws(SystemError) -> [EntryName] { try entries(atMost: .max).map(\.name) }
+
+    /// Names with what they are, as far as the folder itself tells: by readdir(3) alone.
+    ///
+    /// - Returns: `other` where a file system does not tell.
+    public func kinds(atMost limit: Int) throws(SystemError) -> [(name: EntryName, kind: EntryStatus.Kind)] {
+        try entries(atMost: limit).map { name, type in
+            switch Int(type) {
+            case DT_REG: (name, .file)
+            case DT_DIR: (name, .folder)
+            case DT_LNK: (name, .link)
+            case DT_SOCK: (name, .socket)
+            case DT_FIFO: (name, .fifo)
+            case DT_CHR: (name, .characterDevice)
+            case DT_BLK: (name, .blockDevice)
+            default: (name, .other)
+            }
+        }
+    }
+
+    private func entries(atMost limit: Int) throws(SystemError) -> [(name: EntryName, type: UInt8)] {
         let readable = try systemCall("openat", on: text) { openat(descriptor, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC) }
         guard let stream = fdopendir(readable) else {
             let error = SystemError("fdopendir", .current, on: text)
@@ -76,17 +96,18 @@ public final class OpenFolder: Sendable {
             throw error
         }
         defer { closedir(stream) }
-        var names: [EntryName] = []
-        while true {
+        var entries: [(name: EntryName, type: UInt8)] = []
+        while entries.count < limit {
             errno = 0
             guard let entry = readdir(stream) else {
                 // Zero at the end of the folder.
-                if errno == 0 { return names }
+                if errno == 0 { break }
                 throw SystemError("readdir", .current, on: text)
             }
             let name = withUnsafeBytes(of: &entry.pointee.d_name) { EntryName(bytes: $0.prefix { $0 != 0 }) }
-            if let name { names.append(name) }
+            if let name { entries.append((name, entry.pointee.d_type)) }
         }
+        return entries
     }
 }
 

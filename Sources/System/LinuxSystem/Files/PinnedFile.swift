@@ -132,9 +132,9 @@ public final class DetachedMount {
         try systemCall("mount_setattr", on: "MS_SLAVE") { CLinux_leave_peers(descriptor) }
     }
 
-    /// Has nobody write through it. mount_setattr(2), MOUNT_ATTR_RDONLY, Linux 5.12.
-    public func makeReadOnly() throws(SystemError) {
-        try systemCall("mount_setattr", on: "MOUNT_ATTR_RDONLY") { CLinux_make_read_only(descriptor) }
+    /// Has nobody write through it, and no peers. mount_setattr(2), MOUNT_ATTR_RDONLY, MS_PRIVATE, Linux 5.12.
+    public func makePrivateAndReadOnly() throws(SystemError) {
+        try systemCall("mount_setattr", on: "MOUNT_ATTR_RDONLY") { CLinux_make_private_and_read_only(descriptor) }
     }
 
     /// Attaches it, also in another mount namespace than that in which it was made. move_mount(2), Linux 5.2.

@@ -57,10 +57,6 @@ private func firstName(in descriptor: CInt, _ folder: FilePath) throws(SystemErr
     return nil
 }
 
-/// Linux' values, which libc shows only with _GNU_SOURCE. include/uapi/linux/fs.h.
-private let seekData: CInt = 3
-private let seekHole: CInt = 4
-
 private func wipeFile(_ name: [CChar], in folder: CInt, _ operand: FilePath) throws(SystemError) {
     let file = try systemCall("openat", on: operand.string) { openat(folder, name, O_WRONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC) }
     defer { close(file) }

@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+import DockerPluginAPI
+import Glibc
+import JSON
+import LinuxSystem
+import SystemPackage
+
+/// All changes of an instance: in its own folder, and in those that its settings name.
+struct ChangeSets: Sendable {
+    /// The instance's own first.
+    let folders: [FilePath]
+    private let running: RunningContainers
+
+    init(of instance: PluginInstance, besides others: [FilePath] = []) {
+        folders = [instance.state.appending("changes")] + others
+        running = RunningContainers(of: instance.places)
+    }
+
+    /// Of changes that nobody has named.
+    static func name(of chosen: ChosenMount) -> String {
+        let index = FilePath(chosen.folder).extension ?? "0"
+        let id = chosen.containerID.prefix { $0.isASCII && ($0.isLetter || $0.isNumber) }.prefix(12)
+        return "\(id.isEmpty ? "container" : String(id)).\(index)"
+    }
+
+    // MARK: Finding
+
+    /// All that there are, by name.
+    ///
+    /// - Parameter report: is given what cannot be read.
+    func all(_ report: (PluginError) -> Void = { _ in }) -> [ChangeSet] {
+        folders.flatMap { folder in
+            ((try? namesInFolder(folder)) ?? []).sorted().compactMap { name -> ChangeSet? in
+                do throws(PluginError) { return try ChangeSet.read(folder.appending(name)) } catch {
+                    report(error)
+                    return nil
+                }
+            }
+        }
+    }
+
+    /// - Parameter text: a name, its beginning if no other has it, or a container's name if it has only one.
+    /// - Throws: `PluginError` that says which there are.
+    func find(_ text: String) throws(PluginError) -> ChangeSet {
+        let all = all()
+        if let exact = all.first(where: { $0.name.hasSameBytes(as: text) }) { return exact }
+        let found = all.filter { !text.isEmpty && ($0.name.hasBytePrefix(text) || $0.record.containerName.hasSameBytes(as: text)) }
+        if found.count == 1 { return found[0] }
+        let names = (found.isEmpty ? all : found).map(\.name).joined(separator: ", ")
+        throw PluginError(
+            found.isEmpty ? "there are no changes \(text); there are \(names.isEmpty ? "none" : names)" : "\(text) may be \(names)")
+    }
+
+    /// Whether a container runs on it.
+    func isInUse(_ set: ChangeSet) -> Bool {
+        guard set.record.state == .attached else { return false }
+        // What cannot be told is taken for yes.
+        return running.ids()?.contains { $0.hasSameBytes(as: set.record.container) } ?? true
+    }
+
+    /// Where changes of this name are, or are to be: on the source's own file system if one of the folders is, so that a commit need not
+    /// copy.
+    func folder(for name: String, on source: CopyOnWriteSource, inMemory: Bool) throws(PluginError) -> FilePath {
+        for folder in folders where try ChangeSet.read(folder.appending(name)) != nil { return folder.appending(name) }
+        let near = folders.first { (try? OpenFolder(at: $0).status().device) == source.status.device }
+        return (inMemory ? folders[0] : near ?? folders[0]).appending(name)
+    }
+
+    // MARK: Beginning
+
+    /// Makes the folders of a set, or takes up one that is there.
+    func begin(
+        _ folder: FilePath, _ mount: KeptMount, _ source: CopyOnWriteSource, _ options: CopyOnWriteOptions
+    ) throws(SystemError) -> ChangeSet {
+        var record = ChangeSet.Record()
+        let present: ChangeSet?
+        do throws(PluginError) { present = try ChangeSet.read(folder) } catch {
+            throw SystemError("read", .invalidArgument, on: folder.string, hint: error.message)
+        }
+        if let present {
+            record = present.record
+        } else {
+            record.since = timestamp()
+            record.begun = .ofLastTick()
+            (record.source, record.file) = (source.place, source.file)
+            (record.sourceInode, record.sourceDevice) = (source.status.inode, source.status.device)
+            record.memory = options.memory
+        }
+        record.isMapped = source.isMapped
+        record.destination = mount.destination
+        record.container = mount.record["container"]?.stringValue ?? ""
+        record.containerName = mount.record["containerName"]?.stringValue ?? ""
+        record.state = .attached
+        let set = ChangeSet(folder: folder, record: record)
+        try makeFolders(folder.removingLastComponent(), mode: 0o711)
+        if present == nil {
+            // What a set without its file has left.
+            try ChangeSet(folder: folder, record: record).destroy()
+            try makeFolder(folder, mode: 0o700)
+            try makeFolder(set.layer, mode: 0o700)
+            if let size = options.memory { try OverlayMount.makeMemory(at: set.layer.string, size: size) }
+            try makeFolder(set.upper, mode: 0o700)
+            try makeFolder(set.work, mode: 0o700)
+            // The root of what the container sees is the layer's.
+            let (upper, lower) = (try OpenFolder(at: set.upper), try OpenFolder(at: FilePath(source.place)))
+            try EntryAttributes(of: nil, in: lower).apply(to: upper)
+            try upper.setTimes(access: source.status.access, modification: source.status.modification)
+        }
+        try set.write()
+        return set
+    }
+
+    /// Whether a layer can be in this folder: tried with a mount that is taken away again.
+    static func probe(_ folder: FilePath) throws(SystemError) {
+        let name = ".probe.\(getpid())"
+        let set = ChangeSet(folder: folder.appending(name), record: ChangeSet.Record())
+        try makeFolders(folder, mode: 0o711)
+        try makeFolder(set.folder, mode: 0o700)
+        var failure: SystemError?
+        do throws(SystemError) {
+            for path in [set.layer, set.upper, set.work, set.lower, set.folder.appending("merged")] { try makeFolder(path, mode: 0o700) }
+            try OverlayMount.make(set, at: set.folder.appending("merged").string, [], isLasting: true)
+        } catch {
+            failure = error
+        }
+        try PlacedMount.remove(set.folder.appending("merged").string)
+        try set.destroy()
+        if let failure { throw failure }
+    }
+}

@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+import DockerPluginAPI
+import LinuxSystem
+import SystemPackage
+
+/// What becomes of changes.
+extension ChangeSets {
+    /// For a commit that another process is in the middle of.
+    private static let patience = Duration.seconds(10)
+
+    /// At the end of a container. Does nothing if that has been done.
+    ///
+    /// - Throws: `CommitError`: the changes are kept, for what it says.
+    func finish(_ folder: FilePath, _ options: CopyOnWriteOptions, _ end: ContainerEnd) throws(CommitError) {
+        guard var set = try Self.read(folder) else { return }
+        // Memory does not outlive a reboot.
+        let isLost = try Self.failing { () throws(SystemError) in set.record.memory == nil ? false : try !set.hasMemory() }
+        if isLost { return try remove(set) }
+        switch set.record.state {
+        case .committing: return try commit(&set, .all, conflict: options.conflict)
+        case .kept, .stopped: return
+        case .attached: break
+        }
+        if options.end == .discard { return try remove(set) }
+        let isEmpty = try Self.failing { () throws(SystemError) in try set.isEmpty() }
+        if isEmpty && options.reuse == nil { return try remove(set) }
+        if options.end == .commit && end.reason == .ended { return try commit(&set, .all, conflict: options.conflict) }
+        let reason =
+            switch (options.end, end.reason) {
+            case (.commit, .boot): "the host went down while the container ran, so they were not committed"
+            case (.commit, .notStarted): "the container did not start"
+            case (.commit, _): "nobody could tell how the container ended, so they were not committed"
+            default: ""
+            }
+        try keep(&set, reason)
+        if options.end == .commit && end.reason != .notStarted {
+            throw CommitError("\(reason); see mountpoint-plugin copy-on-write diff \(set.name), and commit or discard")
+        }
+    }
+
+    private func keep(_ set: inout ChangeSet, _ reason: String) throws(CommitError) {
+        set.record.state = .kept
+        set.record.reason = reason
+        let set = set
+        try Self.failing { () throws(SystemError) in
+            try OpenFolder(at: set.upper).syncFileSystem()
+            try set.write()
+        }
+    }
+
+    /// Drops changes, whatever they are.
+    func remove(_ set: ChangeSet) throws(CommitError) {
+        try Self.failing { () throws(SystemError) in
+            if set.record.memory != nil { try PlacedMount.remove(set.layer.string) }
+            try set.destroy()
+        }
+    }
+
+    /// Applies changes to their source. What has been begun goes on.
+    ///
+    /// - Throws: `CommitError`, with what to do: nothing has been changed if there are conflicts, and otherwise another call goes on.
+    func commit(_ set: inout ChangeSet, _ selection: PathSelection, conflict: ConflictRule) throws(CommitError) {
+        let lock = try Self.lock(set)
+        defer { lock.leaveToChildren() }
+        let hint = "; the changes are kept: mountpoint-plugin copy-on-write commit \(set.name)"
+        do throws(CommitError) {
+            if set.record.isMapped && set.record.state != .attached && set.record.state != .committing {
+                throw CommitError(
+                    "\(set.name) was made over an id-mapped mount that is gone, so its owners cannot be told; use export, or a container with reuse=\(set.name),commit"
+                )
+            }
+            let source: OpenFolder
+            do throws(PluginError) { source = try set.openSource() } catch { throw CommitError(error.message) }
+            let survey = try begin(&set, source, selection, conflict)
+            let set = set
+            try Self.failing { () throws(SystemError) in
+                try LayerCommit(
+                    set.name, upper: OpenFolder(at: set.upper), to: source, survey: survey, selection, isFolder: set.record.file == nil,
+                    isMapped: set.record.isMapped
+                ).run()
+            }
+        } catch {
+            let isBegun = set.record.state == .committing
+            set.record.state = isBegun ? .stopped : .kept
+            set.record.reason = "\(error)"
+            let failed = set
+            try Self.failing { () throws(SystemError) in try failed.write() }
+            throw CommitError("\(error)\(hint)")
+        }
+        try end(&set, selection)
+    }
+
+    private func begin(
+        _ set: inout ChangeSet, _ source: OpenFolder, _ selection: PathSelection, _ conflict: ConflictRule
+    ) throws(CommitError) -> LayerSurvey {
+        let file = set.folder.appending(Self.surveyFile)
+        if set.record.state == .committing || set.record.state == .stopped, let survey = try LayerSurvey.read(file) {
+            set.record.state = .committing
+            return survey
+        }
+        let (upper, begun, name) = (set.upper, set.record.begun, set.name)
+        let layer = try Self.failing { () throws(SystemError) in LayerFolder(upper: try OpenFolder(at: upper), over: source) }
+        let conflicts = try Self.failing { () throws(SystemError) in
+            try layer.conflicts(since: begun).filter { selection.reaches($0.path) }
+        }
+        if conflict == .fail, let first = conflicts.first {
+            let others = conflicts.count > 1 ? ", and \(conflicts.count - 1) more" : ""
+            throw CommitError(
+                "others have changed the source meanwhile: \(first.path.text): \(first.reason)\(others); commit with --conflict=ours, theirs or both"
+            )
+        }
+        if conflict == .theirs || conflict == .both {
+            try Self.failing { () throws(SystemError) in try layer.resolve(conflicts, suffix: conflict == .both ? ".\(name)" : nil) }
+        }
+        let survey = try LayerSurvey(of: layer, selection)
+        set.record.state = .committing
+        let set = set
+        try Self.failing { () throws(SystemError) in
+            try survey.write(to: file)
+            try set.write()
+            // Its index has one more name of each file that had several.
+            if let work = EntryName("work") {
+                let folder = try OpenFolder(at: set.layer)
+                try removeTree(work, in: folder)
+                try folder.makeFolder(work, mode: 0o700)
+            }
+        }
+        return survey
+    }
+
+    private func end(_ set: inout ChangeSet, _ selection: PathSelection) throws(CommitError) {
+        let (folder, upper) = (set.folder, set.upper)
+        let isEmpty = try Self.failing { () throws(SystemError) in try OpenFolder(at: upper).names().isEmpty }
+        if selection.isAll || isEmpty { return try remove(set) }
+        set.record.state = .kept
+        set.record.reason = ""
+        let rest = set
+        try Self.failing { () throws(SystemError) in
+            try rest.write()
+            try removeFile(folder.appending(Self.surveyFile))
+        }
+    }
+
+    private static let surveyFile = "survey.json"
+
+    private static func lock(_ set: ChangeSet) throws(CommitError) -> FileLock {
+        let path = set.folder.appending("lock")
+        let lock = try failing { () throws(SystemError) in try FileLock.wait(for: path, until: Deadline(after: patience)) }
+        guard let lock else { throw CommitError("another process is at work on the changes \(set.name); try again when it is done") }
+        return lock
+    }
+
+    private static func read(_ folder: FilePath) throws(CommitError) -> ChangeSet? {
+        do throws(PluginError) { return try ChangeSet.read(folder) } catch { throw CommitError(error.message) }
+    }
+
+    static func failing<Value>(_ body: () throws(SystemError) -> Value) throws(CommitError) -> Value {
+        do throws(SystemError) { return try body() } catch { throw CommitError(error) }
+    }
+}
+
+extension ChangeSet {
+    /// Whether its file system in memory is there.
+    func hasMemory() throws(SystemError) -> Bool { try MountTable.topmost(at: layer.string) != nil }
+}
