@@ -213,6 +213,7 @@ let package = Package(
             name: "MountPointPluginsTests",
             dependencies: [
                 "MountPointPlugins", "DockerPluginAPI", "JSON", "LinuxSystem", "TestSupport", systemPackage, "mountpoint-plugin",
+                "fault-injector",
                 .product(name: "Logging", package: "swift-log"),
             ],
             path: "Tests/MountPointPluginsTests"

@@ -11,7 +11,8 @@ struct MountPointPluginCommand: AsyncParsableCommand {
         commandName: "mountpoint-plugin", abstract: "Mount point plugins for mountpoint-runc.",
         discussion: "mountpoint-plugin KIND serves the plugin KIND until a signal comes; what containers have stays.", version: version,
         subcommands: [
-            List.self, Status.self, Doctor.self, Check.self, Verify.self, CopyOnWriteCommand.self, NoSwapCommand.self, OwnershipCommand.self, PolicyCommand.self,
+            List.self, Status.self, Doctor.self, Check.self, Verify.self, CopyOnWriteCommand.self, NoSwapCommand.self,
+            OwnershipCommand.self, PolicyCommand.self,
             TranslateCommand.self,
         ])
 }

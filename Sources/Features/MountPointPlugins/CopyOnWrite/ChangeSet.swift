@@ -85,17 +85,24 @@ struct ChangeSet: Sendable {
         try replaceFile(folder.appending(Self.file), with: record.json.encoded())
     }
 
+    /// Of what is being removed: it is no set any more, whatever becomes of the process that removes it.
+    static let removedPrefix = ".removed."
+
     /// Removes it with all changes. Its memory must have been unmounted.
     func destroy() throws(SystemError) {
-        guard let name = EntryName(self.name) else { return }
+        guard let name = EntryName(self.name), let removed = EntryName(Self.removedPrefix + self.name) else { return }
         let parent: OpenFolder
         do throws(SystemError) { parent = try OpenFolder(at: folder.removingLastComponent()) } catch {
             if error.isMissing { return }
             throw error
         }
-        // What has no file is no set, and is removed at the next start if this is cut off.
-        try removeFile(folder.appending(Self.file))
-        try removeTree(name, in: parent)
+        try removeTree(removed, in: parent)
+        do throws(SystemError) { try parent.rename(name, to: removed, in: parent) } catch {
+            if error.isMissing { return }
+            throw error
+        }
+        try parent.sync()
+        try removeTree(removed, in: parent)
     }
 
     /// Whether the container changed nothing.

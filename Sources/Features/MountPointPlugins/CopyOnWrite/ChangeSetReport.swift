@@ -31,11 +31,14 @@ public struct ChangesOfInstance: Sendable {
             let who = record.containerName.isEmpty ? String(record.container.prefix(12)) : record.containerName
             let file = record.file.map { "/\($0)" } ?? ""
             let why = record.reason.isEmpty ? "" : ": \(record.reason)"
-            return SanitizedText.withoutControls("\(set.name)  \(record.source)\(file)  \(who)  \(record.since)  \(state(of: set))\(why)") + "\n"
+            return SanitizedText.withoutControls("\(set.name)  \(record.source)\(file)  \(who)  \(record.since)  \(state(of: set))\(why)")
+                + "\n"
         }.joined()
     }
 
-    private func state(of set: ChangeSet) -> String { set.record.state == .attached && !sets.isInUse(set) ? "left" : set.record.state.rawValue }
+    private func state(of set: ChangeSet) -> String {
+        set.record.state == .attached && !sets.isInUse(set) ? "left" : set.record.state.rawValue
+    }
 
     private func row(_ set: ChangeSet) -> JSONValue {
         var object: JSONObject = ["name": .string(set.name), "layer": .string(set.upper.string)]

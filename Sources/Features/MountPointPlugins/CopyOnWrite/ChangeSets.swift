@@ -31,7 +31,7 @@ struct ChangeSets: Sendable {
     /// - Parameter report: is given what cannot be read.
     func all(_ report: (PluginError) -> Void = { _ in }) -> [ChangeSet] {
         folders.flatMap { folder in
-            ((try? namesInFolder(folder)) ?? []).sorted().compactMap { name -> ChangeSet? in
+            ((try? namesInFolder(folder)) ?? []).filter(ChangeSet.isName).sorted().compactMap { name -> ChangeSet? in
                 do throws(PluginError) { return try ChangeSet.read(folder.appending(name)) } catch {
                     report(error)
                     return nil
@@ -65,6 +65,16 @@ struct ChangeSets: Sendable {
         for folder in folders where try ChangeSet.read(folder.appending(name)) != nil { return folder.appending(name) }
         let near = folders.first { (try? OpenFolder(at: $0).status().device) == source.status.device }
         return (inMemory ? folders[0] : near ?? folders[0]).appending(name)
+    }
+
+    /// Removes what a process was removing when it was killed.
+    func removeRemains() {
+        for folder in folders {
+            guard let parent = try? OpenFolder(at: folder) else { continue }
+            for name in (try? parent.names()) ?? [] where name.text.hasBytePrefix(ChangeSet.removedPrefix) {
+                try? removeTree(name, in: parent)
+            }
+        }
     }
 
     // MARK: Beginning

@@ -13,7 +13,12 @@ extension ChangeSets {
     ///
     /// - Throws: `CommitError`: the changes are kept, for what it says.
     func finish(_ folder: FilePath, _ options: CopyOnWriteOptions, _ end: ContainerEnd) throws(CommitError) {
-        guard var set = try Self.read(folder) else { return }
+        guard var set = try Self.read(folder) else {
+            // One that could not be begun.
+            var remains = ChangeSet(folder: folder, record: ChangeSet.Record())
+            remains.record.memory = ""
+            return try remove(remains)
+        }
         // Memory does not outlive a reboot.
         let isLost = try Self.failing { () throws(SystemError) in set.record.memory == nil ? false : try !set.hasMemory() }
         if isLost { return try remove(set) }
@@ -25,7 +30,10 @@ extension ChangeSets {
         if options.end == .discard { return try remove(set) }
         let isEmpty = try Self.failing { () throws(SystemError) in try set.isEmpty() }
         if isEmpty && options.reuse == nil { return try remove(set) }
-        if options.end == .commit && end.reason == .ended { return try commit(&set, .all, conflict: options.conflict) }
+        // A host that gives no reason asks when the container has ended.
+        if options.end == .commit && (end.reason == .ended || end.reason == .unspecified) {
+            return try commit(&set, .all, conflict: options.conflict)
+        }
         let reason =
             switch (options.end, end.reason) {
             case (.commit, .boot): "the host went down while the container ran, so they were not committed"

@@ -30,6 +30,8 @@ public struct CopyOnWriteKind: PluginKind {
 
     public func check(_ options: String) throws(PluginError) { _ = try CopyOnWriteOptions(options) }
 
+    public func recover() { sets.removeRemains() }
+
     // MARK: Attaching
 
     public func plan(_ chosen: ChosenMount) throws(PluginError) -> MountPlan? {

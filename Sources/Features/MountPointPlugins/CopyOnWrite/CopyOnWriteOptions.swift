@@ -42,7 +42,9 @@ struct CopyOnWriteOptions: Sendable, Equatable {
             case (let key, nil) where ChangesEnd(rawValue: key) != nil: ends += [ChangesEnd(rawValue: key) ?? .discard]
             case ("reuse", let value?):
                 guard ChangeSet.isName(value) else {
-                    throw PluginError("\(word): a name is of at most 64 letters, digits, hyphens, dots and underlines, and begins with none of the last two")
+                    throw PluginError(
+                        "\(word): a name is of at most 64 letters, digits, hyphens, dots and underlines, and begins with none of the last two"
+                    )
                 }
                 reuse = value
             case ("memory", let value?) where NoSwapOptions.isSize(value): memory = value

@@ -58,7 +58,9 @@ struct CopyOnWriteSource {
         if status.isMountRoot || table.topmost(at: path) != nil {
             throw SystemError(
                 "mount", .invalidArgument, on: path,
-                hint: "a single file that is mounted by itself cannot be had; take its folder, or let copy-on-write come before what mounts it")
+                hint:
+                    "a single file that is mounted by itself cannot be had; take its folder, or let copy-on-write come before what mounts it"
+            )
         }
         return (parent.string, name)
     }

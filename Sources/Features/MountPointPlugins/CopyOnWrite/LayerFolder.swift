@@ -52,7 +52,8 @@ struct LayerFolder {
         }
         let isOpaque = base == nil ? true : try OverlayLayer.isOpaque(upper)
         return LayerFolder(
-            path: path, upper: upper, base: isOpaque ? nil : covered, basePath: isOpaque || covered == nil ? nil : basePath?.appending(name),
+            path: path, upper: upper, base: isOpaque ? nil : covered,
+            basePath: isOpaque || covered == nil ? nil : basePath?.appending(name),
             hidden: isOpaque ? covered : nil, hiddenSince: isOpaque && covered != nil ? hiddenSince ?? path : nil, origin: nil, root: root)
     }
 

@@ -36,7 +36,8 @@ enum OverlayMount {
         try run(sequence) { error in
             guard case .success(let count) = sequence.result(of: log) else { return error }
             var error = error
-            error.hint = String(decoding: sequence.bytes(of: said, count: count), as: UTF8.self).split(separator: "\n").first.map(String.init)
+            error.hint = String(decoding: sequence.bytes(of: said, count: count), as: UTF8.self).split(separator: "\n").first.map(
+                String.init)
             return error
         }
     }

@@ -153,6 +153,7 @@ public final class InstancePlugin: MountPointPlugin {
     /// Call it before the first request is answered, and on a thread that may block.
     public func recover() {
         files.removeDrafts()
+        kind.recover()
         do throws(PluginError) {
             let ids = try files.ids()
             if ids.isEmpty { return }

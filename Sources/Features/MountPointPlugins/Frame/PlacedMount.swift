@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 
 import DockerPluginAPI
+import Glibc
 import LinuxSystem
 import SystemPackage
 
@@ -8,6 +9,8 @@ import SystemPackage
 enum PlacedMount {
     /// For each call of umount2(2).
     private static let limit = Duration.seconds(10)
+    /// For whoever only looks at it for a moment, such as a process that is being started with this one's descriptors.
+    private static let patience = Duration.seconds(2)
 
     /// - Parameter place: does not exist yet.
     static func make(_ mount: DetachedMount, at place: String, isFolder: Bool) throws(SystemError) {
@@ -21,17 +24,23 @@ enum PlacedMount {
 
     /// Takes it off, inner mounts first, and removes the place. Does nothing if there is nothing.
     static func remove(_ place: String) throws(SystemError) {
+        let patience = Deadline(after: patience)
         for mount in try MountTable().mounts(below: place).reversed() {
-            let sequence = SystemCallSequence()
-            sequence.add(.unmount(mount.mountPoint, .noFollow))
-            guard case .finished = try sequence.run(until: Deadline(after: limit)) else {
-                throw SystemError("umount2", .timedOut, on: mount.mountPoint)
+            while let error = try unmount(mount.mountPoint) {
+                if error.errno != .resourceBusy || patience.hasPassed { throw error }
+                usleep(10_000)
             }
-            if let failure = sequence.failure { throw failure.error }
         }
         do throws(SystemError) { try removeEmptyFolder(FilePath(place)) } catch  where error.errno == .notDirectory {
             try removeFile(FilePath(place), durable: false)
         }
+    }
+
+    private static func unmount(_ path: String) throws(SystemError) -> SystemError? {
+        let sequence = SystemCallSequence()
+        sequence.add(.unmount(path, .noFollow))
+        guard case .finished = try sequence.run(until: Deadline(after: limit)) else { throw SystemError("umount2", .timedOut, on: path) }
+        return sequence.failure?.error
     }
 
     /// What a host does if the plugin is away.

@@ -44,6 +44,9 @@ public protocol PluginKind: Sendable {
     /// - Throws: `DetachError`: the file of the container stays, so that it can be tried again.
     func undo(_ mount: KeptMount, _ end: ContainerEnd) throws(DetachError)
 
+    /// Does away with what an earlier process has left of its own, besides what it did for containers. Nothing by default.
+    func recover()
+
     /// What this kernel and this host have of what it needs. It tries, and leaves nothing behind.
     static func findings(on instance: PluginInstance) -> [PluginFinding]
 }
@@ -51,6 +54,7 @@ public protocol PluginKind: Sendable {
 extension PluginKind {
     public var patterns: [MountPointPattern] { [] }
     public func mounted(_ mount: KeptMount, in process: Int32) throws(PluginError) {}
+    public func recover() {}
     public static func findings(on instance: PluginInstance) -> [PluginFinding] { [] }
 }
 
