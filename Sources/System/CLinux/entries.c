@@ -6,9 +6,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/magic.h>
+#include <linux/openat2.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statfs.h>
 #include <sys/sysmacros.h>
 #include <sys/xattr.h>
 #include <unistd.h>
@@ -16,7 +19,7 @@
 int CLinux_status_of(int folder, const char *name, struct CLinux_status *status) {
   struct statx found;
   int flags = AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT | (*name ? 0 : AT_EMPTY_PATH);
-  if (statx(folder, name, flags, STATX_BASIC_STATS, &found) < 0) return -1;
+  if (statx(folder, name, flags, STATX_BASIC_STATS | STATX_BTIME, &found) < 0) return -1;
   *status = (struct CLinux_status){
       .mode = found.stx_mode,
       .user = found.stx_uid,
@@ -32,6 +35,9 @@ int CLinux_status_of(int folder, const char *name, struct CLinux_status *status)
       .change_nanoseconds = found.stx_ctime.tv_nsec,
       .modification_seconds = found.stx_mtime.tv_sec,
       .modification_nanoseconds = found.stx_mtime.tv_nsec,
+      .birth_seconds = found.stx_btime.tv_sec,
+      .birth_nanoseconds = found.stx_btime.tv_nsec,
+      .has_birth = (found.stx_mask & STATX_BTIME) != 0,
       // STATX_ATTR_MOUNT_ROOT, which older headers do not have.
       .is_mount_root = (found.stx_attributes & 0x2000) != 0,
   };
@@ -52,6 +58,23 @@ int CLinux_change_mode(int folder, const char *name, uint32_t mode) {
   close(file);
   errno = failure;
   return result;
+}
+
+int CLinux_open_inside(int folder, const char *path) {
+  struct open_how how = {
+      .flags = O_PATH | O_NOFOLLOW | O_CLOEXEC,
+      .resolve = RESOLVE_BENEATH | RESOLVE_NO_XDEV | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS,
+  };
+  int result;
+  // EAGAIN: something above it was renamed meanwhile, and the kernel cannot tell that the path has not left the folder.
+  for (int tries = 0; (result = (int)syscall(__NR_openat2, folder, path, &how, sizeof how)) < 0 && errno == EAGAIN && tries < 100; tries++) {}
+  return result;
+}
+
+int CLinux_set_own_attribute(int file, const char *key, const void *value, size_t size) {
+  char path[32];
+  snprintf(path, sizeof path, "/proc/self/fd/%d", file);
+  return setxattr(path, key, value, size, 0);
 }
 
 // -1 and ENAMETOOLONG for a name that no file system takes.
@@ -106,6 +129,12 @@ long CLinux_copy_range(int from, int to, int64_t *offset, size_t count) {
   ssize_t copied = copy_file_range(from, &source, to, &target, count, 0);
   if (copied > 0) *offset += copied;
   return copied;
+}
+
+int CLinux_is_overlay(int descriptor) {
+  struct statfs status;
+  if (fstatfs(descriptor, &status) < 0) return -1;
+  return status.f_type == OVERLAYFS_SUPER_MAGIC;
 }
 
 int CLinux_sync_file_system(int descriptor) { return syncfs(descriptor); }

@@ -20,11 +20,21 @@ struct CLinux_status {
   uint64_t node;    // of the device that it is
   int64_t access_seconds, change_seconds, modification_seconds;
   uint32_t access_nanoseconds, change_nanoseconds, modification_nanoseconds;
+  int64_t birth_seconds;  // of when it was made
+  uint32_t birth_nanoseconds;
+  int has_birth;
   int is_mount_root;  // something is mounted there; 0 before Linux 5.8
 };
 
 // statx(2), Linux 4.11. Of the descriptor itself with an empty name.
 int CLinux_status_of(int folder, const char *name, struct CLinux_status *status);
+
+// openat2(2), O_PATH and O_NOFOLLOW, Linux 5.6: a path below a folder, without links, and not across a mount (EXDEV). A link at its end is
+// opened itself.
+int CLinux_open_inside(int folder, const char *path);
+
+// setxattr(2) of what a descriptor of O_PATH names, by `/proc/self/fd`.
+int CLinux_set_own_attribute(int file, const char *key, const void *value, size_t size);
 
 int CLinux_rename(int folder, const char *name, int other, const char *other_name, unsigned int flags);  // renameat2(2)
 
@@ -39,6 +49,9 @@ long CLinux_list_attributes(int folder, const char *name, char *keys, size_t siz
 
 // open_by_handle_at(2), O_PATH, in the folder's file system. ESTALE if the file has been removed.
 int CLinux_open_handle(int folder, int type, const void *handle, unsigned int length);
+
+// fstatfs(2), OVERLAYFS_SUPER_MAGIC: 1 if it is on an overlay, 0 if not.
+int CLinux_is_overlay(int descriptor);
 
 int CLinux_sync_file_system(int descriptor);  // syncfs(2)
 

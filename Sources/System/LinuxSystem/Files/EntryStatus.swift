@@ -48,6 +48,8 @@ public struct EntryStatus: Sendable, Equatable {
     public var access: Time
     public var change: Time
     public var modification: Time
+    /// When it was made; nil if its file system does not keep that.
+    public var birth: Time?
     /// Something is mounted there, so it is not the folder's own. False before Linux 5.8.
     public var isMountRoot: Bool
 
@@ -69,6 +71,7 @@ public struct EntryStatus: Sendable, Equatable {
         access = Time(seconds: status.access_seconds, nanoseconds: status.access_nanoseconds)
         change = Time(seconds: status.change_seconds, nanoseconds: status.change_nanoseconds)
         modification = Time(seconds: status.modification_seconds, nanoseconds: status.modification_nanoseconds)
+        birth = status.has_birth == 0 ? nil : Time(seconds: status.birth_seconds, nanoseconds: status.birth_nanoseconds)
         isMountRoot = status.is_mount_root != 0
     }
 

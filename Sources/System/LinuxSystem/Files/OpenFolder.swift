@@ -10,7 +10,7 @@ public final class OpenFolder: Sendable {
     /// How it was reached, for messages.
     public let text: String
 
-    private init(owning descriptor: CInt, _ text: String) {
+    init(owning descriptor: CInt, _ text: String) {
         self.descriptor = descriptor
         self.text = text
     }

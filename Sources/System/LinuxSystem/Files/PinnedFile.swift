@@ -59,6 +59,13 @@ public final class PinnedFile {
         descriptor = -1
     }
 
+    /// statx(2)
+    public func status() throws(SystemError) -> EntryStatus {
+        var found = CLinux_status()
+        try systemCall("statx", on: operand) { CLinux_status_of(descriptor, "", &found) }
+        return EntryStatus(found)
+    }
+
     /// Where it is now, without symbolic links. readlink(2) of `/proc/self/fd/N`.
     ///
     /// What is in no file system that has paths, such as `/proc/self/ns/net`, has a text that does not begin with `/`.
