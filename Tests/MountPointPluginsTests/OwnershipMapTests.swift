@@ -70,10 +70,14 @@ struct OwnershipMapTests {
         var container = ContainerDescription(user: .init(uid: 0, gid: 0))
         container.uidMappings = [.init(containerID: 0, hostID: 100_000, size: 65536)]
         container.gidMappings = [.init(containerID: 0, hostID: 200_000, size: 65536)]
-        let maps = try OwnershipOptions("match-user").maps(owner: (1000, 1000), container)
+        let maps = try OwnershipOptions("match-user").maps(owner: FileOwner(user: 1000, group: 1000), container)
         #expect(maps.users.wanted == [IDRange(inside: 1000, outside: 100_000, count: 1)])
         #expect(maps.groups.wanted == [IDRange(inside: 1000, outside: 200_000, count: 1)])
-        #expect(throws: PluginError.self) { try OwnershipOptions("match-user:70000").maps(owner: (1000, 1000), container) }
-        #expect(throws: PluginError.self) { try OwnershipOptions("match-user").maps(owner: (0, 0), ContainerDescription()) }
+        #expect(throws: PluginError.self) {
+            try OwnershipOptions("match-user:70000").maps(owner: FileOwner(user: 1000, group: 1000), container)
+        }
+        #expect(throws: PluginError.self) {
+            try OwnershipOptions("match-user").maps(owner: FileOwner(user: 0, group: 0), ContainerDescription())
+        }
     }
 }

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 
 import DockerPluginAPI
-import Glibc
 import LinuxSystem
 import SystemPackage
 
 /// The source of a mount, held open, with whoever owns it.
 struct OwnedSource {
-    let owner: (user: UInt32, group: UInt32)
+    let owner: FileOwner
+    let inode: UInt64
+    let birth: EntryStatus.Time?
     let isFolder: Bool
     /// Without links.
     let place: String
@@ -20,13 +21,19 @@ struct OwnedSource {
         do throws(SystemError) {
             file = try PinnedFile(at: path)
             isFolder = file.isFolder
-            let found = try file.path()
-            var status = stat()
-            try systemCall("lstat", on: found) { lstat(found, &status) }
-            place = found
-            owner = (status.st_uid, status.st_gid)
+            place = try file.path()
+            let status = try file.status()
+            owner = FileOwner(user: status.user, group: status.group)
+            inode = status.inode
+            birth = status.birth
         } catch {
             throw PluginError("the owner of \(path) cannot be seen: \(error)")
+        }
+    }
+
+    func location() throws(PluginError) -> TreeLocation {
+        do throws(SystemError) { return try TreeLocation(of: file, at: place) } catch {
+            throw PluginError("the file system of \(path) is not known: \(error)")
         }
     }
 
@@ -44,9 +51,12 @@ struct OwnedSource {
             case ("mount_setattr", .invalidArgument):
                 let below = !hasMountsBelow ? "" : ", or one that is mounted below it,"
                 throw PluginError(
-                    "\(system), which\(below) cannot be id-mapped; mount a folder of another file system, or change the owners")
+                    "\(system), which\(below) cannot be id-mapped; with mode=transfer the files belong to the container's user while it runs"
+                )
             case ("mount_setattr", .notPermitted):
-                throw PluginError("\(system) and is id-mapped already, which cannot be done twice; let ownership come first in the chain")
+                throw PluginError(
+                    "\(system) and is id-mapped already, which cannot be done twice; let ownership come first in the chain, or take mode=transfer"
+                )
             default: throw PluginError("the owners of \(path) cannot be mapped: \(error)")
             }
         }

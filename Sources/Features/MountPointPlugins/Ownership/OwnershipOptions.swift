@@ -3,6 +3,20 @@
 import DockerPluginAPI
 import LinuxSystem
 
+/// How the owner of files becomes the container's user.
+enum OwnershipMode: String, Sendable, CaseIterable {
+    /// By an id-mapped mount where the file system can do it, and by ``transfer`` elsewhere.
+    case auto
+    /// By an id-mapped mount.
+    case map
+    /// The files belong to the container's user while it runs.
+    case transfer
+    /// Nothing at the start; what the container made belongs to the source's owner at the end.
+    case giveBack = "give-back"
+
+    static let words = allCases.map(\.rawValue).joined(separator: "|")
+}
+
 /// What a label or a rule asks for: words with commas between them.
 struct OwnershipOptions: Sendable, Equatable {
     /// Whom the source's owner appears as.
@@ -19,8 +33,11 @@ struct OwnershipOptions: Sendable, Equatable {
     var groups: [IDRange] = []
     /// Whether ids that nothing was said of stay what they are; otherwise they belong to nobody.
     var keepsOthers = true
+    /// Nil for the instance's.
+    var mode: OwnershipMode?
 
-    static let help = "match-user, match-user:UID[:GID], [uid:|gid:]FROM[-TO]=ID, others=keep|nobody; by default match-user"
+    static let help =
+        "match-user, match-user:UID[:GID], [uid:|gid:]FROM[-TO]=ID, others=keep|nobody, mode=\(OwnershipMode.words); by default match-user"
 
     /// - Throws: `PluginError` for a word that is not known.
     init(_ text: String) throws(PluginError) {
@@ -29,6 +46,11 @@ struct OwnershipOptions: Sendable, Equatable {
             throw PluginError("match-user and ranges exclude each other; give one of them")
         }
         if match == nil && users.isEmpty && groups.isEmpty { match = .containersUser }
+        if !keepsOthers {
+            // Only a map can make files belong to nobody.
+            guard mode ?? .map == .map else { throw PluginError("others=nobody needs mode=map") }
+            mode = .map
+        }
         _ = try (OwnershipMap(users), OwnershipMap(groups))
     }
 
@@ -37,6 +59,12 @@ struct OwnershipOptions: Sendable, Equatable {
         case "match-user": match = .containersUser
         case "others=keep": keepsOthers = true
         case "others=nobody": keepsOthers = false
+        case _ where word.hasPrefix("mode="):
+            guard let mode = OwnershipMode(rawValue: String(word.dropFirst("mode=".count))) else {
+                throw PluginError(
+                    "\(word) is not known; there are \(OwnershipMode.allCases.map { "mode=\($0.rawValue)" }.joined(separator: ", "))")
+            }
+            self.mode = mode
         case _ where word.hasPrefix("match-user:"):
             let ids = word.dropFirst("match-user:".count).split(separator: ":", omittingEmptySubsequences: false)
             guard let user = ids.first.flatMap(Self.id), let group = ids.last.flatMap(Self.id), ids.count <= 2 else {
@@ -76,7 +104,7 @@ extension OwnershipOptions {
     ///   - owner: of the source.
     ///   - container: whose own ids are those of the options, and of its user.
     /// - Throws: `PluginError` if the container's user is not known, or an id is not one of the container's.
-    func maps(owner: (user: UInt32, group: UInt32), _ container: ContainerDescription) throws(PluginError) -> (
+    func maps(owner: FileOwner, _ container: ContainerDescription) throws(PluginError) -> (
         users: OwnershipMap, groups: OwnershipMap
     ) {
         var (users, groups) = (users, groups)
