@@ -68,6 +68,7 @@ static const struct name names[] = {
     CALL(sendto), CALL(recvfrom), CALL(sendmsg), CALL(recvmsg), CALL(shutdown), CALL(statfs), CALL(fstatfs), CALL(chdir), CALL(fchdir),
     CALL(dup), CALL(dup3), CALL(pipe2), CALL(mmap), CALL(munmap), CALL(mprotect), CALL(madvise), CALL(brk), CALL(futex),
     CALL(exit), CALL(exit_group), CALL(getrandom), CALL(umask), CALL(fallocate), CALL(inotify_init1), CALL(utimensat),
+    CALL(setxattr), CALL(syncfs),
 };
 enum { name_count = sizeof names / sizeof names[0] };
 

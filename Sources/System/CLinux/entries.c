@@ -71,6 +71,12 @@ int CLinux_open_inside(int folder, const char *path) {
   return result;
 }
 
+long CLinux_get_own_attribute(int file, const char *key, void *value, size_t size) {
+  char path[32];
+  snprintf(path, sizeof path, "/proc/self/fd/%d", file);
+  return getxattr(path, key, value, size);
+}
+
 int CLinux_set_own_attribute(int file, const char *key, const void *value, size_t size) {
   char path[32];
   snprintf(path, sizeof path, "/proc/self/fd/%d", file);

@@ -36,6 +36,10 @@ struct OwnerSnapshot: Equatable, CustomStringConvertible {
         return line
     }
 
+    func difference(from other: OwnerSnapshot) -> [String] {
+        other.lines.filter { !lines.contains($0) }.map { "- \($0)" } + lines.filter { !other.lines.contains($0) }.map { "+ \($0)" }
+    }
+
     var description: String { lines.joined(separator: "\n") }
 
     /// Only paths and owners.

@@ -38,7 +38,8 @@ public struct InstanceReport: Sendable {
         }
     }
 
-    private static func isWanted(_ container: KeptContainer, _ wanted: String?) -> Bool {
+    /// - Parameter wanted: a container's id, its beginning or its name; nil for any.
+    static func isWanted(_ container: KeptContainer, _ wanted: String?) -> Bool {
         guard let wanted else { return true }
         return container.name.hasSameBytes(as: wanted) || (wanted.utf8.count >= 4 && container.id.hasBytePrefix(wanted))
             || container.id.hasSameBytes(as: wanted)

@@ -30,6 +30,13 @@ public struct OwnershipKind: PluginKind {
         transfers = Transfers(in: instance.state)
     }
 
+    /// With the defaults.
+    init(_ instance: PluginInstance) {
+        defaultMode = .map
+        self.instance = instance
+        transfers = Transfers(in: instance.state)
+    }
+
     public func check(_ options: String) throws(PluginError) { _ = try OwnershipOptions(options) }
 
     public func plan(_ chosen: ChosenMount) throws(PluginError) -> MountPlan? {
@@ -69,6 +76,9 @@ public struct OwnershipKind: PluginKind {
         }
         return []
     }
+
+    /// Forgets what was to be undone for a mount, whatever became of the tree.
+    func forget(_ mount: KeptMount) throws(PluginError) { try transfers.forget(heldBy: Self.key(of: mount.folder)) }
 
     /// - Returns: nil for one that is mapped.
     static func transfer(of mount: KeptMount) throws(PluginError) -> KeptTransfer? {

@@ -33,7 +33,8 @@ int CLinux_status_of(int folder, const char *name, struct CLinux_status *status)
 // opened itself.
 int CLinux_open_inside(int folder, const char *path);
 
-// setxattr(2) of what a descriptor of O_PATH names, by `/proc/self/fd`.
+// getxattr(2) and setxattr(2) of what a descriptor of O_PATH names, by `/proc/self/fd`.
+long CLinux_get_own_attribute(int file, const char *key, void *value, size_t size);
 int CLinux_set_own_attribute(int file, const char *key, const void *value, size_t size);
 
 int CLinux_rename(int folder, const char *name, int other, const char *other_name, unsigned int flags);  // renameat2(2)

@@ -45,6 +45,23 @@ public struct PinnedEntry: ~Copyable {
         try systemCall("chmod", on: text) { chmod("/proc/self/fd/\(descriptor)", mode_t(mode & 0o7777)) }
     }
 
+    /// Of what is no symbolic link. getxattr(2) of `/proc/self/fd/N`
+    ///
+    /// - Parameter limit: bytes; `ERANGE` for a longer one.
+    /// - Returns: nil if there is none of that key, or its file system has no such attributes.
+    public func attribute(_ key: String, limit: Int = 256) throws(SystemError) -> [UInt8]? {
+        var value = [UInt8](repeating: 0, count: limit)
+        do throws(SystemError) {
+            let count = try systemCall("getxattr", on: "\(key) of \(text)") {
+                CLinux_get_own_attribute(descriptor, key, &value, value.count)
+            }
+            return Array(value.prefix(count))
+        } catch {
+            if error.errno == .noData || error.errno == .notSupported { return nil }
+            throw error
+        }
+    }
+
     /// Of what is no symbolic link. setxattr(2) of `/proc/self/fd/N`
     public func setAttribute(_ key: String, to value: [UInt8]) throws(SystemError) {
         try systemCall("setxattr", on: "\(key) of \(text)") { CLinux_set_own_attribute(descriptor, key, value, value.count) }

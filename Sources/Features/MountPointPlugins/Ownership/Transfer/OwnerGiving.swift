@@ -65,10 +65,7 @@ final class OwnerGiving {
         let status = entry.status
         let isGiven = ranges.given(entry.owner) == entry.owner
         if journal.index.owner(of: status.inode, birth: tree.birth(of: status)) == nil {
-            var capability: [UInt8] = []
-            if status.kind == .file && !isGiven, let name = entry.name {
-                capability = try folder.attribute(Self.capability, of: name) ?? []
-            }
+            guard let capability = try isGiven || status.kind != .file ? [] : capability(of: entry, in: folder) else { return }
             journal.add(
                 .entry(
                     JournalEntry(
@@ -78,6 +75,19 @@ final class OwnerGiving {
         }
         if !isGiven { batch.append(entry) }
         if batch.count >= Self.batchSize || journal.pendingSize >= Self.batchLimit { try finishBatch() }
+    }
+
+    /// - Returns: nil if it has changed since it was looked at.
+    private func capability(of entry: TreeEntry, in folder: OpenFolder) throws(SystemError) -> [UInt8]? {
+        guard let name = entry.name else { return [] }
+        do throws(SystemError) {
+            if try folder.attribute(Self.capability, of: name) == nil { return [] }
+        } catch {
+            if error.errno == .noSuchFileOrDirectory { return nil }
+            throw error
+        }
+        // Few have one; of those it must be this file's, and not that of another that got the name.
+        return try tree.pin(entry) { (pinned) throws(SystemError) in try pinned.attribute(Self.capability) ?? [] }
     }
 
     private func finishBatch() throws(SystemError) {

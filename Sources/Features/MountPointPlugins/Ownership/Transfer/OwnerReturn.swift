@@ -92,7 +92,8 @@ final class OwnerReturn {
             }
             return
         }
-        if !transfer.isGiven && status.change < transfer.since { return }
+        // Before all had been written down, no container had begun to make anything.
+        if transfer.isGiven ? !transfer.isComplete : status.change < transfer.since { return }
         let owner = transfer.ranges.returned(entry.owner)
         if owner == entry.owner { return }
         if status.kind != .folder && status.links > 1 {

@@ -107,8 +107,7 @@ struct TransferStore: Sendable {
                     try makeFolder(folder(of: number), mode: 0o700)
                     break
                 } catch  where error.errno == .fileExists {
-                    // One whose making or removal was cut off has no file.
-                    if (try? LinuxSystem.mode(of: file(of: number))) == nil { try? removeFolder(number) } else { number += 1 }
+                    number += 1
                 }
             }
             try syncFolder(folder)
@@ -130,12 +129,22 @@ struct TransferStore: Sendable {
     /// Forgets one that was given back: first what it is, since a journal alone means nothing.
     func remove(_ number: Int) throws(SystemError) {
         try removeFile(file(of: number))
-        // Who waits for its lock may make the file of the lock again.
-        for _ in 0..<10 where (try? removeFolder(number)) == nil { continue }
-        if (try? namesInFolder(folder)) == ["lock"] {
-            try removeFile(folder.appending("lock"), durable: false)
-            try? removeEmptyFolder(folder)
+        removeRemains()
+    }
+
+    /// Whether anything is on the disk.
+    var isThere: Bool { (try? LinuxSystem.mode(of: folder)) != nil }
+
+    /// Removes what a removal that was cut off has left, and the folder if there is nothing more.
+    func removeRemains() {
+        guard let names = try? namesInFolder(folder) else { return }
+        for number in names.compactMap({ Int($0) }) where (try? LinuxSystem.mode(of: file(of: number))) == nil {
+            // Who waits for its lock may make the file of the lock again; then it is left to the next time.
+            try? removeFolder(number)
         }
+        guard (try? namesInFolder(folder)) == ["lock"] else { return }
+        try? removeFile(folder.appending("lock"), durable: false)
+        try? removeEmptyFolder(folder)
     }
 
     /// Does nothing if it is not there.

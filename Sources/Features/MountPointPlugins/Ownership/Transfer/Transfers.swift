@@ -129,8 +129,15 @@ struct Transfers: Sendable {
     /// - Returns: what was given back.
     /// - Throws: `PluginError`: something still belongs to the container's user. The same call tries it again.
     func release(_ key: String) throws(PluginError) -> [ReturnedTree] {
-        // Most containers have no transfer; then nothing is made.
-        if try !store.all().contains(where: { $0.transfer.isHeld(by: key) }) { return [] }
+        // Given back already, by a call that was cut off behind it, or never given.
+        if try !store.all().contains(where: { $0.transfer.isHeld(by: key) }) {
+            if store.isThere {
+                let lock = try store.lock()
+                defer { lock.leaveToChildren() }
+                store.removeRemains()
+            }
+            return []
+        }
         var trees: [ReturnedTree] = []
         for number in try letGo(key) {
             if let tree = try giveBack(number) { trees.append(tree) }
@@ -163,10 +170,22 @@ struct Transfers: Sendable {
     func giveBack(_ number: Int) throws(PluginError) -> ReturnedTree? {
         guard let lock = try store.lock(number) else { return nil }
         defer { lock.leaveToChildren() }
-        guard let transfer = try store.read(number), transfer.isReturning || transfer.holders.isEmpty else { return nil }
+        guard let transfer = try store.read(number), transfer.isReturning || !transfer.holders.contains(where: isThere) else { return nil }
         let tree = try OwnerReturn.run(transfer, journal: store.journal(of: number))
         try forget(number)
         return tree
+    }
+
+    /// Those that no container has.
+    func abandoned() throws(PluginError) -> [(number: Int, transfer: KeptTransfer)] {
+        try store.all().filter { !$0.transfer.holders.contains(where: isThere) }
+    }
+
+    /// Forgets the transfers that would be given back now, whatever became of their trees.
+    ///
+    /// - Parameter key: of their last holder.
+    func forget(heldBy key: String) throws(PluginError) {
+        for number in try letGo(key) { try forget(number) }
     }
 
     /// Forgets a transfer, whatever became of the tree.

@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+import DockerPluginAPI
+import Foundation
+import Glibc
+import LinuxSystem
+import SystemPackage
+import TestSupport
+import Testing
+
+@testable import MountPointPlugins
+
+@Suite("ownership by transfer, killed or disturbed", .needs(.root))
+struct OwnershipKillTests {
+    private static let calls = "write,fdatasync,rename,unlink,mkdir,rmdir,fchownat,chmod,setxattr,syncfs"
+
+    /// Made anew by each try: the kernel drops bits that then are compared.
+    private func withTree(_ body: (OwnedTree, InstanceHost) async throws -> Void) async throws {
+        try await withScratchFolder { folder in
+            let tree = OwnedTree(path: folder.appending("source").string)
+            mkdir(tree.path, 0o755)
+            try tree.fill()
+            try await body(tree, InstanceHost())
+        }
+    }
+
+    @Test("The plugin is killed at each call by which it gives; the next one gives all back") func killedWhileGiving() async throws {
+        try await withTree { tree, host in
+            let before = try OwnerSnapshot(of: tree.path)
+            var place = 1
+            while true {
+                let request = ownershipRequest(tree.path, "mode=transfer")
+                let wasKilled = try await KilledProgram.run(["ownership"], on: host, calls: Self.calls, at: place) { process in
+                    try await eventually("it is served, or killed") {
+                        !process.isRunning || FileManager.default.fileExists(atPath: host.places.sockets.appending("ownership.sock").string)
+                    }
+                    _ = try? await host.call("ownership", .attach) { request.write(to: &$0) }
+                    try await KilledProgram.end(process)
+                }
+                if !wasKilled { #expect(tree.owner("a/b/file") == [33, 33]) }
+                try host.plugin(of: OwnershipKind.self).recover()
+                let after = try OwnerSnapshot(of: tree.path)
+                try #require(after == before, "killed at call \(place): \(after.difference(from: before))")
+                try #require(host.left(of: "ownership") == [], "killed at call \(place)")
+                unlink(host.places.sockets.appending("ownership.sock").string)
+                if !wasKilled { break }
+                place += 1
+            }
+            #expect(place > 20)
+        }
+    }
+
+    @Test("It is killed at each call by which a tree goes back; the next one goes on") func killedWhileGivingBack() async throws {
+        try await withTree { tree, host in
+            let before = try OwnerSnapshot(of: tree.path)
+            var place = 1
+            while true {
+                let plugin = try host.plugin(of: OwnershipKind.self)
+                _ = try await plugin.attach(ownershipRequest(tree.path, "mode=transfer"))
+                tree.file("made", 33)
+                let wasKilled = try await KilledProgram.run(["ownership", "give-back", "--all"], on: host, calls: Self.calls, at: place)
+                if wasKilled { try host.plugin(of: OwnershipKind.self).recover() }
+                try #require(tree.owner("made") == [1000, 1000], "killed at call \(place)")
+                unlink("\(tree.path)/made")
+                let after = try OwnerSnapshot(of: tree.path)
+                try #require(after == before, "killed at call \(place): \(after.difference(from: before))")
+                try #require(host.left(of: "ownership") == [], "killed at call \(place)")
+                if !wasKilled { break }
+                place += 1
+            }
+            #expect(place > 20)
+        }
+    }
+
+    @Test("Killed at both ends one after the other, it still ends as it began", arguments: [3, 9, 15, 21, 27])
+    func killedTwice(_ place: Int) async throws {
+        try await withTree { tree, host in
+            let before = try OwnerSnapshot(of: tree.path)
+            _ = try await host.plugin(of: OwnershipKind.self).attach(ownershipRequest(tree.path, "mode=transfer"))
+            for other in [place, place / 2 + 1, 2] {
+                _ = try await KilledProgram.run(["ownership", "give-back", "--all"], on: host, calls: Self.calls, at: other)
+            }
+            try host.plugin(of: OwnershipKind.self).recover()
+            #expect(try OwnerSnapshot(of: tree.path) == before)
+            #expect(host.left(of: "ownership") == [])
+        }
+    }
+
+    @Test("Names that become links while the tree is walked lead nowhere outside", .timeLimit(.minutes(5))) func swapped() async throws {
+        try await withTree { tree, host in
+            let outside = OwnedTree(path: tree.path + ".outside")
+            mkdir(outside.path, 0o755)
+            chown(outside.path, 1000, 1000)
+            outside.folder("inner")
+            outside.file("inner/file")
+            outside.file("file")
+            let before = try OwnerSnapshot(of: outside.path)
+            tree.folder("swapped")
+            tree.folder("swapped/inner")
+            tree.file("swapped/inner/file")
+            tree.file("single")
+            tree.link("folder-link", to: outside.path)
+            tree.link("file-link", to: outside.path + "/file")
+            let end = Flag()
+            let path = tree.path
+            let swapping = Task {
+                try await blocking {
+                    let folder = try OpenFolder(at: FilePath(path))
+                    let names = ["swapped", "folder-link", "single", "file-link", "away"].compactMap { EntryName($0) }
+                    while !end.isSet {
+                        for (one, other) in [(names[0], names[1]), (names[2], names[3])] {
+                            try folder.rename(one, to: names[4], in: folder)
+                            try folder.rename(other, to: one, in: folder)
+                            try folder.rename(names[4], to: other, in: folder)
+                        }
+                    }
+                }
+            }
+            let plugin = try host.plugin(of: OwnershipKind.self)
+            for _ in 0..<300 {
+                let request = ownershipRequest(tree.path, "mode=transfer")
+                _ = try await plugin.attach(request)
+                try await plugin.detach(MountPointDetachRequest(id: request.id))
+            }
+            end.set()
+            try await swapping.value
+            #expect(try OwnerSnapshot(of: outside.path) == before)
+        }
+    }
+
+    @Test("Files that are made, removed and renamed meanwhile do no harm", .timeLimit(.minutes(5))) func disturbed() async throws {
+        try await withTree { tree, host in
+            for number in 0..<50 { tree.folder("f\(number)") }
+            let end = Flag()
+            let path = tree.path
+            let disturbing = Task {
+                await withTaskGroup { group in
+                    group.addTask {
+                        try? await blocking {
+                            let inner = OwnedTree(path: path)
+                            var number = 0
+                            while !end.isSet {
+                                number += 1
+                                inner.file("f\(number % 50)/x\(number)", 33)
+                                rename("\(path)/f\(number % 50)/x\(number)", "\(path)/f\((number + 7) % 50)/x\(number)")
+                                rename("\(path)/f\(number % 50)", "\(path)/a/moved")
+                                rename("\(path)/a/moved", "\(path)/f\(number % 50)")
+                                unlink("\(path)/f\((number + 3) % 50)/x\(number - 4)")
+                            }
+                        }
+                    }
+                }
+            }
+            let plugin = try host.plugin(of: OwnershipKind.self)
+            for _ in 0..<30 {
+                let request = ownershipRequest(tree.path, "mode=transfer")
+                _ = try await plugin.attach(request)
+                try await plugin.detach(MountPointDetachRequest(id: request.id))
+            }
+            end.set()
+            await disturbing.value
+            // A last round when all is quiet.
+            let request = ownershipRequest(tree.path, "mode=transfer")
+            _ = try await plugin.attach(request)
+            try await plugin.detach(MountPointDetachRequest(id: request.id))
+            #expect(host.left(of: "ownership") == [])
+            #expect(tree.owner("a/b/file") == [1000, 1000])
+        }
+    }
+}
+
+/// Something that one thread tells another.
+private final class Flag: @unchecked Sendable {
+    private let lock = NSLock()
+    private var value = false
+
+    var isSet: Bool { lock.withLock { value } }
+    func set() { lock.withLock { value = true } }
+}

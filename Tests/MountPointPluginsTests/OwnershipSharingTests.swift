@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+import DockerPluginAPI
+import Foundation
+import Glibc
+import LinuxSystem
+import SystemPackage
+import TestSupport
+import Testing
+
+@testable import MountPointPlugins
+
+@Suite("ownership by transfer, of trees that several containers have", .needs(.root))
+struct OwnershipSharingTests {
+    private let host: InstanceHost
+    private let plugin: InstancePlugin
+
+    init() throws {
+        host = try InstanceHost()
+        plugin = try host.plugin(of: OwnershipKind.self)
+    }
+
+    private func withTree(_ body: (OwnedTree) async throws -> Void) async throws {
+        try await withScratchFolder { folder in
+            let tree = OwnedTree(path: folder.appending("source").string)
+            mkdir(tree.path, 0o755)
+            try tree.fill()
+            try await body(tree)
+        }
+    }
+
+    private func attach(_ source: String, _ id: String, user: UInt32 = 33, _ options: String = "mode=transfer") async throws {
+        _ = try await plugin.attach(ownershipRequest(source, options, user: user, id: id, name: id))
+    }
+
+    private func detach(_ id: String) async throws { try await plugin.detach(MountPointDetachRequest(id: id)) }
+
+    @Test("Containers of one user share it, and it goes back with the last of them", arguments: [["one", "two"], ["two", "one"]])
+    func shared(_ order: [String]) async throws {
+        try await withTree { tree in
+            let before = try OwnerSnapshot(of: tree.path)
+            try await attach(tree.path, "one")
+            let during = try OwnerSnapshot(of: tree.path)
+            try await attach(tree.path, "two", order[0] == "one" ? "mode=auto" : "mode=transfer")
+            try await detach(order[0])
+            #expect(try OwnerSnapshot(of: tree.path) == during)
+            try await detach(order[1])
+            #expect(try OwnerSnapshot(of: tree.path) == before)
+            #expect(host.left(of: "ownership") == [])
+        }
+    }
+
+    @Test("Another owner is denied, by transfer, by map and at the end; the tree stays with the first", arguments: OwnershipMode.allCases)
+    func denied(_ mode: OwnershipMode) async throws {
+        try await withTree { tree in
+            try await attach(tree.path, "one")
+            let during = try OwnerSnapshot(of: tree.path)
+            for source in [tree.path, "\(tree.path)/a", (tree.path as NSString).deletingLastPathComponent] {
+                await #expect {
+                    try await attach(source, "two", user: 44, "match-user:44,mode=\(mode.rawValue)")
+                } throws: {
+                    "\($0)".contains("belongs to 33:33 while container one runs")
+                }
+            }
+            #expect(try OwnerSnapshot(of: tree.path) == during)
+            try await detach("one")
+            #expect(host.left(of: "ownership") == [])
+            try await attach(tree.path, "two", user: 44)
+            #expect(tree.owner("a/b/file") == [44, 44])
+            try await detach("two")
+        }
+    }
+
+    @Test(
+        "A part of a shared tree is shared, and stays given as long as one has it", arguments: [["inner", "outer"], ["outer", "inner"]])
+    func inner(_ order: [String]) async throws {
+        for start in [["inner", "outer"], ["outer", "inner"]] {
+            try await withTree { tree in
+                // The container's user had something in both before.
+                tree.file("a/theirs", 33)
+                let before = try OwnerSnapshot(of: tree.path)
+                let sources = ["inner": "\(tree.path)/a", "outer": tree.path]
+                for name in start { try await attach(sources[name] ?? "", name) }
+                tree.file("a/made-\(start[0])", 33)
+                #expect(tree.owner("a/b/file") == [33, 33] && tree.owner("set-uid") == [33, 33])
+                try await detach(order[0])
+                #expect(tree.owner("a/b/file") == [33, 33], "\(start), \(order)")
+                try await detach(order[1])
+                #expect(tree.owner("a/made-\(start[0])") == [1000, 1000])
+                unlink("\(tree.path)/a/made-\(start[0])")
+                #expect(try OwnerSnapshot(of: tree.path) == before, "\(start), \(order)")
+                #expect(host.left(of: "ownership") == [])
+            }
+        }
+    }
+
+    @Test("Trees on several mounts of one file system are known as the same") func bound() async throws {
+        try await withTree { tree in
+            let other = tree.path + ".bound"
+            mkdir(other, 0o755)
+            try systemCall("mount", on: other) { mount("\(tree.path)/a", other, nil, UInt(MS_BIND), nil) }
+            try await attach(tree.path, "one")
+            await #expect(throws: PluginError.self) { try await attach(other, "two", user: 44, "match-user:44,mode=transfer") }
+            try await attach(other, "three")
+            try await detach("one")
+            #expect(tree.owner("a/b/file") == [33, 33])
+            try await detach("three")
+            #expect(tree.owner("a/b/file") == [1000, 1000] && host.left(of: "ownership") == [])
+        }
+    }
+
+    @Test("Many containers at once, each with all of a tree") func many() async throws {
+        try await withTree { tree in
+            let before = try OwnerSnapshot(of: tree.path)
+            try await withThrowingTaskGroup { group in
+                for number in 0..<8 {
+                    group.addTask {
+                        for round in 0..<5 {
+                            try await attach(tree.path, "c\(number)-\(round)")
+                            #expect(tree.owner("a/b/file") == [33, 33])
+                            try await detach("c\(number)-\(round)")
+                        }
+                    }
+                }
+                try await group.waitForAll()
+            }
+            #expect(try OwnerSnapshot(of: tree.path) == before)
+            #expect(host.left(of: "ownership") == [])
+        }
+    }
+}
