@@ -7,11 +7,13 @@
 #include <fcntl.h>
 #include <sched.h>
 #include <stdint.h>
+#include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 // After sys/mount.h, which in older versions of libc declares as an enumeration what these define as macros.
+#include <linux/fs.h>
 #include <linux/mount.h>
 #include <linux/openat2.h>
 
@@ -63,6 +65,18 @@ int CLinux_leave_peers(int tree) {
 int CLinux_make_private_and_read_only(int tree) {
   struct mount_attr attributes = {.attr_set = MOUNT_ATTR_RDONLY, .propagation = MS_PRIVATE};
   return (int)syscall(__NR_mount_setattr, tree, "", AT_EMPTY_PATH, &attributes, sizeof attributes);
+}
+
+int CLinux_set_attributes(int tree, uint64_t set, uint64_t clear) {
+  struct mount_attr attributes = {.attr_set = set, .attr_clr = clear};
+  return (int)syscall(__NR_mount_setattr, tree, "", AT_EMPTY_PATH, &attributes, sizeof attributes);
+}
+
+int CLinux_allow_changes(int file) {
+  int flags = 0;
+  if (ioctl(file, FS_IOC_GETFLAGS, &flags) < 0) return -1;
+  flags &= ~(FS_IMMUTABLE_FL | FS_APPEND_FL);
+  return ioctl(file, FS_IOC_SETFLAGS, &flags);
 }
 
 int CLinux_open_in_root(int root, const char *path) {

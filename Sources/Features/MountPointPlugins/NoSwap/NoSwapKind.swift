@@ -5,7 +5,7 @@ public import JSON
 import LinuxSystem
 import SystemPackage
 
-/// `noswap`: a tmpfs of a container's own that never reaches swap, wiped at the end.
+/// `noswap`: a tmpfs that never reaches swap, of a container's own or of all that use a volume, wiped at the end.
 public struct NoSwapKind: PluginKind {
     public static var information: KindInformation {
         var information = KindInformation(name: "noswap", summary: "memory that never reaches swap, and is wiped at the end")
@@ -20,6 +20,7 @@ public struct NoSwapKind: PluginKind {
     /// Whether a kernel without noswap may have ramfs instead, for containers with a memory limit.
     let fallsBack: Bool
     private let containers: FilePath
+    private let shared: SharedMemory
 
     public init(settings: JSONObjectReader, instance: PluginInstance) throws(JSONShapeError) {
         defaultSize = try settings.textIfPresent("default-size") ?? "64m"
@@ -28,6 +29,7 @@ public struct NoSwapKind: PluginKind {
         guard ["deny", "ramfs"].contains(fallback) else { throw settings.error("must be deny or ramfs", at: "fallback") }
         fallsBack = fallback == "ramfs"
         containers = instance.places.docker.appending("containers")
+        shared = SharedMemory(of: instance)
     }
 
     public func check(_ options: String) throws(PluginError) { _ = try NoSwapOptions(options) }
@@ -36,6 +38,10 @@ public struct NoSwapKind: PluginKind {
         // All of a container's mounts are not to lose their contents.
         if !chosen.isNamed && chosen.mount.type != .tmpfs { return nil }
         let options = try NoSwapOptions(chosen.options, mount: chosen.mount)
+        let isVolume = !chosen.mount.volume.name.isEmpty
+        if options.scope == .volume && !isVolume {
+            throw PluginError("\(chosen.mount.destination): scope=volume is for volumes, and this is none")
+        }
         var type = "tmpfs"
         if !MemoryMount.knowsNoSwap {
             guard fallsBack else {
@@ -49,17 +55,18 @@ public struct NoSwapKind: PluginKind {
             }
             type = "ramfs"
         }
-        let list = options.attributes.map { JSONValue.string($0) }
+        var record: JSONObject = [
+            "type": .string(type), "size": .string(options.size ?? defaultSize), "mode": .string(options.mode ?? "1777"),
+            "uid": .string(options.uid ?? "0"), "gid": .string(options.gid ?? "0"), "inodes": .string(options.inodes ?? ""),
+            "attributes": .array(options.attributes.map { .string($0) }),
+        ]
+        // A volume is what containers share; whoever asks for it twice expects to find what was written through the other.
+        if isVolume && options.scope != .container { record["volume"] = SharedMemory.mark(chosen.mount) }
         return MountPlan(
-            changes: MountPointChanges(effectiveSource: chosen.folder),
-            record: [
-                "type": .string(type), "size": .string(options.size ?? defaultSize), "mode": .string(options.mode),
-                "uid": .string(options.uid),
-                "gid": .string(options.gid), "inodes": .string(options.inodes ?? ""), "attributes": .array(list),
-            ],
+            changes: MountPointChanges(effectiveSource: chosen.folder), record: .object(record),
             emergency: [
-                .warning("noswap was away; \(chosen.mount.destination) is unmounted without being wiped"), .unmount(chosen.folder),
-                .remove(chosen.folder),
+                .warning("noswap was away; \(chosen.mount.destination) is unmounted, and not wiped if nobody else has it"),
+                .unmount(chosen.folder), .remove(chosen.folder),
             ])
     }
 
@@ -71,34 +78,64 @@ public struct NoSwapKind: PluginKind {
     }
 
     public func carryOut(_ mount: KeptMount) throws(PluginError) {
+        try shared.exclusively(for: mount) { () throws(PluginError) in
+            let place = try shared.peer(of: mount)
+            do throws(SystemError) {
+                try makeFolder(FilePath(mount.folder), mode: 0o700)
+                if let place {
+                    try MemoryMount.share(place, at: mount.folder, attributes: Self.attributes(of: mount))
+                } else {
+                    try make(mount)
+                }
+            } catch {
+                throw PluginError("\(mount.destination): cannot make memory that stays out of swap: \(error)")
+            }
+        }
+    }
+
+    private static func attributes(of mount: KeptMount) -> [String] {
+        (mount.record["attributes"]?.arrayValue ?? []).compactMap(\.stringValue)
+    }
+
+    private func make(_ mount: KeptMount) throws(SystemError) {
         func text(_ key: String) -> String { mount.record[key]?.stringValue ?? "" }
-        let words = (mount.record["attributes"]?.arrayValue ?? []).compactMap(\.stringValue)
         var options = [("mode", text("mode"))]
         if text("type").hasSameBytes(as: "tmpfs") {
             options = [("size", text("size")), ("mode", text("mode")), ("uid", text("uid")), ("gid", text("gid"))]
             if !text("inodes").isEmpty { options.append(("nr_inodes", text("inodes"))) }
         }
-        do throws(SystemError) {
-            try makeFolder(FilePath(mount.folder), mode: 0o700)
-            try MemoryMount.make(
-                text("type"), at: mount.folder, options: options, isNoSwap: text("type").hasSameBytes(as: "tmpfs"), attributes: words)
-        } catch {
-            throw PluginError("\(mount.destination): cannot make memory that stays out of swap: \(error)")
-        }
+        try MemoryMount.make(
+            text("type"), at: mount.folder, options: options, isNoSwap: text("type").hasSameBytes(as: "tmpfs"),
+            attributes: Self.attributes(of: mount))
     }
 
     public func undo(_ mount: KeptMount, _ end: ContainerEnd) throws(DetachError) {
+        do throws(PluginError) {
+            try shared.exclusively(for: mount) { () throws(PluginError) in try takeOff(mount) }
+        } catch {
+            throw DetachError("\(mount.destination): \(error)", isRecoverable: true)
+        }
+    }
+
+    /// What cannot be wiped stays mounted: so each further attempt tries again, and says the same, until it is wiped or unmounted by hand.
+    private func takeOff(_ mount: KeptMount) throws(PluginError) {
         let folder = FilePath(mount.folder)
         do throws(SystemError) {
-            var failure: SystemError?
-            if let entry = try MountTable.topmost(at: mount.folder), ["tmpfs", "ramfs"].contains(entry.fileSystem) {
-                do throws(SystemError) { try wipeTree(at: folder) } catch { failure = error }
+            if let entry = try MountTable.topmost(at: mount.folder), SharedMemory.isMemory(entry) {
+                let isLast = SharedMemory.isShared(mount) ? try !shared.hasPeers(entry) : true
+                if isLast { try wipe(folder) }
                 try MemoryMount.remove(mount.folder)
             }
             try removeEmptyFolder(folder)
-            if let failure { throw failure }
         } catch {
-            throw DetachError("\(mount.destination) was not wiped, or is still there: \(error)", isRecoverable: true)
+            throw PluginError("its memory cannot be taken away: \(error)")
+        }
+    }
+
+    private func wipe(_ folder: FilePath) throws(SystemError) {
+        do throws(SystemError) { try wipeTree(at: folder) } catch {
+            let hint = "\(error.hint.map { $0 + "; " } ?? "")it was not wiped and stays; to have it freed as it is, unmount \(folder)"
+            throw SystemError(error.call, error.errno, on: error.operand, hint: hint)
         }
     }
 

@@ -38,6 +38,12 @@ int CLinux_leave_peers(int tree);
 // mount_setattr(2), MOUNT_ATTR_RDONLY and MS_PRIVATE, Linux 5.12, of a mount that is attached nowhere yet.
 int CLinux_make_private_and_read_only(int tree);
 
+// mount_setattr(2), Linux 5.12, of a mount that is attached nowhere yet: sets MOUNT_ATTR_… and clears others of them.
+int CLinux_set_attributes(int tree, uint64_t set, uint64_t clear);
+
+// FS_IOC_SETFLAGS of an open file or folder: neither immutable nor only to be appended to any more. ioctl_iflags(2).
+int CLinux_allow_changes(int file);
+
 // openat2(2), O_PATH and RESOLVE_IN_ROOT, Linux 5.6; before, ENOSYS. Close-on-exec.
 int CLinux_open_in_root(int root, const char *path);
 

@@ -144,6 +144,11 @@ public final class DetachedMount {
         try systemCall("mount_setattr", on: "MOUNT_ATTR_RDONLY") { CLinux_make_private_and_read_only(descriptor) }
     }
 
+    /// Sets these of its attributes, and clears those. mount_setattr(2), Linux 5.12.
+    public func set(_ attributes: MountAttributes, clearing others: MountAttributes) throws(SystemError) {
+        try systemCall("mount_setattr", on: "a clone") { CLinux_set_attributes(descriptor, attributes.rawValue, others.rawValue) }
+    }
+
     /// Attaches it, also in another mount namespace than that in which it was made. move_mount(2), Linux 5.2.
     public func attach(to path: String) throws(SystemError) {
         try systemCall("move_mount", on: path) { CLinux_attach_tree(descriptor, path) }
