@@ -153,7 +153,7 @@ struct NoSwapTests {
             set -e
             cd "$1"; export MOUNTPOINT_PLUGIN_SOCKET_DIRECTORY=$1 MOUNTPOINT_PLUGIN_SETTINGS_DIRECTORY=$1 MOUNTPOINT_PLUGIN_STATE_DIRECTORY=$1/lib
             export MOUNTPOINT_PLUGIN_RUNTIME_DIRECTORY=$1/run MOUNTPOINT_PLUGIN_DOCKER_DIRECTORY=$1/docker
-            serve() { echo "$1" >noswap.json; "$program" noswap >log 2>&1 & until grep -q 'serves noswap' log; do sleep 0.05; done; }
+            serve() { echo "$1" >noswap.json; : >log; "$program" noswap >log 2>&1 & until grep -q 'serves noswap' log; do sleep 0.05; done; }
             ask() { curl -s --unix-socket noswap.sock -X POST "http://plugin/MountPointPlugin.MountPoint$1" -d "$2"; echo; }
             container='"ID": "c1", "Mounts": [{"Type": "bind", "Source": "/x", "Destination": "/m", "EffectiveSource": "/x",
               "Container": {"Labels": {"mountpoint.noswap": "/m:mode=0700,exec"}}}]'

@@ -9,8 +9,6 @@ import SystemPackage
 enum PlacedMount {
     /// For each call of umount2(2).
     private static let limit = Duration.seconds(10)
-    /// For whoever only looks at it for a moment, such as a process that is being started with this one's descriptors.
-    private static let patience = Duration.seconds(2)
 
     /// - Parameter place: does not exist yet.
     static func make(_ mount: DetachedMount, at place: String, isFolder: Bool) throws(SystemError) {
@@ -24,24 +22,31 @@ enum PlacedMount {
 
     /// Takes it off, inner mounts first, and removes the place. Does nothing if there is nothing.
     static func remove(_ place: String) throws(SystemError) {
-        let patience = Deadline(after: patience)
-        for mount in try MountTable().mounts(below: place).reversed() {
-            while let error = try unmount(mount.mountPoint) {
-                if error.errno != .resourceBusy || patience.hasPassed { throw error }
-                usleep(10_000)
-            }
-        }
+        for mount in try MountTable().mounts(below: place).reversed() { try unmount(mount.mountPoint) }
         do throws(SystemError) { try removeEmptyFolder(FilePath(place)) } catch  where error.errno == .notDirectory {
             try removeFile(FilePath(place), durable: false)
         }
     }
 
-    private static func unmount(_ path: String) throws(SystemError) -> SystemError? {
-        let sequence = SystemCallSequence()
-        sequence.add(.unmount(path, .noFollow))
-        guard case .finished = try sequence.run(until: Deadline(after: limit)) else { throw SystemError("umount2", .timedOut, on: path) }
-        return sequence.failure?.error
+    /// A mount that was made a moment ago may be busy for as long: a process that another call of this plugin has begun has a copy of each
+    /// descriptor that was open then.
+    private static func unmount(_ place: String) throws(SystemError) {
+        let deadline = Deadline(after: patience)
+        while true {
+            let sequence = SystemCallSequence()
+            sequence.add(.unmount(place, .noFollow))
+            guard case .finished = try sequence.run(until: Deadline(after: limit)) else {
+                throw SystemError("umount2", .timedOut, on: place)
+            }
+            guard let failure = sequence.failure else { return }
+            guard failure.error.errno == .resourceBusy, !deadline.hasPassed else { throw failure.error }
+            usleep(pause)
+        }
     }
+
+    private static let patience = Duration.seconds(3)
+    /// Microseconds.
+    private static let pause: UInt32 = 10_000
 
     /// What a host does if the plugin is away.
     ///

@@ -2,6 +2,7 @@
 
 public import DockerPluginAPI
 public import JSON
+import LinuxSystem
 
 /// A kind of plugin: what a folder of this target implements.
 ///
@@ -152,5 +153,13 @@ public struct PluginFinding: Sendable, Equatable {
     public init(_ verdict: Verdict, _ text: String) {
         self.verdict = verdict
         self.text = text
+    }
+}
+
+extension MountPoint {
+    /// The plugin that has last given the mount another source, before this one was asked; nil if none has.
+    var mover: String? {
+        let name = appliedMiddleware.last { !$0.changes.effectiveSource.isEmpty }?.name
+        return name.map { $0.hasBytePrefix("plugin:") ? String(decoding: $0.utf8.dropFirst("plugin:".utf8.count), as: UTF8.self) : $0 }
     }
 }

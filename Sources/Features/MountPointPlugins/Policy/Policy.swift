@@ -124,7 +124,7 @@ struct Policy: Sendable {
                 return partly
             }
         }
-        if let place = ownPlace(in: shown), !isEmpty {
+        if let place = ownPlace(in: shown, mount, surroundings), !isEmpty {
             return PolicyDecision(
                 action: .deny, rule: "own places", text: "\(mount.destination) would show \(place), from where plugins are controlled")
         }
@@ -146,10 +146,13 @@ struct Policy: Sendable {
         return homes.foreign(in: shown, to: uid == 0 ? nil : uid, owner: surroundings.owner).map { .part($0) } ?? .none
     }
 
-    private func ownPlace(in shown: [String]) -> String? {
-        switch PolicyRule.reach(of: places.own, in: shown) {
-        case .none: nil
-        case .part(let place), .whole(let place): place
+    /// What plugins have mounted in their folders shows other places, too, or has been made for one container: whoever was given it by a
+    /// plugin of the chain may have it, and nobody who asks for the folder.
+    private func ownPlace(in shown: [String], _ mount: MountPoint, _ surroundings: PolicySurroundings) -> String? {
+        let others = shown.filter { path in !surroundings.placed.contains { LexicalPath.isSame($0, orAbove: path) } }
+        switch PolicyRule.reach(of: places.own, in: others.isEmpty && mount.mover == nil ? shown : others) {
+        case .none: return nil
+        case .part(let place), .whole(let place): return place
         }
     }
 

@@ -3,6 +3,7 @@
 public import DockerPluginAPI
 public import JSON
 import LinuxSystem
+import SystemPackage
 
 /// `policy`: denies mounts, or makes them read-only, by the rules of its settings. What it cannot decide, it denies.
 public struct PolicyKind: PluginKind {
@@ -15,10 +16,12 @@ public struct PolicyKind: PluginKind {
 
     let policy: Policy
     private let log: DenialLog
+    private let state: FilePath
 
     public init(settings: JSONObjectReader, instance: PluginInstance) throws(JSONShapeError) {
         policy = try Policy(settings, places: instance.places)
         log = DenialLog(of: instance)
+        state = instance.places.state
     }
 
     public var patterns: [MountPointPattern] { policy.patterns(homes: (try? Homes.ofHost())?.places ?? ["/"]) }
@@ -44,7 +47,7 @@ public struct PolicyKind: PluginKind {
     /// What cannot be found out is denied.
     func decide(on mount: MountPoint) -> PolicyDecision {
         do throws(PluginError) {
-            return policy.decide(on: mount, try PolicySurroundings(of: mount, looksBelow: policy.looksBelow))
+            return policy.decide(on: mount, try PolicySurroundings(of: mount, looksBelow: policy.looksBelow, state: state))
         } catch {
             return PolicyDecision(action: .deny, rule: "undecided", text: "\(error)")
         }

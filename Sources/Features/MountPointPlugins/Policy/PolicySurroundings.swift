@@ -11,6 +11,8 @@ struct PolicySurroundings: Sendable {
     var shown: [String]
     /// The same of each mount below its source.
     var below: [[String]] = []
+    /// Where plugins have mounted something for a container: what is there is not theirs.
+    var placed: [String] = []
     /// Nil if they cannot be read.
     var homes: Homes?
     /// Of a home, by its path.
@@ -23,10 +25,13 @@ struct PolicySurroundings: Sendable {
 
     /// Reads the mount table and /etc/passwd.
     ///
-    /// - Parameter looksBelow: whether mounts below the source are looked for.
+    /// - Parameters:
+    ///   - looksBelow: whether mounts below the source are looked for.
+    ///   - state: the folder in which plugins have theirs.
     /// - Throws: `PluginError`, in which case nobody can say what the mount would show.
-    init(of mount: MountPoint, looksBelow: Bool) throws(PluginError) {
+    init(of mount: MountPoint, looksBelow: Bool, state: FilePath) throws(PluginError) {
         let table = try HostPaths()
+        placed = table.mountPoints(below: [state.string]).map(\.mountPoint)
         // A host that does not know this member leaves it out.
         shown = mount.origin.isEmpty ? try table.paths(showing: mount.effectiveSource) : mount.origin
         if looksBelow {

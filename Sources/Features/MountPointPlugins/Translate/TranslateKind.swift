@@ -33,12 +33,16 @@ public struct TranslateKind: PluginKind {
     }
 
     public var patterns: [MountPointPattern] {
-        translation.rules.map { rule in
+        translation.rules.flatMap { rule in
             var pattern = MountPointPattern()
             pattern.type = .bind
             // No pattern ignores case, so the host asks about all binds then.
-            if !rule.ignoresCase { pattern.effectiveSource = [StringPattern(pathPrefix: rule.prefix)] }
-            return pattern
+            if rule.ignoresCase { return [pattern] }
+            var moved = pattern
+            pattern.effectiveSource = [StringPattern(pathPrefix: rule.prefix)]
+            // A plugin before this one may have moved it, which must not go unnoticed.
+            moved.source = [StringPattern(pathPrefix: rule.prefix)]
+            return [pattern, moved]
         }
     }
 
@@ -52,6 +56,7 @@ public struct TranslateKind: PluginKind {
     public func plan(_ chosen: ChosenMount) throws(PluginError) -> MountPlan? {
         let isAsked = !chosen.choice.isEmpty
         guard isAsked || chosen.mount.type == .bind else { return nil }
+        try checkOrder(chosen.mount, isAsked: isAsked)
         let given = chosen.options.isEmpty ? chosen.mount.effectiveSource : chosen.options
         guard let path = ForeignPath.absolute(given) else { throw PluginError("\(given) is no absolute path, or has .. in it") }
         guard let (rule, rest) = translation.rule(for: path) else {
@@ -74,6 +79,15 @@ public struct TranslateKind: PluginKind {
                 "path": .string(path), "rule": .string(rule.prefix), "target": .string(found?.path ?? rule.text),
                 "placeholders": .array(placeholders.map(JSONValue.string)),
             ], emergency: PlacedMount.emergency(chosen.folder, copyOf: (try? found?.file.path()) ?? chosen.folder))
+    }
+
+    /// Behind a plugin that has moved the mount, the path that was asked for is no longer to be seen, or what that plugin made would be lost.
+    private func checkOrder(_ mount: MountPoint, isAsked: Bool) throws(PluginError) {
+        guard let mover = mount.mover else { return }
+        guard isAsked || ForeignPath.absolute(mount.source).flatMap({ translation.rule(for: $0) }) != nil else { return }
+        let what = mount.volume.name.isEmpty ? mount.source : "the volume \(mount.volume.name)"
+        throw PluginError(
+            "\(mount.destination): \(mover) has been asked before translate and has moved \(what); let translate come first in the chain")
     }
 
     public func carryOut(_ mount: KeptMount) throws(PluginError) {
