@@ -91,9 +91,9 @@ struct Doctor: AsyncParsableCommand {
     func run() async throws {
         do {
             let places = try folders.places
-            let kinds = try kind.map { [try KindCatalogue.kind(named: $0)] } ?? KindCatalogue.all
-            let findings = try await BlockingThread.run(named: "doctor") { InstanceCheck.findings(of: kinds, places: places) }
-            for finding in findings { print("[\(finding.verdict.rawValue)] \(finding.text)") }
+            let kind = try kind.map { try KindCatalogue.kind(named: $0) }
+            let findings = try await BlockingThread.run(named: "doctor") { InstanceCheck.findings(of: kind, places: places) }
+            for finding in findings { print("[\(finding.verdict.rawValue)] \(SanitizedText.withoutControls(finding.text))") }
             if findings.contains(where: { $0.verdict == .failed }) { throw ExitCode.failure }
         } catch let code as ExitCode {
             throw code

@@ -3,7 +3,7 @@
 public import DockerPluginAPI
 import JSON
 import LinuxSystem
-public import SystemPackage
+import SystemPackage
 
 /// What the instances of this host have on disk, for people and their scripts. Reads, and asks no plugin.
 public struct InstanceReport: Sendable {
@@ -84,46 +84,5 @@ public struct InstanceReport: Sendable {
         let why = mount.choice.isEmpty ? rule.map { " [\($0)]" } ?? "" : " [\(mount.choice)]"
         let options = mount.options.isEmpty ? "" : " \(mount.options)"
         return ["  \(mount.destination): \(mount.source)\(moved)\(options)\(why)"]
-    }
-}
-
-/// What `doctor` and `check` look at.
-public enum InstanceCheck {
-    /// Whether a settings file is one of this kind.
-    ///
-    /// - Throws: `PluginError` that names the file and the member.
-    public static func check(_ file: FilePath, of kind: any PluginKind.Type, places: PluginPlaces) throws(PluginError) {
-        _ = try InstanceSettings(of: kind, PluginInstance(of: kind.information.name, places: places), file: file)
-    }
-
-    /// Of each of these kinds: its settings, its socket, its state, and what the kernel has of what it needs.
-    public static func findings(of kinds: [any PluginKind.Type], places: PluginPlaces) -> [PluginFinding] {
-        kinds.flatMap { kind -> [PluginFinding] in
-            do throws(PluginError) {
-                let instance = try PluginInstance(of: kind.information.name, places: places)
-                return general(kind, instance) + kind.findings(on: instance)
-            } catch {
-                return [PluginFinding(.failed, "\(error)")]
-            }
-        }
-    }
-
-    private static func general(_ kind: any PluginKind.Type, _ instance: PluginInstance) -> [PluginFinding] {
-        var findings: [PluginFinding] = []
-        do throws(PluginError) {
-            _ = try InstanceSettings(of: kind, instance)
-            let isThere = (try? mode(of: instance.settingsFile)) != nil
-            let text =
-                isThere ? "the settings in \(instance.settingsFile) are right" : "there is no \(instance.settingsFile); the defaults hold"
-            findings.append(PluginFinding(.ok, "\(instance.name): \(text)"))
-        } catch {
-            findings.append(PluginFinding(.failed, "\(instance.name): \(error)"))
-        }
-        if (try? mode(of: instance.socket)) == nil {
-            let text =
-                "\(instance.name): it is not served; systemctl enable --now mountpoint-plugin@\(instance.name).socket, if it is to be"
-            findings.append(PluginFinding(.warning, text))
-        }
-        return findings
     }
 }

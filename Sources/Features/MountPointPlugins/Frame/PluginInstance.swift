@@ -18,6 +18,10 @@ public struct PluginPlaces: Sendable, Equatable {
     public var runtime = FilePath("/run/mountpoint-runc")
     /// Docker's own state.
     public var docker = FilePath("/var/lib/docker")
+    /// Has the chain.
+    public var runtimeSettings = FilePath("/etc/docker/mountpoint-runc.json")
+    /// dockerd's own settings, in which its runtimes may have a chain in their arguments.
+    public var engineSettings = FilePath("/etc/docker/daemon.json")
 
     public init() {}
 

@@ -56,4 +56,10 @@ public struct PolicyKind: PluginKind {
     public func carryOut(_ mount: KeptMount) throws(PluginError) {}
 
     public func undo(_ mount: KeptMount, _ end: ContainerEnd) throws(DetachError) {}
+
+    public static func findings(on instance: PluginInstance) -> [PluginFinding] {
+        do throws(PluginError) { _ = try HostPaths() } catch { return [PluginFinding(.failed, "policy: \(error)")] }
+        do throws(SystemError) { _ = try Homes.ofHost() } catch { return [PluginFinding(.failed, "policy: \(error)")] }
+        return [PluginFinding(.ok, "policy: the mount table and the users of this host can be read")]
+    }
 }

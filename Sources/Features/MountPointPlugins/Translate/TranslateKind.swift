@@ -115,6 +115,20 @@ public struct TranslateKind: PluginKind {
         }
     }
 
+    public static func findings(on instance: PluginInstance) -> [PluginFinding] {
+        do throws(SystemError) {
+            let root = try PinnedFile(at: "/")
+            _ = try PinnedFile(at: ".", beneath: root)
+            try root.clone(recursively: false).leavePeers()
+            return [PluginFinding(.ok, "translate: this kernel looks paths up below a folder, and copies mounts")]
+        } catch {
+            return [
+                PluginFinding(
+                    .failed, "translate: a path cannot be looked up below a folder, or a mount not be copied (Linux 5.12): \(error)")
+            ]
+        }
+    }
+
     /// Docker's own folder of a container, which it makes before anything else of it.
     private func container(_ id: String) -> FilePath? {
         LexicalPath.isComponent(id) ? translation.docker.appending("containers").appending(id) : nil
