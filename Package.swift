@@ -282,7 +282,9 @@ let package = Package(
         .testTarget(
             name: "FaultTests",
             dependencies: [
-                "DockerSupport", "TestSupport", "HistoryChecker", "VolumeWorkload", "JSON", "docker-nfsd", "fault-injector", "guest-client",
+                "DockerSupport", "TestSupport", "HistoryChecker", "VolumeWorkload", "JSON", "docker-nfsd", "mountpoint-plugin",
+                "fault-injector",
+                "guest-client",
             ],
             path: "Tests/FaultTests"
         ),

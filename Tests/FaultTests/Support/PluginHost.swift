@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+import DockerSupport
+import Foundation
+import Glibc
+import JSON
+import Synchronization
+import TestSupport
+
+/// mountpoint-plugin as a process, on a host of its own, asked as mountpoint-runc asks it. A folder on a tmpfs is the source of mounts.
+final class PluginHost: Sendable {
+    /// What a container is given, and by which kind.
+    struct Kind: Sendable, CustomStringConvertible {
+        var name: String
+        var description: String
+        var settings = "{}"
+        var type = "bind"
+        var source = PluginHost.source
+        /// Of the container; DESTINATION is replaced.
+        var labels: [String: String] = [:]
+        /// Of the volume.
+        var volume: JSONObject = [:]
+        /// Whether another container has the same, which must not notice anything.
+        var hasOther = false
+
+        static let all = [
+            Kind(
+                name: "policy", description: "policy", settings: #"{"rules":[{"action":"read-only","source":["\#(PluginHost.source)"]}]}"#),
+            Kind(
+                name: "translate", description: "translate",
+                settings: #"{"paths":[{"prefix":"/no-such","to":"\#(PluginHost.folder)","remove-created":true}]}"#,
+                source: "/no-such/source"),
+            Kind(name: "ownership", description: "ownership", labels: ["mountpoint.ownership": "DESTINATION:match-user"]),
+            Kind(name: "noswap", description: "noswap", labels: ["mountpoint.noswap": "DESTINATION:size=1m"]),
+            Kind(
+                name: "noswap", description: "noswap of a shared volume", type: "volume",
+                volume: ["Name": "web", "Driver": "local", "Labels": ["mountpoint.noswap": "size=1m"]], hasOther: true),
+        ]
+
+        /// - Parameter count: mounts of the container.
+        func mounts(_ count: Int = 1) -> JSONValue {
+            .array(
+                (0..<count).map { index in
+                    let place = "/m\(index)"
+                    var labels = JSONObject()
+                    for (key, value) in self.labels {
+                        let entries = (0..<count).map { value.replacing("DESTINATION", with: "/m\($0)") }
+                        labels[key] = .string(entries.joined(separator: ";"))
+                    }
+                    return [
+                        "Type": .string(type), "Source": .string(source), "EffectiveSource": .string(source), "Destination": .string(place),
+                        "Volume": .object(volume),
+                        "Container": ["Labels": .object(labels), "Name": "web", "User": ["UID": 33, "GID": 33]],
+                    ]
+                })
+        }
+    }
+
+    /// What must be the same afterwards.
+    struct Snapshot: Equatable {
+        var mounts: [String]
+        /// Of the plugin's state.
+        var files: [String]
+        /// With owners and modes.
+        var source: String
+    }
+
+    static let folder = PrivateHost.folder + "/plugin"
+    static let source = folder + "/source"
+    static let state = folder + "/lib"
+
+    let host: PrivateHost
+    private let running = Mutex<(process: SpawnedProcess, id: pid_t)?>(nil)
+
+    private init(host: PrivateHost) { self.host = host }
+
+    static func with(_ body: (PluginHost) async throws -> Void) async throws {
+        let cleanup = Cleanup()
+        var failure: (any Error)?
+        do {
+            let host = try await PrivateHost()
+            cleanup.add { try FileManager.default.removeItem(atPath: host.scratch) }
+            cleanup.add { try await host.end() }
+            let script = """
+                set -e; mkdir -p \(folder)/etc \(folder)/sockets \(source); mount -t tmpfs -o mode=0755 tmpfs \(source)
+                mkdir \(source)/in; echo text >\(source)/file; chown -R 1000:1000 \(source)
+                """
+            let made = try await host.run(["bash", "-c", script])
+            guard made.status == 0 else { throw Trouble("\(made)") }
+            try await body(PluginHost(host: host))
+        } catch {
+            failure = error
+        }
+        await cleanup.run()
+        if let failure { throw failure }
+    }
+
+    // MARK: The plugin
+
+    /// Its number outside; nil if it does not run.
+    var process: pid_t? { running.withLock { $0.flatMap { $0.process.hasEnded ? nil : $0.id } } }
+    var log: String { host.log("plugin.log") }
+
+    private static let environment = [
+        "MOUNTPOINT_PLUGIN_SOCKET_DIRECTORY": folder + "/sockets", "MOUNTPOINT_PLUGIN_SETTINGS_DIRECTORY": folder + "/etc",
+        "MOUNTPOINT_PLUGIN_STATE_DIRECTORY": state, "MOUNTPOINT_PLUGIN_RUNTIME_DIRECTORY": folder + "/run",
+        "MOUNTPOINT_PLUGIN_DOCKER_DIRECTORY": folder + "/docker",
+    ]
+
+    private func socket(_ kind: Kind) -> String { host.path("\(Self.folder)/sockets/\(kind.name).sock") }
+
+    /// Starts it and waits until it answers: all that an earlier one has left is taken up by then.
+    func start(_ kind: Kind) async throws {
+        try host.write(kind.settings, to: "\(Self.folder)/etc/\(kind.name).json")
+        let started = try host.start([Programs.plugin, kind.name], environment: Self.environment, log: "plugin.log")
+        let socket = socket(kind)
+        try await eventually("\(kind) answers") {
+            if started.hasEnded { throw Trouble("\(kind) has ended: \(self.log.suffix(2000))") }
+            return UnixSocket.accepts(socket)
+        }
+        let id = try await started.child(running: "mountpoint-plug")
+        running.withLock { $0 = (started, id) }
+    }
+
+    func kill() async {
+        guard let plugin = running.withLock({ $0.take() }) else { return }
+        if !plugin.process.hasEnded { Glibc.kill(plugin.id, SIGKILL) }
+        _ = try? await plugin.process.end(within: .seconds(20))
+    }
+
+    /// - Returns: nil if there was no answer.
+    func ask(_ call: String, _ kind: Kind, id: String, mounts: Int = 1) async throws -> JSONValue? {
+        let socket = socket(kind)
+        var request: JSONObject = ["ID": .string(id)]
+        if call == "Attach" { request["Mounts"] = kind.mounts(mounts) }
+        let body = JSONValue.object(request).encoded()
+        return try await blocking {
+            guard let descriptor = UnixSocket.connection(to: socket) else { return nil }
+            defer { close(descriptor) }
+            var time = timeval(tv_sec: 60, tv_usec: 0)
+            setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &time, socklen_t(MemoryLayout<timeval>.size))
+            var connection = HTTPConnection(descriptor)
+            let header =
+                "POST /MountPointPlugin.MountPoint\(call) HTTP/1.1\r\nHost: plugin\r\nContent-Length: \(body.count)\r\n\r\n"
+            return connection.write(Array(header.utf8) + body) ? connection.next()?.document : nil
+        }
+    }
+
+    /// - Throws: `Trouble` unless it succeeds.
+    @discardableResult
+    func succeed(_ call: String, _ kind: Kind, id: String, mounts: Int = 1) async throws -> JSONValue {
+        let answer = try await ask(call, kind, id: id, mounts: mounts)
+        guard let answer, answer["Success"] == true else { throw Trouble("\(call) of \(id): \(answer.map { "\($0)" } ?? "no answer")") }
+        return answer
+    }
+
+    // MARK: The host
+
+    /// As mountpoint-runc does it before it asks plugins, and when all have been asked to detach.
+    func setRunning(_ id: String, _ isRunning: Bool) throws {
+        let folder = host.path("\(Self.folder)/run/containers/default/\(id)")
+        if isRunning {
+            try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+        } else {
+            try? FileManager.default.removeItem(atPath: folder)
+        }
+    }
+
+    /// Carries out a plugin's emergency actions; what they are about may be gone by then.
+    func performEmergency(_ answer: JSONValue) async throws {
+        for attachment in answer["Attachments"]?.arrayValue ?? [] {
+            for action in attachment["EmergencyDetach"]?.arrayValue ?? [] {
+                if let place = action["Unmount"]?.stringValue { _ = try await host.run(["umount", place]) }
+                if let place = action["Remove"]?.stringValue { _ = try await host.run(["bash", "-c", "rmdir \(place) || rm \(place)"]) }
+            }
+        }
+    }
+
+    func snapshot() async throws -> Snapshot {
+        let source = try await host.run(["find", Self.source, "-printf", "%p %y %U %G %m\n"])
+        return Snapshot(
+            mounts: try host.mountPoints(below: "/run").sorted(), files: host.paths(below: Self.state).filter { $0.contains("/") }.sorted(),
+            source: source.output)
+    }
+}
+
+extension Programs {
+    /// The plugins' program, of the same build as ``daemon``.
+    static var plugin: String {
+        let beside = URL(fileURLWithPath: daemon).deletingLastPathComponent().path + "/mountpoint-plugin"
+        return FileManager.default.isExecutableFile(atPath: beside) ? beside : folder + "/mountpoint-plugin"
+    }
+}
