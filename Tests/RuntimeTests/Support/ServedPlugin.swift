@@ -37,10 +37,12 @@ struct ServedPlugin {
     }
 
     static func start(_ kind: String, on host: PrivateHost) async throws -> SpawnedProcess {
+        // One that was killed has said the same before.
+        let said = host.log("\(kind).log").utf8.count
         let process = try host.start([program, kind], environment: environment, log: "\(kind).log")
         try await eventually("\(kind) listens", within: .seconds(20)) {
             if process.hasEnded { throw Trouble("\(kind) has ended: \(host.log("\(kind).log"))") }
-            return host.log("\(kind).log").contains("serves \(kind)")
+            return String(decoding: host.log("\(kind).log").utf8.dropFirst(said), as: UTF8.self).contains("serves \(kind)")
         }
         return process
     }
