@@ -20,6 +20,8 @@ struct LifeFigures {
     var start = Double.nan
     var kill = Double.nan
     var delete = Double.nan
+    /// All that it takes from nothing to nothing.
+    var life: Double { create + start + kill + delete }
     /// Bytes; of a process that stays beside the container's.
     var resident: Double?
     var proportional: Double?

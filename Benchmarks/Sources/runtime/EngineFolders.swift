@@ -7,7 +7,7 @@ import Measuring
 /// the runtime: a bundle, and Docker's own record beside the root file system.
 struct EngineFolders {
     static let runtimeRoot = "/run/docker/runtime-runc/moby"
-    private static let groups = "docker-nfsd-bench"
+    static let groups = "docker-nfsd-bench"
     private static let image = String(repeating: "1d", count: 32)
 
     let data: String

@@ -15,11 +15,11 @@ struct RuntimeMeasures {
         var empty: LifeFigures
         var unmatched: LifeFigures
         var matched: LifeFigures
+        var shipped: LifeFigures
     }
 
     /// - Returns: the names of the limits that do not hold.
     func measure() throws -> [String] {
-        becomeUndisturbed()
         // As systemd gives it to containerd.
         setenv("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", 1)
         setenv("EXEC_RUNC", settings.below, 1)
@@ -28,19 +28,26 @@ struct RuntimeMeasures {
         // As `make install` leaves it: a file that the linker has just written takes more page faults.
         let program = folder + "/mountpoint-runc"
         try run("strip", ["-o", program, settings.runtime])
+        let plugins = folder + "/mountpoint-plugin"
+        try run("strip", ["-o", plugins, settings.plugin])
+        let starts = try self.starts(program, plugins, folders)
+        becomeUndisturbed()
         let wanting = try MeasuredPlugin(name: "wanting", wanting: folders.source, in: folder)
         let other = try MeasuredPlugin(name: "other", wanting: "/nowhere", in: folder)
+        let shipped = try ShippedPlugins(plugins, in: folder)
         let ways = [
             Way(program: settings.below, chain: [], plugin: nil),
             Way(program: settings.peer, chain: [], plugin: nil),
             Way(program: program, chain: [], plugin: nil),
             Way(program: program, chain: ["other"], plugin: other),
             Way(program: program, chain: ["wanting"], plugin: wanting),
+            Way(program: program, chain: shipped.names, plugin: nil),
         ]
         let rounds = try self.rounds(ways, folders)
         let handedOver = try self.handedOver(program, folders)
         for plugin in [wanting, other] { try plugin.process.stop() }
-        return report(rounds, handedOver)
+        try shipped.stop()
+        return report(rounds, handedOver, starts)
     }
 
     /// Lets nothing else on this machine delay what is measured, either side of it: children inherit it.
@@ -61,6 +68,17 @@ struct RuntimeMeasures {
         setpriority(__priority_which_t(PRIO_PROCESS.rawValue), 0, -20)
     }
 
+    /// An engine and what it starts, which all have the scheduling that they have on any host.
+    private func starts(_ program: String, _ plugins: String, _ folders: EngineFolders) throws -> Pairs {
+        let shipped = try ShippedPlugins(plugins, in: folder)
+        try folders.setChain(shipped.names, below: settings.below)
+        let engine = try EngineMeasures(program, source: folders.source, in: folder)
+        let starts = try engine.measure(rounds: settings.rounds)
+        try engine.stop()
+        try shipped.stop()
+        return starts
+    }
+
     private func rounds(_ ways: [Way], _ folders: EngineFolders) throws -> [Round] {
         let null = open("/dev/null", O_RDWR | O_CLOEXEC)
         defer { close(null) }
@@ -77,7 +95,9 @@ struct RuntimeMeasures {
             }
             if number > 0 {
                 rounds.append(
-                    Round(plain: figures[0], wrapper: figures[1], empty: figures[2], unmatched: figures[3], matched: figures[4]))
+                    Round(
+                        plain: figures[0], wrapper: figures[1], empty: figures[2], unmatched: figures[3], matched: figures[4],
+                        shipped: figures[5]))
             }
         }
         return rounds
@@ -107,7 +127,7 @@ struct RuntimeMeasures {
         return (ours.difference, wrapper.difference)
     }
 
-    private func report(_ rounds: [Round], _ handedOver: (ours: Double, wrapper: Double)) -> [String] {
+    private func report(_ rounds: [Round], _ handedOver: (ours: Double, wrapper: Double), _ starts: Pairs) -> [String] {
         func pairs(_ ours: KeyPath<Round, LifeFigures>, _ figure: KeyPath<LifeFigures, Double>) -> Pairs {
             var pairs = Pairs()
             for round in rounds { pairs.add(ours: round[keyPath: ours][keyPath: figure], theirs: round.plain[keyPath: figure]) }
@@ -118,11 +138,14 @@ struct RuntimeMeasures {
         whole.add("create, no plugins", .nanoseconds, pairs(\.empty, \.create))
         whole.add("create, no pattern matches", .nanoseconds, pairs(\.unmatched, \.create), limit: .ratio(1.15))
         whole.add("create, one plugin matches", .nanoseconds, pairs(\.matched, \.create), limit: .ratio(1.15))
+        whole.add("create, five idle plugins that ship", .nanoseconds, pairs(\.shipped, \.create))
+        whole.add("create, start, kill, delete, five that ship", .nanoseconds, pairs(\.shipped, \.life))
+        whole.add("docker run, five idle plugins that ship", .nanoseconds, starts, limit: .ratio(1.05))
         whole.add("of that the plugin itself", .nanoseconds, ours: median(rounds.map(\.matched.plugin)))
         for (name, figure) in Self.commands.dropFirst(2) { whole.add("\(name), supervised", .nanoseconds, pairs(\.matched, figure)) }
         whole.add("supervisor, resident", .bytes, ours: median(rounds.compactMap(\.matched.resident)), limit: .value(6e6))
         whole.add("supervisor, resident, shared pages in parts", .bytes, ours: median(rounds.compactMap(\.matched.proportional)))
-        let left = rounds.filter { $0.unmatched.resident != nil || $0.empty.resident != nil }
+        let left = rounds.filter { $0.unmatched.resident != nil || $0.empty.resident != nil || $0.shipped.resident != nil }
         whole.add("supervisors of containers that no plugin wants", .count, ours: Double(left.count), limit: .value(0))
 
         var added = Report(

@@ -5,8 +5,9 @@ import Measuring
 /// What the command line says.
 struct RuntimeSettings {
     static let usage = """
-        usage: runtime --runtime PROGRAM --pause PROGRAM --peer PROGRAM [OPTION]...
+        usage: runtime --runtime PROGRAM --plugin PROGRAM --pause PROGRAM --peer PROGRAM [OPTION]...
           --runtime PROGRAM     mountpoint-runc
+          --plugin PROGRAM      mountpoint-plugin
           --pause PROGRAM       what containers run: a static program that waits until it is killed
           --peer PROGRAM        a wrapper that only becomes the runtime that EXEC_RUNC names
           --below PROGRAM       the runtime that is measured against and that does the work (default: runc)
@@ -15,6 +16,7 @@ struct RuntimeSettings {
         """
 
     var runtime = ""
+    var plugin = ""
     var pause = ""
     var peer = ""
     var below = "runc"
@@ -31,6 +33,7 @@ struct RuntimeSettings {
             guard let value = words.popFirst() else { throw BenchmarkError("\(option) needs a value\n\(Self.usage)") }
             switch option {
             case "--runtime": runtime = value
+            case "--plugin": plugin = value
             case "--pause": pause = value
             case "--peer": peer = value
             case "--below": below = value
@@ -40,7 +43,8 @@ struct RuntimeSettings {
             default: throw BenchmarkError("no option \(option)\n\(Self.usage)")
             }
         }
-        for (option, program) in [("--runtime", runtime), ("--pause", pause), ("--peer", peer)] where program.isEmpty {
+        for (option, program) in [("--runtime", runtime), ("--plugin", plugin), ("--pause", pause), ("--peer", peer)] where program.isEmpty
+        {
             throw BenchmarkError("\(option) is missing\n\(Self.usage)")
         }
     }
