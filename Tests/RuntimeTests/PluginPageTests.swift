@@ -31,8 +31,10 @@ extension SharedEngineTests {
             try await Scenario.run { scenario in
                 let script = "mkdir -p /home/me/project; chown 1000:1000 /home/me/project"
                 try await PluginPage("ownership").follow(in: scenario, over: "/home", after: script) { host in
-                    let owners = try await host.run(["stat", "-c", "%u:%g", "/home/me/project", "/home/me/project/made"])
-                    #expect(owners.output == "1000:1000\n1000:1000\n", "\(owners)")
+                    let project = "/home/me/project"
+                    let owners = try await host.run(["stat", "-c", "%u:%g", project, "\(project)/made", "\(project)/report"])
+                    #expect(owners.output == "1000:1000\n1000:1000\n1000:1000\n", "\(owners)")
+                    #expect(host.names(in: ServedPlugin.state + "/ownership") == [])
                 }
             }
         }

@@ -12,9 +12,9 @@ public struct OwnershipKind: PluginKind {
             name: "ownership", summary: "have the owner of files appear as the container's user, and keep what is made theirs")
         information.optionsHelp = OwnershipOptions.help
         information.isPersistent = true
-        // A tree of millions of files.
-        information.attachTimeout = 600
-        information.detachTimeout = 600
+        // For a million files; longer, and a host would wait so long for a plugin that is away.
+        information.attachTimeout = 120
+        information.detachTimeout = 120
         return information
     }
 
