@@ -251,7 +251,7 @@ let package = Package(
             name: "DocumentTests",
             dependencies: [
                 "LinuxSystem", "KernelMount", "NFS", "Volumes", "DockerVolumes", "ContainerMounts", "OCIRuntime", "PrometheusMetrics",
-                "TestSupport", "docker-nfsd", "mountpoint-runc", systemPackage,
+                "MountPointPlugins", "DockerPluginAPI", "TestSupport", "docker-nfsd", "mountpoint-runc", "mountpoint-plugin", systemPackage,
             ],
             path: "Tests/DocumentTests"
         ),

@@ -8,6 +8,7 @@ enum Programs {
     private static let folder = URL(fileURLWithPath: CommandLine.arguments[0]).deletingLastPathComponent().path
     static let daemon = folder + "/docker-nfsd"
     static let runtime = folder + "/mountpoint-runc"
+    static let plugin = folder + "/mountpoint-plugin"
 }
 
 extension String {
