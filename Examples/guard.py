@@ -37,7 +37,15 @@ def properties(request):
     return {"Success": True, "Patterns": patterns}
 
 
+def container(request):
+    """The container's ID. What makes no sense raises an error, and so is refused: nobody knows what would be let through."""
+    if not isinstance(request, dict) or not isinstance(request.get("ID"), str) or not request["ID"]:
+        raise ValueError("the request has no ID")
+    return request["ID"]
+
+
 def attach(request):
+    container(request)
     attachments = []
     for mount in request["Mounts"]:
         # A host without Origin sends other mounts as well, so the patterns alone decide nothing.
@@ -60,26 +68,38 @@ def attach(request):
     return {"Success": True, "Attachments": attachments}
 
 
+def detach(request):
+    container(request)
+    return {"Success": True}
+
+
 METHODS = {
     "/Plugin.Activate": lambda request: {"Implements": ["mountpoint"]},
     "/MountPointPlugin.MountPointProperties": properties,
     "/MountPointPlugin.MountPointAttach": attach,
-    "/MountPointPlugin.MountPointDetach": lambda request: {"Success": True},
+    "/MountPointPlugin.MountPointDetach": detach,
 }
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
     def do_POST(self):
-        length = int(self.headers.get("Content-Length") or 0)
-        request = json.loads(self.rfile.read(length) or "{}")
-        method = METHODS.get(self.path)
-        status, answer = (200, method(request)) if method else (404, {"Err": f"{self.path} is not known"})
+        try:
+            status, answer = self.answer()
+        except Exception as error:
+            status, answer = 400, {"Err": f"the request makes no sense: {type(error).__name__}: {error}"}
         body = json.dumps(answer).encode()
         self.send_response_only(status)
         self.send_header("Content-Type", "application/vnd.docker.plugins.v1.2+json")
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
+
+    def answer(self):
+        length = int(self.headers.get("Content-Length") or 0)
+        method = METHODS.get(self.path)
+        if not method:
+            return 404, {"Err": f"{self.path} is not known"}
+        return 200, method(json.loads(self.rfile.read(length) or "{}"))
 
 
 class Server(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):

@@ -34,9 +34,21 @@ sub file_of {
     return $id =~ /\A[A-Za-z0-9_+.-]+\z/ && $id !~ /\A\.\.?\z/ ? "$state/$id" : undef;
 }
 
+# What makes no sense is refused.
+sub id_of {
+    my ($request) = @_;
+    my $id = ref $request eq 'HASH' ? $request->{ID} : undef;
+    # A number is not a text.
+    die "the request has no ID\n" unless defined $id && !ref $id && $json->encode([$id]) =~ /\A\["/;
+    return $id;
+}
+
 sub attach {
     my ($request) = @_;
-    my ($id, @mounts) = ($request->{ID}, @{$request->{Mounts}});
+    my $id = id_of($request);
+    die "the request has no list of mounts\n" unless ref $request->{Mounts} eq 'ARRAY';
+    my @mounts = @{$request->{Mounts}};
+    return {Success => $true, Attachments => []} unless @mounts;
     my $file = file_of($id) or return {Success => $false, Err => 'the ID is none'};
     # On disk before the answer: from the answer on, the host relies on it.
     open my $out, '>', "$file.new" or return {Success => $false, Err => "$file: $!"};
@@ -52,7 +64,7 @@ sub attach {
 
 sub detach {
     my ($request) = @_;
-    my $id = $request->{ID};
+    my $id = id_of($request);
     my $file = file_of($id) or return {Success => $false, Recoverable => $true, Err => 'the ID is none'};
     # Of a container that it knows nothing of, there is nothing to undo: its answer to Attach may never have arrived.
     return {Success => $true} unless -e $file;
@@ -78,9 +90,14 @@ sub serve {
     my $body = '';
     while (length $body < $length) { read($client, $body, $length - length $body, length $body) or return }
     my $call = $methods{$method};
-    my $answer = $call ? $call->($body eq '' ? {} : $json->decode($body)) : {Err => "$method is not known"};
-    my ($status, $text) = ($call ? '200 OK' : '404 Not Found', $json->encode($answer));
-    print {$client} "HTTP/1.1 $status\r\nContent-Length: ", length($text), "\r\nConnection: close\r\n\r\n$text";
+    my ($status, $answer) = ('404 Not Found', {Err => "$method is not known"});
+    if ($call) {
+        $answer = eval { $call->($body eq '' ? {} : $json->decode($body)) };
+        ($status, $answer) = $answer ? ('200 OK', $answer) : ('400 Bad Request', {Err => "the request makes no sense: $@"});
+    }
+    my $text = $json->encode($answer);
+    my $type = 'Content-Type: application/vnd.docker.plugins.v1.2+json';
+    print {$client} "HTTP/1.1 $status\r\n$type\r\nContent-Length: ", length($text), "\r\nConnection: close\r\n\r\n$text";
 }
 
 mkdir $state, 0700;

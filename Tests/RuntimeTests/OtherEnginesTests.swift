@@ -74,6 +74,29 @@ extension SharedEngineTests {
             }
         }
 
+        @Test("podman: policy denies a place that an overlay (:O) would show, alone or with what is above it; others pass")
+        func podmanOverlayPolicy() async throws {
+            try await withPodman { podman, scenario in
+                let secret = try scenario.folder("above/secret")
+                _ = try scenario.folder("above")
+                _ = try scenario.folder("other")
+                let settings = #"{"rules": [{"action": "deny", "source": ["\#(secret)"], "reason": "it is secret"}]}"#
+                try await ServedPlugin.run("policy", settings: settings, in: scenario) {
+                    for name in ["above/secret", "above", "other"] {
+                        let words = ["run", "--rm", "--network", "none", "-v", "\(try scenario.folder(name)):/a:O"]
+                        let result = try await podman.run(words + ["localhost/busybox", "cat", "/a/who"])
+                        if name == "other" {
+                            #expect(result.status == 0 && result.output == "other\n", "\(result)")
+                        } else {
+                            #expect(
+                                result.status != 0 && result.output.contains("/a would show \(secret): it is secret (rule 1)"), "\(result)")
+                            #expect(!result.output.contains(name + "\n"), "\(result)")
+                        }
+                    }
+                }
+            }
+        }
+
         @Test("podman: a volume, exec, stop, start again, rm")
         func podmanLife() async throws {
             try await withPodman { podman, scenario in
