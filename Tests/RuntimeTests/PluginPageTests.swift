@@ -39,6 +39,17 @@ extension SharedEngineTests {
             }
         }
 
+        @Test func copyOnWrite() async throws {
+            try await Scenario.run { scenario in
+                let script = "mkdir -p /srv/project/src; echo old > /srv/project/src/main; echo read me > /srv/project/README"
+                try await PluginPage("copy-on-write").follow(in: scenario, over: "/srv", after: script) { host in
+                    let after = try await host.run(["sh", "-c", "cd /srv/project; cat src/main README; ls -A"])
+                    #expect(after.output == "read me\nread me\nREADME\nmade\nsrc\n", "\(after)")
+                    #expect(host.names(in: ServedPlugin.state + "/copy-on-write/changes") == [])
+                }
+            }
+        }
+
         @Test func noswap() async throws {
             try await Scenario.run { scenario in
                 guard try await ServedPlugin.command(["doctor", "noswap"], on: scenario.host).output.contains("keeps a tmpfs out of swap")

@@ -48,8 +48,11 @@ struct PluginPage {
         _ = try await host.run(["sh", "-ec", "mount -t tmpfs tmpfs \(folder); \(script)"])
         try await ServedPlugin.run(kind, settings: settings, in: scenario) {
             for example in examples {
-                let words = example.command.replacing("alpine", with: "busybox").split(separator: " ").dropFirst().map(String.init)
-                let result = try await scenario.runDocker(words)
+                let words = example.command.replacing("alpine", with: "busybox").split(separator: " ").map(String.init)
+                let ofPlugin = words.first == "mountpoint-plugin"
+                let arguments = Array(words.dropFirst())
+                let result =
+                    ofPlugin ? try await ServedPlugin.command(arguments, on: host) : try await scenario.runDocker(arguments)
                 #expect(result.status == example.status, "\(example.command): \(result)")
                 #expect(example.text.isEmpty || result.output.contains(example.text), "\(example.command): \(result)")
             }

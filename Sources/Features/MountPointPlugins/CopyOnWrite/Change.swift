@@ -87,7 +87,7 @@ extension LayerFolder {
         let isSame =
             switch status.kind {
             case _ where status.kind != old.kind: false
-            case .file: status.size == old.size ? try folder.upper.hasSameData(name, as: name, in: base) : false
+            case .file: status.size == old.size ? try haveSameData(name, in: folder.upper, as: name, in: base) : false
             case .link: try folder.upper.target(ofLink: name) == base.target(ofLink: name)
             default: status.node == old.node
             }

@@ -167,12 +167,12 @@ extension LayerFolder {
             layer = try layer.child(name)
         }
         guard let base = layer.base ?? layer.hidden, let status = try base.statusIfThere(of: name), status.kind == .file else { return nil }
-        return status.size > Self.longest ? [0] : try base.data(of: name, limit: Self.longest)
+        return status.size > Self.longest ? [0] : try fileData(name, in: base, limit: Self.longest)
     }
 
     private func layer(of change: Change) throws(SystemError) -> [UInt8]? {
         guard change.what != .removed, change.kind == .file, let (folder, name) = change.path.parted else { return nil }
         let upper = try upper.folder(at: folder)
-        return try upper.status(of: name).size > Self.longest ? [0] : upper.data(of: name, limit: Self.longest)
+        return try upper.status(of: name).size > Self.longest ? [0] : fileData(name, in: upper, limit: Self.longest)
     }
 }

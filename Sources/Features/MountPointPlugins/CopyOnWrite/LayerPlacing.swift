@@ -52,7 +52,7 @@ final class LayerPlacing {
     private static func isOneMount(_ upper: OpenFolder, _ staging: OpenFolder) throws(SystemError) -> Bool {
         guard let probe = EntryName(".copy-on-write.probe") else { return false }
         try removeTree(probe, in: upper)
-        try upper.makeFile(probe, mode: 0o600)
+        try makeEmptyFile(probe, in: upper, mode: 0o600)
         do throws(SystemError) { try upper.rename(probe, to: probe, in: staging) } catch {
             try upper.remove(probe)
             if error.errno == .improperLink { return false }
@@ -220,7 +220,7 @@ extension OpenFolder {
     /// Makes a copy of what is no folder, with owner, mode, times and extended attributes.
     func copyEntry(_ name: EntryName, _ status: EntryStatus, in folder: OpenFolder, to other: EntryName) throws(SystemError) {
         switch status.kind {
-        case .file: try copyData(of: name, in: folder, to: other)
+        case .file: try copyFileData(name, in: folder, to: other, in: self)
         case .link: try makeLink(other, to: folder.target(ofLink: name))
         default: try makeNode(other, like: status)
         }

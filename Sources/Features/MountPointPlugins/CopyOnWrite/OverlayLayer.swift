@@ -47,7 +47,7 @@ enum OverlayLayer {
             Int(value[2]) <= value.count, value[2] > 21
         else { return .none }
         do throws(SystemError) {
-            let found = try base.status(ofHandle: value[4], Array(value[21..<Int(value[2])]))
+            let found = try entryStatus(ofHandle: value[4], Array(value[21..<Int(value[2])]), on: base)
             return found.map { .file($0) } ?? .gone
         } catch {
             if error.errno == .notSupported { return .none }

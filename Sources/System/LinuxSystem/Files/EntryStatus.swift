@@ -89,12 +89,7 @@ extension OpenFolder {
 
     /// Nil if there is nothing of that name.
     public func statusIfThere(of name: EntryName) throws(SystemError) -> EntryStatus? {
-        do throws(SystemError) {
-            return try status(of: name)
-        } catch {
-            if error.errno == .noSuchFileOrDirectory { return nil }
-            throw error
-        }
+        do throws(SystemError) { return try status(of: name) } catch  where error.errno == .noSuchFileOrDirectory { return nil }
     }
 
     /// Of the folder itself.
