@@ -173,13 +173,13 @@ _mountpoint-plugin() {
     unset 'unparsed_words[0]'
     unparsed_words=("${unparsed_words[@]}")
     case "${subcommand}" in
-    list|status|doctor|check|verify|noswap|ownership|policy|translate|help)
+    list|status|doctor|check|verify|copy-on-write|noswap|ownership|policy|translate|help)
         # Offer subcommand argument completions
         "_mountpoint-plugin_${subcommand}"
         ;;
     *)
         # Offer subcommand completions
-        COMPREPLY+=($(compgen -W 'list status doctor check verify noswap ownership policy translate help' -- "${cur}"))
+        COMPREPLY+=($(compgen -W 'list status doctor check verify copy-on-write noswap ownership policy translate help' -- "${cur}"))
         ;;
     esac
 }
@@ -304,6 +304,212 @@ _mountpoint-plugin_verify() {
     esac
 }
 
+_mountpoint-plugin_copy-on-write() {
+    repeating_flags=()
+    non_repeating_flags=(--version -h --help)
+    repeating_options=()
+    non_repeating_options=()
+    __mountpoint-plugin_offer_flags_options 0
+
+    # Offer subcommand / subcommand argument completions
+    local -r subcommand="${unparsed_words[0]}"
+    unset 'unparsed_words[0]'
+    unparsed_words=("${unparsed_words[@]}")
+    case "${subcommand}" in
+    serve|list|diff|commit|discard|export)
+        # Offer subcommand argument completions
+        "_mountpoint-plugin_copy-on-write_${subcommand}"
+        ;;
+    *)
+        # Offer subcommand completions
+        COMPREPLY+=($(compgen -W 'serve list diff commit discard export' -- "${cur}"))
+        ;;
+    esac
+}
+
+_mountpoint-plugin_copy-on-write_serve() {
+    repeating_flags=()
+    non_repeating_flags=(--version -h --help)
+    repeating_options=()
+    non_repeating_options=(--instance --socket-directory --settings-directory --state-directory --runtime-directory --docker-directory)
+    __mountpoint-plugin_offer_flags_options 0
+
+    # Offer option value completions
+    case "${prev}" in
+    '--instance')
+        return
+        ;;
+    '--socket-directory')
+        return
+        ;;
+    '--settings-directory')
+        return
+        ;;
+    '--state-directory')
+        return
+        ;;
+    '--runtime-directory')
+        return
+        ;;
+    '--docker-directory')
+        return
+        ;;
+    esac
+}
+
+_mountpoint-plugin_copy-on-write_list() {
+    repeating_flags=()
+    non_repeating_flags=(--json --version -h --help)
+    repeating_options=()
+    non_repeating_options=(--instance --socket-directory --settings-directory --state-directory --runtime-directory --docker-directory)
+    __mountpoint-plugin_offer_flags_options 0
+
+    # Offer option value completions
+    case "${prev}" in
+    '--instance')
+        return
+        ;;
+    '--socket-directory')
+        return
+        ;;
+    '--settings-directory')
+        return
+        ;;
+    '--state-directory')
+        return
+        ;;
+    '--runtime-directory')
+        return
+        ;;
+    '--docker-directory')
+        return
+        ;;
+    esac
+}
+
+_mountpoint-plugin_copy-on-write_diff() {
+    repeating_flags=()
+    non_repeating_flags=(--json --patch --version -h --help)
+    repeating_options=()
+    non_repeating_options=(--instance --socket-directory --settings-directory --state-directory --runtime-directory --docker-directory)
+    __mountpoint-plugin_offer_flags_options -1
+
+    # Offer option value completions
+    case "${prev}" in
+    '--instance')
+        return
+        ;;
+    '--socket-directory')
+        return
+        ;;
+    '--settings-directory')
+        return
+        ;;
+    '--state-directory')
+        return
+        ;;
+    '--runtime-directory')
+        return
+        ;;
+    '--docker-directory')
+        return
+        ;;
+    esac
+}
+
+_mountpoint-plugin_copy-on-write_commit() {
+    repeating_flags=()
+    non_repeating_flags=(--version -h --help)
+    repeating_options=()
+    non_repeating_options=(--conflict --instance --socket-directory --settings-directory --state-directory --runtime-directory --docker-directory)
+    __mountpoint-plugin_offer_flags_options -1
+
+    # Offer option value completions
+    case "${prev}" in
+    '--conflict')
+        return
+        ;;
+    '--instance')
+        return
+        ;;
+    '--socket-directory')
+        return
+        ;;
+    '--settings-directory')
+        return
+        ;;
+    '--state-directory')
+        return
+        ;;
+    '--runtime-directory')
+        return
+        ;;
+    '--docker-directory')
+        return
+        ;;
+    esac
+}
+
+_mountpoint-plugin_copy-on-write_discard() {
+    repeating_flags=()
+    non_repeating_flags=(--version -h --help)
+    repeating_options=()
+    non_repeating_options=(--instance --socket-directory --settings-directory --state-directory --runtime-directory --docker-directory)
+    __mountpoint-plugin_offer_flags_options 1
+
+    # Offer option value completions
+    case "${prev}" in
+    '--instance')
+        return
+        ;;
+    '--socket-directory')
+        return
+        ;;
+    '--settings-directory')
+        return
+        ;;
+    '--state-directory')
+        return
+        ;;
+    '--runtime-directory')
+        return
+        ;;
+    '--docker-directory')
+        return
+        ;;
+    esac
+}
+
+_mountpoint-plugin_copy-on-write_export() {
+    repeating_flags=()
+    non_repeating_flags=(--version -h --help)
+    repeating_options=()
+    non_repeating_options=(--instance --socket-directory --settings-directory --state-directory --runtime-directory --docker-directory)
+    __mountpoint-plugin_offer_flags_options 2
+
+    # Offer option value completions
+    case "${prev}" in
+    '--instance')
+        return
+        ;;
+    '--socket-directory')
+        return
+        ;;
+    '--settings-directory')
+        return
+        ;;
+    '--state-directory')
+        return
+        ;;
+    '--runtime-directory')
+        return
+        ;;
+    '--docker-directory')
+        return
+        ;;
+    esac
+}
+
 _mountpoint-plugin_noswap() {
     repeating_flags=()
     non_repeating_flags=(--version -h --help)
@@ -346,13 +552,13 @@ _mountpoint-plugin_ownership() {
     unset 'unparsed_words[0]'
     unparsed_words=("${unparsed_words[@]}")
     case "${subcommand}" in
-    serve)
+    serve|give-back)
         # Offer subcommand argument completions
         "_mountpoint-plugin_ownership_${subcommand}"
         ;;
     *)
         # Offer subcommand completions
-        COMPREPLY+=($(compgen -W 'serve' -- "${cur}"))
+        COMPREPLY+=($(compgen -W 'serve give-back' -- "${cur}"))
         ;;
     esac
 }
@@ -363,6 +569,36 @@ _mountpoint-plugin_ownership_serve() {
     repeating_options=()
     non_repeating_options=(--instance --socket-directory --settings-directory --state-directory --runtime-directory --docker-directory)
     __mountpoint-plugin_offer_flags_options 0
+
+    # Offer option value completions
+    case "${prev}" in
+    '--instance')
+        return
+        ;;
+    '--socket-directory')
+        return
+        ;;
+    '--settings-directory')
+        return
+        ;;
+    '--state-directory')
+        return
+        ;;
+    '--runtime-directory')
+        return
+        ;;
+    '--docker-directory')
+        return
+        ;;
+    esac
+}
+
+_mountpoint-plugin_ownership_give-back() {
+    repeating_flags=()
+    non_repeating_flags=(--all --forget --version -h --help)
+    repeating_options=()
+    non_repeating_options=(--instance --socket-directory --settings-directory --state-directory --runtime-directory --docker-directory)
+    __mountpoint-plugin_offer_flags_options 1
 
     # Offer option value completions
     case "${prev}" in
