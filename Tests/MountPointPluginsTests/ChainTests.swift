@@ -11,7 +11,7 @@ import Testing
 @testable import MountPointPlugins
 
 /// Several kinds on one source: in several containers, and one after another in a chain.
-@Suite("Kinds together", .needs(.root), .enabled(if: MemoryMount.knowsNoSwap, "needs Linux 6.4"))
+@Suite("Kinds together", .needs(.root), .enabled(if: MemoryMount.knowsNoSwap, "needs Linux 6.4"), .serialized)
 struct ChainTests {
     /// A source on a tmpfs of its own, which belongs to user 1000, and the kinds that can be asked about it.
     struct Source {
