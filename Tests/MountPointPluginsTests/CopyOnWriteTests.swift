@@ -45,13 +45,13 @@ struct CopyOnWriteTests {
             try await run.end()
             #expect(text("\(source)/one") == "old one\n" && text("\(source)/two") == "old two\n")
 
-            #expect(try await host.run(["list"]).output.hasPrefix("aaaaaaaaaaaa.0  \(source)  web  "))
+            #expect(try await host.run(["list"]).output.hasPrefix("aaaaaaaaaaaa-f35ebbe5.0  \(source)  web  "))
             let diff = try await host.run(["diff", "web"])
             #expect(diff.output == "R sub/ -> moved/\nA moved/four\nP moved/three\nM one\nD two\n")
-            let json = try await host.run(["diff", "aaaaaaaaaaaa.0", "--json", "two"])
+            let json = try await host.run(["diff", "aaaaaaaaaaaa-f35ebbe5.0", "--json", "two"])
             #expect(
                 json.output
-                    == "{\"version\":1,\"name\":\"aaaaaaaaaaaa.0\",\"changes\":[{\"change\":\"removed\",\"path\":\"two\",\"kind\":\"file\"}]}\n"
+                    == "{\"version\":1,\"name\":\"aaaaaaaaaaaa-f35ebbe5.0\",\"changes\":[{\"change\":\"removed\",\"path\":\"two\",\"kind\":\"file\"}]}\n"
             )
             let patch = try await host.run(["diff", "web", "--patch", "one", "two"])
             #expect(
@@ -126,7 +126,7 @@ struct CopyOnWriteTests {
             let again = try await CopyOnWriteRun(source, "keep", on: host)
             #expect(text("\(again.shown)/one") == "kept\n" && text("\(source)/one") == "old one\n")
             try await again.end(.notStarted)
-            #expect(host.changes == ["aaaaaaaaaaaa.0"])
+            #expect(host.changes == ["aaaaaaaaaaaa-f35ebbe5.0"])
         }
     }
 
@@ -153,7 +153,7 @@ struct CopyOnWriteTests {
             if rule == .fail {
                 let error = await #expect(throws: DetachError.self) { try await run.end() }
                 #expect(error?.message.contains("others have changed the source meanwhile: one: it has been changed, and 1 more") == true)
-                #expect(error?.message.contains("mountpoint-plugin copy-on-write commit aaaaaaaaaaaa.0") == true)
+                #expect(error?.message.contains("mountpoint-plugin copy-on-write commit aaaaaaaaaaaa-f35ebbe5.0") == true)
                 #expect(
                     text("\(source)/one") == "theirs\n" && text("\(source)/fresh") == nil
                         && text("\(source)/sub/three") == "old sub/three\n")
@@ -168,7 +168,7 @@ struct CopyOnWriteTests {
                 try await run.end()
                 #expect(text("\(source)/one") == (rule == .ours ? "ours\n" : "theirs\n"))
                 #expect(text("\(source)/two") == (rule == .ours ? nil : "theirs\n"))
-                #expect(text("\(source)/one.aaaaaaaaaaaa.0") == (rule == .both ? "ours\n" : nil))
+                #expect(text("\(source)/one.aaaaaaaaaaaa-f35ebbe5.0") == (rule == .both ? "ours\n" : nil))
                 #expect(text("\(source)/fresh") == "ours\n" && text("\(source)/sub/three") == "ours\n")
             }
             #expect(host.changes == [])
@@ -202,7 +202,7 @@ struct CopyOnWriteTests {
             let error = await #expect(throws: DetachError.self) { try await run.end() }
             #expect(error?.message.contains("ENOSPC") == true)
             #expect(text("\(source)/b") == "old\n")
-            #expect(try await host.run(["discard", "web"]).output.contains("a commit of aaaaaaaaaaaa.0 has begun"))
+            #expect(try await host.run(["discard", "web"]).output.contains("a commit of aaaaaaaaaaaa-f35ebbe5.0 has begun"))
             #expect(try await host.run(["list"]).output.contains("stopped"))
             try systemCall("mount", on: source) { mount("", source, "", UInt(MS_REMOUNT), "size=4m") }
             #expect(try await host.run(["commit", "web"]).status == 0)
@@ -241,7 +241,7 @@ struct CopyOnWriteTests {
             plugin.recover()
             plugin.recover()
             #expect(text("\(source)/one") == "old one\n")
-            #expect(host.changes == (options == "discard" ? [] : ["aaaaaaaaaaaa.0"]))
+            #expect(host.changes == (options == "discard" ? [] : ["aaaaaaaaaaaa-f35ebbe5.0"]))
             if options == "commit" { #expect(try await host.run(["list"]).output.contains("the host went down")) }
             #expect(host.left(of: "copy-on-write") == ["changes"])
         }

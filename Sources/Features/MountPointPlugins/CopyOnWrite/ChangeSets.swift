@@ -21,7 +21,10 @@ struct ChangeSets: Sendable {
     static func name(of chosen: ChosenMount) -> String {
         let index = FilePath(chosen.folder).extension ?? "0"
         let id = chosen.containerID.prefix { $0.isASCII && ($0.isLetter || $0.isNumber) }.prefix(12)
-        return "\(id.isEmpty ? "container" : String(id)).\(index)"
+        // Engines other than Docker give ids that begin alike: a checksum of the whole one (FNV-1a) tells them apart.
+        let sum = chosen.containerID.utf8.reduce(0xcbf2_9ce4_8422_2325 as UInt64) { ($0 ^ UInt64($1)) &* 0x100_0000_01b3 }
+        let digits = String(sum & 0xffff_ffff, radix: 16)
+        return "\(id.isEmpty ? "container" : String(id))-\(String(repeating: "0", count: 8 - digits.count))\(digits).\(index)"
     }
 
     // MARK: Finding
