@@ -18,8 +18,13 @@ struct HostEmergencyActionsTests {
             try makeFolder(target, mode: 0o700)
             try #require(mount("tmpfs", target.string, "tmpfs", 0, nil) == 0)
             try #require(symlink(target.string, link.string) == 0)
+            let inner = target.appending("inner")
+            try makeFolder(inner, mode: 0o700)
+            try #require(mount("tmpfs", inner.string, "tmpfs", 0, nil) == 0)
             #expect(throws: EmergencyActionError.self) { try actions.unmount(link.string) }
-            #expect(try MountTable().topmost(at: target.string) != nil)
+            #expect(throws: EmergencyActionError.self) { try actions.unmount(link.appending("inner").string) }
+            #expect(try MountTable().topmost(at: target.string) != nil && MountTable().topmost(at: inner.string) != nil)
+            try actions.unmount(inner.string)
             try actions.unmount(target.string)
             #expect(try MountTable().topmost(at: target.string) == nil)
         }

@@ -79,6 +79,25 @@ struct CopyOnWriteSourceTests {
         }
     }
 
+    @Test("A link that a container has put on the way to an inner mount leads to nothing outside") func innerMountBehindLink() async throws
+    {
+        try await withCopiedSource { source, host in
+            mkdir("\(source)/sub/inner", 0o755)
+            try systemCall("mount", on: source) { mount("tmpfs", "\(source)/sub/inner", "tmpfs", 0, "") }
+            try await withScratchFolder { outside in
+                mkdir(outside.appending("inner").string, 0o755)
+                let first = try await CopyOnWriteRun(source, "reuse=work", on: host)
+                rename("\(first.shown)/sub", "\(first.shown)/away")
+                #expect(symlink(outside.string, "\(first.shown)/sub") == 0)
+                try await first.end()
+                let second = try await CopyOnWriteRun(source, "reuse=work", on: host)
+                #expect(MountTable.isFree(below: outside.string))
+                try await second.end()
+            }
+            #expect(MountTable.isFree(below: host.root.string) && !MountTable.isFree(below: source))
+        }
+    }
+
     private static func withAddress(_ path: String, _ body: (UnsafePointer<sockaddr>, socklen_t) -> CInt) -> CInt {
         var address = sockaddr_un()
         address.sun_family = sa_family_t(AF_UNIX)

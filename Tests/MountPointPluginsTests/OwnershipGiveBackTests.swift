@@ -20,25 +20,13 @@ struct OwnershipGiveBackTests {
         plugin = try host.plugin(of: OwnershipKind.self)
     }
 
-    private func withTree(_ body: (OwnedTree) async throws -> Void) async throws {
-        try await withScratchFolder { folder in
-            let tree = OwnedTree(path: folder.appending("source").string)
-            mkdir(tree.path, 0o755)
-            try tree.fill()
-            // What was made in the same tick of the kernel's clock could as well have been made after it.
-            let now = EntryStatus.Time.ofLastTick()
-            try await eventually("the clock goes on") { now < .ofLastTick() }
-            try await body(tree)
-        }
-    }
-
     private func giveBack(_ container: String?, forgets: Bool = false) throws -> OwnershipGiveBack.Outcome {
         let instance = try PluginInstance(of: "ownership", places: host.places)
         return try OwnershipGiveBack(container: container, forgets: forgets).run(instance)
     }
 
     @Test("give-back changes nothing at the start, and at the end only what was made or changed") func giveBackMode() async throws {
-        try await withTree { tree in
+        try await OwnedTree.with { tree in
             let before = try OwnerSnapshot(of: tree.path)
             let request = ownershipRequest(tree.path, "mode=give-back")
             let attachment = try #require(try await plugin.attach(request).first)
@@ -60,7 +48,7 @@ struct OwnershipGiveBackTests {
     }
 
     @Test("give-back changes nothing of a tree that nobody touched, not even a time") func untouched() async throws {
-        try await withTree { tree in
+        try await OwnedTree.with { tree in
             var before = stat()
             lstat("\(tree.path)/containers", &before)
             let request = ownershipRequest(tree.path, "mode=give-back")
@@ -73,7 +61,7 @@ struct OwnershipGiveBackTests {
     }
 
     @Test("Two containers of one user that give back: it goes with the last") func giveBackShared() async throws {
-        try await withTree { tree in
+        try await OwnedTree.with { tree in
             for id in ["one", "two"] { _ = try await plugin.attach(ownershipRequest(tree.path, "mode=give-back", id: id)) }
             tree.file("made", 33)
             try await plugin.detach(MountPointDetachRequest(id: "one"))
@@ -86,7 +74,7 @@ struct OwnershipGiveBackTests {
     @Test("A new process gives back what containers had that are gone, as after a reboot, and leaves what runs") func recovery()
         async throws
     {
-        try await withTree { tree in
+        try await OwnedTree.with { tree in
             let other = OwnedTree(path: tree.path + ".other")
             mkdir(other.path, 0o755)
             try other.fill()
@@ -103,7 +91,7 @@ struct OwnershipGiveBackTests {
     }
 
     @Test("By hand: what runs is refused, what is gone is given back and shown") func byHand() async throws {
-        try await withTree { tree in
+        try await OwnedTree.with { tree in
             let before = try OwnerSnapshot(of: tree.path)
             #expect(try giveBack(nil).text == "nothing has to be given back\n")
             #expect(throws: PluginError.self) { try giveBack("web") }
@@ -132,7 +120,7 @@ struct OwnershipGiveBackTests {
 
     @Test("A tree that is not there any more is an error, until it is back or forgotten", arguments: [true, false])
     func moved(_ comesBack: Bool) async throws {
-        try await withTree { tree in
+        try await OwnedTree.with { tree in
             let before = try OwnerSnapshot(of: tree.path)
             let request = ownershipRequest(tree.path, "mode=transfer")
             _ = try await plugin.attach(request)

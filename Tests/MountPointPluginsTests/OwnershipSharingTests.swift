@@ -20,15 +20,6 @@ struct OwnershipSharingTests {
         plugin = try host.plugin(of: OwnershipKind.self)
     }
 
-    private func withTree(_ body: (OwnedTree) async throws -> Void) async throws {
-        try await withScratchFolder { folder in
-            let tree = OwnedTree(path: folder.appending("source").string)
-            mkdir(tree.path, 0o755)
-            try tree.fill()
-            try await body(tree)
-        }
-    }
-
     private func attach(_ source: String, _ id: String, user: UInt32 = 33, _ options: String = "mode=transfer") async throws {
         _ = try await plugin.attach(ownershipRequest(source, options, user: user, id: id, name: id))
     }
@@ -37,7 +28,7 @@ struct OwnershipSharingTests {
 
     @Test("Containers of one user share it, and it goes back with the last of them", arguments: [["one", "two"], ["two", "one"]])
     func shared(_ order: [String]) async throws {
-        try await withTree { tree in
+        try await OwnedTree.with { tree in
             let before = try OwnerSnapshot(of: tree.path)
             try await attach(tree.path, "one")
             let during = try OwnerSnapshot(of: tree.path)
@@ -52,7 +43,7 @@ struct OwnershipSharingTests {
 
     @Test("Another owner is denied, by transfer, by map and at the end; the tree stays with the first", arguments: OwnershipMode.allCases)
     func denied(_ mode: OwnershipMode) async throws {
-        try await withTree { tree in
+        try await OwnedTree.with { tree in
             try await attach(tree.path, "one")
             let during = try OwnerSnapshot(of: tree.path)
             for source in [tree.path, "\(tree.path)/a", (tree.path as NSString).deletingLastPathComponent] {
@@ -75,7 +66,7 @@ struct OwnershipSharingTests {
         "A part of a shared tree is shared, and stays given as long as one has it", arguments: [["inner", "outer"], ["outer", "inner"]])
     func inner(_ order: [String]) async throws {
         for start in [["inner", "outer"], ["outer", "inner"]] {
-            try await withTree { tree in
+            try await OwnedTree.with { tree in
                 // The container's user had something in both before.
                 tree.file("a/theirs", 33)
                 let before = try OwnerSnapshot(of: tree.path)
@@ -95,7 +86,7 @@ struct OwnershipSharingTests {
     }
 
     @Test("Trees on several mounts of one file system are known as the same") func bound() async throws {
-        try await withTree { tree in
+        try await OwnedTree.with { tree in
             let other = tree.path + ".bound"
             mkdir(other, 0o755)
             try systemCall("mount", on: other) { mount("\(tree.path)/a", other, nil, UInt(MS_BIND), nil) }
@@ -110,7 +101,7 @@ struct OwnershipSharingTests {
     }
 
     @Test("Many containers at once, each with all of a tree") func many() async throws {
-        try await withTree { tree in
+        try await OwnedTree.with { tree in
             let before = try OwnerSnapshot(of: tree.path)
             try await withThrowingTaskGroup { group in
                 for number in 0..<8 {

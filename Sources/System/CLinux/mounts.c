@@ -28,6 +28,10 @@ int CLinux_attach_tree(int tree, const char *path) {
   return (int)syscall(__NR_move_mount, tree, "", AT_FDCWD, path, MOVE_MOUNT_F_EMPTY_PATH);
 }
 
+int CLinux_attach_tree_over(int tree, int target) {
+  return (int)syscall(__NR_move_mount, tree, "", target, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH);
+}
+
 int CLinux_set_group(int from, int to) {
   unsigned int flags = MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH | MOVE_MOUNT_SET_GROUP;
   return (int)syscall(__NR_move_mount, from, "", to, "", flags);
@@ -62,13 +66,8 @@ int CLinux_leave_peers(int tree) {
   return (int)syscall(__NR_mount_setattr, tree, "", AT_EMPTY_PATH | AT_RECURSIVE, &attributes, sizeof attributes);
 }
 
-int CLinux_make_private_and_read_only(int tree) {
-  struct mount_attr attributes = {.attr_set = MOUNT_ATTR_RDONLY, .propagation = MS_PRIVATE};
-  return (int)syscall(__NR_mount_setattr, tree, "", AT_EMPTY_PATH, &attributes, sizeof attributes);
-}
-
-int CLinux_set_attributes(int tree, uint64_t set, uint64_t clear) {
-  struct mount_attr attributes = {.attr_set = set, .attr_clr = clear};
+int CLinux_set_attributes(int tree, uint64_t set, uint64_t clear, int becomes_private) {
+  struct mount_attr attributes = {.attr_set = set, .attr_clr = clear, .propagation = becomes_private ? MS_PRIVATE : 0};
   return (int)syscall(__NR_mount_setattr, tree, "", AT_EMPTY_PATH, &attributes, sizeof attributes);
 }
 

@@ -130,3 +130,17 @@ func ownershipRequest(
     }
     return MountPointAttachRequest(id: id, mounts: [mount])
 }
+
+extension OwnedTree {
+    /// A filled tree in a folder of its own, older than any tick of the clock from now on: what was made in the same tick could as well have
+    /// been made after it.
+    static func with(_ body: (OwnedTree) async throws -> Void) async throws {
+        try await withScratchFolder { folder in
+            let tree = OwnedTree(path: folder.appending("source").string)
+            mkdir(tree.path, 0o755)
+            try tree.fill()
+            waitForTick()
+            try await body(tree)
+        }
+    }
+}

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 
+import LexicalPaths
 import LinuxSystem
 import MountPointChain
 import SystemPackage
@@ -21,7 +22,16 @@ struct HostEmergencyActions: EmergencyActions {
         }
     }
 
+    /// Only of a path that the mount table has: in a folder that containers write to, one of them may have put a link on the way, which would
+    /// lead to another mount of the host.
     func unmount(_ path: String) throws(EmergencyActionError) {
+        do throws(SystemError) {
+            if try MountTable.topmost(at: LexicalPath.absolute(path)) == nil {
+                throw SystemError("umount2", .invalidArgument, on: path, hint: "nothing is mounted there, or a link is on the way")
+            }
+        } catch {
+            throw EmergencyActionError("\(error)", cause: error)
+        }
         try perform("umount2", on: path, .unmount(path, .noFollow))
     }
 

@@ -82,7 +82,9 @@ public struct ChangesOfInstance: Sendable {
 
     public func discard(_ name: String) throws(PluginError) {
         let set = try free(name)
-        if set.record.state == .stopped || set.record.state == .committing {
+        // If the source is gone, so is what was put aside in it.
+        let isBegun = set.record.state == .stopped || set.record.state == .committing
+        if isBegun && (try? set.openSource()) != nil {
             throw PluginError(
                 "a commit of \(set.name) has begun, and some of the source may be in its folder .copy-on-write.\(set.name); commit it, and change the source then"
             )
@@ -143,13 +145,13 @@ extension LayerFolder {
             let path = change.path.bytes
             func line(_ parts: [UInt8]...) { text += parts.joined() + [UInt8(ascii: "\n")] }
             let (slash, none) = (Array("/".utf8), Array("/dev/null".utf8))
-            guard change.kind == .file, change.what != .attributes, let patch = TextPatch(from: old ?? [], to: new ?? []) else {
+            guard change.kind == .file, change.what != .attributes, let patch = TextPatch(from: old?.text ?? [], to: new?.text ?? []) else {
                 line(Array("# ".utf8), Array(SanitizedText.withoutControls(change.text).utf8))
                 continue
             }
             line(Array("diff --git a/".utf8), path, Array(" b/".utf8), path)
-            if old == nil { line(Array("new file mode 100644".utf8)) }
-            if new == nil { line(Array("deleted file mode 100644".utf8)) }
+            if let new, old == nil { line(Array("new file mode \(new.mode)".utf8)) }
+            if let old, new == nil { line(Array("deleted file mode \(old.mode)".utf8)) }
             if patch.lines.isEmpty { continue }
             line(Array("--- ".utf8), old == nil ? none : Array("a".utf8) + slash + path)
             line(Array("+++ ".utf8), new == nil ? none : Array("b".utf8) + slash + path)
@@ -158,8 +160,19 @@ extension LayerFolder {
         return text
     }
 
-    /// Nil if there is none; one that is too long has a zero in it, as if it were no text.
-    private func source(of change: Change) throws(SystemError) -> [UInt8]? {
+    private struct TextFile {
+        /// With a zero in it if it is too long, as if it were no text.
+        let text: [UInt8]
+        /// As git has it.
+        let mode: String
+
+        init(_ name: EntryName, _ status: EntryStatus, in folder: OpenFolder) throws(SystemError) {
+            text = status.size > LayerFolder.longest ? [0] : try fileData(name, in: folder, limit: LayerFolder.longest)
+            mode = status.mode & 0o111 == 0 ? "100644" : "100755"
+        }
+    }
+
+    private func source(of change: Change) throws(SystemError) -> TextFile? {
         guard change.what != .added, change.kind == .file, let (folder, name) = change.path.parted else { return nil }
         var layer = self
         for name in folder.names {
@@ -167,12 +180,12 @@ extension LayerFolder {
             layer = try layer.child(name)
         }
         guard let base = layer.base ?? layer.hidden, let status = try base.statusIfThere(of: name), status.kind == .file else { return nil }
-        return status.size > Self.longest ? [0] : try fileData(name, in: base, limit: Self.longest)
+        return try TextFile(name, status, in: base)
     }
 
-    private func layer(of change: Change) throws(SystemError) -> [UInt8]? {
+    private func layer(of change: Change) throws(SystemError) -> TextFile? {
         guard change.what != .removed, change.kind == .file, let (folder, name) = change.path.parted else { return nil }
         let upper = try upper.folder(at: folder)
-        return try upper.status(of: name).size > Self.longest ? [0] : fileData(name, in: upper, limit: Self.longest)
+        return try TextFile(name, upper.status(of: name), in: upper)
     }
 }

@@ -4,6 +4,7 @@ import DockerPluginAPI
 import Glibc
 import JSON
 import LinuxSystem
+import Synchronization
 import SystemPackage
 
 /// All changes of an instance: in its own folder, and in those that its settings name.
@@ -11,6 +12,8 @@ struct ChangeSets: Sendable {
     /// The instance's own first.
     let folders: [FilePath]
     private let running: RunningContainers
+    /// Held while a set is begun, or one that could not be begun is removed.
+    let beginning = BeginningLock()
 
     init(of instance: PluginInstance, besides others: [FilePath] = []) {
         folders = [instance.state.appending("changes")] + others
@@ -86,13 +89,26 @@ struct ChangeSets: Sendable {
     func begin(
         _ folder: FilePath, _ mount: KeptMount, _ source: CopyOnWriteSource, _ options: CopyOnWriteOptions
     ) throws(SystemError) -> ChangeSet {
+        try beginning.hold { () throws(SystemError) in try begun(folder, mount, source, options) }
+    }
+
+    private func begun(
+        _ folder: FilePath, _ mount: KeptMount, _ source: CopyOnWriteSource, _ options: CopyOnWriteOptions
+    ) throws(SystemError) -> ChangeSet {
         var record = ChangeSet.Record()
+        let container = mount.record["container"]?.stringValue ?? ""
         let present: ChangeSet?
         do throws(PluginError) { present = try ChangeSet.read(folder) } catch {
             throw SystemError("read", .invalidArgument, on: folder.string, hint: error.message)
         }
         if let present {
             record = present.record
+            // Another may have come since this was planned.
+            if !record.container.hasSameBytes(as: container) && isInUse(present) {
+                throw SystemError("mount", .resourceBusy, on: present.name, hint: "another container has these changes; take another name")
+            }
+            // The same folder by another path, as behind another plugin.
+            record.source = source.place
         } else {
             record.since = timestamp()
             record.begun = .ofLastTick()
@@ -102,26 +118,34 @@ struct ChangeSets: Sendable {
         }
         record.isMapped = source.isMapped
         record.destination = mount.destination
-        record.container = mount.record["container"]?.stringValue ?? ""
+        record.container = container
         record.containerName = mount.record["containerName"]?.stringValue ?? ""
         record.state = .attached
         let set = ChangeSet(folder: folder, record: record)
         try makeFolders(folder.removingLastComponent(), mode: 0o711)
         if present == nil {
-            // What a set without its file has left.
-            try ChangeSet(folder: folder, record: record).destroy()
-            try makeFolder(folder, mode: 0o700)
-            try makeFolder(set.layer, mode: 0o700)
-            if let size = options.memory { try OverlayMount.makeMemory(at: set.layer.string, size: size) }
-            try makeFolder(set.upper, mode: 0o700)
-            try makeFolder(set.work, mode: 0o700)
-            // The root of what the container sees is the layer's.
-            let (upper, lower) = (try OpenFolder(at: set.upper), try OpenFolder(at: FilePath(source.place)))
-            try EntryAttributes(of: nil, in: lower).apply(to: upper)
-            try upper.setTimes(access: source.status.access, modification: source.status.modification)
+            try makeLayer(of: set, source)
         }
         try set.write()
         return set
+    }
+
+    private func makeLayer(of set: ChangeSet, _ source: CopyOnWriteSource) throws(SystemError) {
+        // What a set without its file has left.
+        try set.destroy()
+        try makeFolder(set.folder, mode: 0o700)
+        try makeFolder(set.layer, mode: 0o700)
+        if let size = set.record.memory {
+            try MemoryMount.make(
+                "tmpfs", at: set.layer.string, options: [("size", size), ("mode", "0700")], isNoSwap: false,
+                attributes: ["nosuid", "nodev"])
+        }
+        try makeFolder(set.upper, mode: 0o700)
+        try makeFolder(set.work, mode: 0o700)
+        // The root of what the container sees is the layer's.
+        let (upper, lower) = (try OpenFolder(at: set.upper), try OpenFolder(at: FilePath(source.place)))
+        try EntryAttributes(of: nil, in: lower).apply(to: upper)
+        try upper.setTimes(access: source.status.access, modification: source.status.modification)
     }
 
     /// Whether a layer can be in this folder: tried with a mount that is taken away again.
@@ -140,5 +164,14 @@ struct ChangeSets: Sendable {
         try PlacedMount.remove(set.folder.appending("merged").string)
         try set.destroy()
         if let failure { throw failure }
+    }
+}
+
+/// One thread at a time.
+final class BeginningLock: Sendable {
+    private let mutex = Mutex(())
+
+    func hold<Value: Sendable, Failure: Error>(_ body: () throws(Failure) -> Value) throws(Failure) -> Value {
+        try mutex.withLock { (_) throws(Failure) in try body() }
     }
 }

@@ -9,16 +9,15 @@ extension ChangeSets {
     /// For a commit that another process is in the middle of.
     private static let patience = Duration.seconds(10)
 
-    /// At the end of a container. Does nothing if that has been done.
+    /// At the end of a container. Does nothing if that has been done, or another container has the changes by now.
     ///
     /// - Throws: `CommitError`: the changes are kept, for what it says.
-    func finish(_ folder: FilePath, _ options: CopyOnWriteOptions, _ end: ContainerEnd) throws(CommitError) {
-        guard var set = try Self.read(folder) else {
-            // One that could not be begun.
-            var remains = ChangeSet(folder: folder, record: ChangeSet.Record())
-            remains.record.memory = ""
-            return try remove(remains)
-        }
+    func finish(
+        _ folder: FilePath, of container: String, _ options: CopyOnWriteOptions, _ end: ContainerEnd
+    ) throws(CommitError) {
+        guard var set = try beginning.hold({ () throws(CommitError) in try begunOrRemoved(folder) }),
+            set.record.container.hasSameBytes(as: container)
+        else { return }
         // Memory does not outlive a reboot.
         let isLost = try Self.failing { () throws(SystemError) in set.record.memory == nil ? false : try !set.hasMemory() }
         if isLost { return try remove(set) }
@@ -47,6 +46,15 @@ extension ChangeSets {
         }
     }
 
+    /// Removes what is left of one that could not be begun.
+    private func begunOrRemoved(_ folder: FilePath) throws(CommitError) -> ChangeSet? {
+        if let set = try Self.read(folder) { return set }
+        var remains = ChangeSet(folder: folder, record: ChangeSet.Record())
+        remains.record.memory = ""
+        try remove(remains)
+        return nil
+    }
+
     private func keep(_ set: inout ChangeSet, _ reason: String) throws(CommitError) {
         set.record.state = .kept
         set.record.reason = reason
@@ -65,13 +73,23 @@ extension ChangeSets {
         }
     }
 
-    /// Applies changes to their source. What has been begun goes on.
+    /// Applies changes to their source. What has been begun goes on, and what was asked for comes behind it.
     ///
     /// - Throws: `CommitError`, with what to do: nothing has been changed if there are conflicts, and otherwise another call goes on.
     func commit(_ set: inout ChangeSet, _ selection: PathSelection, conflict: ConflictRule) throws(CommitError) {
         let lock = try Self.lock(set)
         defer { lock.leaveToChildren() }
-        let hint = "; the changes are kept: mountpoint-plugin copy-on-write commit \(set.name)"
+        // Another process may have come first.
+        guard let present = try Self.read(set.folder) else { return }
+        set = present
+        while try !commitOnce(&set, selection, conflict) {}
+    }
+
+    /// - Returns: false if that was an earlier commit of other paths, and there is more.
+    private func commitOnce(
+        _ set: inout ChangeSet, _ selection: PathSelection, _ conflict: ConflictRule
+    ) throws(CommitError) -> Bool {
+        let survey: LayerSurvey
         do throws(CommitError) {
             if set.record.isMapped && set.record.state != .attached && set.record.state != .committing {
                 throw CommitError(
@@ -80,11 +98,11 @@ extension ChangeSets {
             }
             let source: OpenFolder
             do throws(PluginError) { source = try set.openSource() } catch { throw CommitError(error.message) }
-            let survey = try begin(&set, source, selection, conflict)
+            survey = try begin(&set, source, selection, conflict)
             let set = set
             try Self.failing { () throws(SystemError) in
                 try LayerCommit(
-                    set.name, upper: OpenFolder(at: set.upper), to: source, survey: survey, selection, isFolder: set.record.file == nil,
+                    upper: OpenFolder(at: set.upper), to: source, survey: survey, isFolder: set.record.file == nil,
                     isMapped: set.record.isMapped
                 ).run()
             }
@@ -94,9 +112,10 @@ extension ChangeSets {
             set.record.reason = "\(error)"
             let failed = set
             try Self.failing { () throws(SystemError) in try failed.write() }
-            throw CommitError("\(error)\(hint)")
+            throw CommitError("\(error); the changes are kept: mountpoint-plugin copy-on-write commit \(set.name)")
         }
-        try end(&set, selection)
+        let isGone = try end(&set, survey.selection)
+        return isGone || survey.selection == selection
     }
 
     private func begin(
@@ -121,7 +140,7 @@ extension ChangeSets {
         if conflict == .theirs || conflict == .both {
             try Self.failing { () throws(SystemError) in try layer.resolve(conflicts, suffix: conflict == .both ? ".\(name)" : nil) }
         }
-        let survey = try LayerSurvey(of: layer, selection)
+        let survey = try LayerSurvey(of: layer, selection, staging: ".copy-on-write.\(name)")
         set.record.state = .committing
         let set = set
         try Self.failing { () throws(SystemError) in
@@ -137,10 +156,14 @@ extension ChangeSets {
         return survey
     }
 
-    private func end(_ set: inout ChangeSet, _ selection: PathSelection) throws(CommitError) {
+    /// - Returns: whether nothing is left of it.
+    private func end(_ set: inout ChangeSet, _ selection: PathSelection) throws(CommitError) -> Bool {
         let (folder, upper) = (set.folder, set.upper)
         let isEmpty = try Self.failing { () throws(SystemError) in try OpenFolder(at: upper).names().isEmpty }
-        if selection.isAll || isEmpty { return try remove(set) }
+        if selection.isAll || isEmpty {
+            try remove(set)
+            return true
+        }
         set.record.state = .kept
         set.record.reason = ""
         let rest = set
@@ -148,6 +171,7 @@ extension ChangeSets {
             try rest.write()
             try removeFile(folder.appending(Self.surveyFile))
         }
+        return false
     }
 
     private static let surveyFile = "survey.json"

@@ -54,15 +54,12 @@ public struct CopyOnWriteKind: PluginKind {
         if let present = try ChangeSet.read(folder) {
             try Self.check(present, takenUpBy: chosen, source, options, sets)
         }
-        let inner = source.inner.map { JSONValue.array([.string($0.path), .bool($0.isSocket)]) }
-        var record: JSONObject = [
-            "set": .string(folder.string), "inner": .array(inner), "container": .string(chosen.containerID),
-            "containerName": .string(mount.container.name),
+        let record: JSONValue = [
+            "set": .string(folder.string), "container": .string(chosen.containerID), "containerName": .string(mount.container.name),
         ]
-        if let file = source.file { record["file"] = .string(file) }
         let shown = source.file.map { "\(chosen.folder)/\($0)" } ?? chosen.folder
         return MountPlan(
-            changes: MountPointChanges(effectiveSource: shown), record: .object(record),
+            changes: MountPointChanges(effectiveSource: shown), record: record,
             emergency: Self.emergency(chosen, options, source, name))
     }
 
@@ -115,11 +112,8 @@ public struct CopyOnWriteKind: PluginKind {
             try OverlayMount.make(set, at: mount.folder, source.attributes, isLasting: options.end != .discard && options.memory == nil)
             // The overlay holds it by itself from here on.
             try PlacedMount.remove(set.lower.string)
-            for inner in source.inner {
-                let clone = try PinnedFile(at: "\(source.place)/\(inner.path)").clone(recursively: false)
-                if inner.isSocket { try clone.leavePeers() } else { try clone.makePrivateAndReadOnly() }
-                try clone.attach(to: "\(mount.folder)/\(inner.path)")
-            }
+            let shown = try PinnedFile(at: mount.folder)
+            for inner in source.inner { try inner.show(from: source.folder, in: shown) }
         } catch {
             throw PluginError("\(mount.destination): changes cannot be kept apart from \(mount.source): \(Self.explained(error, source))")
         }
@@ -147,7 +141,7 @@ public struct CopyOnWriteKind: PluginKind {
         // With options that nobody can read nothing is dropped.
         let options = (try? CopyOnWriteOptions(mount.options)) ?? CopyOnWriteOptions(end: .keep)
         do throws(CommitError) {
-            try sets.finish(folder, options, end)
+            try sets.finish(folder, of: mount.record["container"]?.stringValue ?? "", options, end)
         } catch {
             throw DetachError("\(mount.destination): \(error)", isRecoverable: true)
         }
@@ -176,7 +170,7 @@ public struct CopyOnWriteKind: PluginKind {
 extension DetachedMount {
     /// Attaches it where an overlay is to find it, and nobody can write through it.
     fileprivate func placeLower(at place: FilePath) throws(SystemError) {
-        try makePrivateAndReadOnly()
+        try set(.readOnly, becomesPrivate: true)
         try PlacedMount.make(self, at: place.string, isFolder: true)
     }
 }

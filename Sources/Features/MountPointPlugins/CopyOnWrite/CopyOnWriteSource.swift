@@ -30,15 +30,11 @@ struct CopyOnWriteSource {
                 let (parent, name) = try Self.parted(found, table)
                 (folder, place, self.file) = (try PinnedFile(at: parent), parent, name)
             }
-            status = try OpenFolder(at: FilePath(place)).status()
+            status = try folder.status()
             let id = try folder.mountID()
             let entry = table.entries.first { $0.mountID == id }
             let options = entry?.options ?? []
-            var attributes: MountAttributes = []
-            if options.contains("nosuid") { attributes.insert(.noSetUID) }
-            if options.contains("nodev") { attributes.insert(.noDevices) }
-            if options.contains("noexec") { attributes.insert(.noExecution) }
-            self.attributes = attributes
+            attributes = MountAttributes(forbiddenBy: options)
             isReadOnly = options.contains("ro") || entry?.superblockOptions.contains("ro") ?? false
             isMapped = options.contains("idmapped")
             inner = self.file == nil ? InnerMount.all(below: place, table) : []

@@ -66,6 +66,43 @@ extension OpenFolder {
     }
 }
 
+/// How a visit of a tree goes on.
+enum TreeVisit {
+    /// With what is in this folder, and then the next.
+    case enter
+    /// With the next.
+    case skip
+    /// Not at all.
+    case end
+}
+
+extension OpenFolder {
+    /// Visits all that is below, a folder before what is in it. What is mounted below is passed over, and so is what is gone by then.
+    ///
+    /// - Parameter body: gets the folder, a name in it, what that is, and its path from here.
+    func visit(
+        _ body: (OpenFolder, EntryName, EntryStatus, EntryPath) throws(SystemError) -> TreeVisit
+    ) throws(SystemError) {
+        var levels = [(folder: self, path: EntryPath(), names: try names())]
+        while let level = levels.last {
+            guard let name = level.names.last else {
+                levels.removeLast()
+                continue
+            }
+            levels[levels.count - 1].names.removeLast()
+            guard let status = try level.folder.statusIfThere(of: name), !status.isMountRoot else { continue }
+            let path = level.path.appending(name)
+            switch try body(level.folder, name, status, path) {
+            case .end: return
+            case .skip: continue
+            case .enter:
+                guard status.kind == .folder, let folder = try level.folder.folderIfThere(name) else { continue }
+                levels.append((folder, path, try folder.names()))
+            }
+        }
+    }
+}
+
 extension SystemError {
     /// There is nothing of that name, or what is above it is no folder.
     var isMissing: Bool { [.noSuchFileOrDirectory, .notDirectory, .tooManySymbolicLinkLevels].contains(errno) }

@@ -19,28 +19,25 @@ final class LayerCommit {
         let attributes: EntryAttributes
     }
 
-    private let selection: PathSelection
     private let upper: OpenFolder
     private let source: OpenFolder
     private let isFolder: Bool
     private let placing: LayerPlacing
     private let survey: LayerSurvey
+    private var selection: PathSelection { survey.selection }
 
     /// - Parameters:
-    ///   - name: of the changes, for the folder in which the commit puts things aside, in the source.
     ///   - isFolder: false if the source is a single file of its folder, which itself stays as it is.
     ///   - isMapped: whether owners on the source's mount are others than on its file system, so that a rename would not do.
     init(
-        _ name: String, upper: OpenFolder, to source: OpenFolder, survey: LayerSurvey, _ selection: PathSelection, isFolder: Bool,
-        isMapped: Bool
+        upper: OpenFolder, to source: OpenFolder, survey: LayerSurvey, isFolder: Bool, isMapped: Bool
     ) throws(SystemError) {
-        self.selection = selection
         self.upper = upper
         self.source = source
         self.isFolder = isFolder
         self.survey = survey
         placing = try LayerPlacing(
-            into: source, staging: ".copy-on-write.\(name)", from: upper, shared: Set(survey.replacements.map(\.inode)),
+            into: source, staging: survey.staging, from: upper, shared: Set(survey.replacements.map(\.inode)),
             copies: isMapped)
     }
 
@@ -188,20 +185,12 @@ final class LayerCommit {
         }
         try placing.flush()
         let wanted = Dictionary(survey.replacements.map { ($0.source, $0) }) { one, _ in one }
-        var levels = [(folder: source, names: try source.names().filter { $0 != placing.stagingName })]
-        while let level = levels.last {
-            guard let name = level.names.last else {
-                levels.removeLast()
-                continue
+        try source.visit { (folder, name, status, path) throws(SystemError) in
+            if path.names == [placing.stagingName] { return .skip }
+            if let replacement = wanted[status.inode], status.kind == .file, status.modification == replacement.sourceModification {
+                try placing.placeShared(replacement.inode, as: name, in: folder)
             }
-            levels[levels.count - 1].names.removeLast()
-            guard let status = try level.folder.statusIfThere(of: name), !status.isMountRoot else { continue }
-            if status.kind == .folder {
-                let folder = try OpenFolder(name, in: level.folder)
-                levels.append((folder, try folder.names()))
-            } else if let replacement = wanted[status.inode], status.modification == replacement.sourceModification {
-                try placing.placeShared(replacement.inode, as: name, in: level.folder)
-            }
+            return .enter
         }
         try source.syncFileSystem()
         try placing.staging.makeFolder(done, mode: 0o700)

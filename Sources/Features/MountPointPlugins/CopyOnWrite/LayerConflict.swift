@@ -122,23 +122,12 @@ private struct ConflictSearch {
         if let path, origins.contains(path) { return false }
         if status.change >= begun { return true }
         guard status.kind == .folder, !status.isMountRoot else { return false }
-        let top = try OpenFolder(name, in: folder)
-        var rest = [(folder: top, path: path, names: try top.names())]
-        while let level = rest.last {
-            guard let name = level.names.last else {
-                rest.removeLast()
-                continue
-            }
-            rest[rest.count - 1].names.removeLast()
-            let path = level.path?.appending(name)
-            if let path, origins.contains(path) { continue }
-            guard let status = try level.folder.statusIfThere(of: name) else { return true }
-            if status.change >= begun { return true }
-            if status.kind == .folder && !status.isMountRoot {
-                let folder = try OpenFolder(name, in: level.folder)
-                rest.append((folder, path, try folder.names()))
-            }
+        var isChanged = false
+        try OpenFolder(name, in: folder).visit { (_, _, status, inner) throws(SystemError) in
+            if let path, origins.contains(EntryPath(path.names + inner.names)) { return .skip }
+            isChanged = status.change >= begun
+            return isChanged ? .end : .enter
         }
-        return false
+        return isChanged
     }
 }

@@ -147,23 +147,19 @@ final class LayerPlacing {
     ) throws(SystemError) -> Bool {
         if copies { return false }
         let top = try OpenFolder(name, in: upper)
-        var marked: [EntryPath] = []
-        var levels = [(folder: top, path: EntryPath(), names: try top.names())]
-        while let level = levels.last {
-            guard let name = level.names.last else {
-                levels.removeLast()
-                continue
+        var (isNew, marked) = (true, [EntryPath]())
+        try top.visit { (folder, name, status, path) throws(SystemError) in
+            let hasOtherNames = status.kind != .folder && status.links > 1
+            if OverlayLayer.isRemoval(status) || hasOtherNames || shared.contains(status.inode) {
+                isNew = false
+                return .end
             }
-            levels[levels.count - 1].names.removeLast()
-            let status = try level.folder.status(of: name)
-            if OverlayLayer.isRemoval(status) || status.isMountRoot || shared.contains(status.inode) { return false }
-            if status.kind != .folder && status.links > 1 { return false }
-            if try OverlayLayer.hasMarks(name, in: level.folder) { marked.append(level.path.appending(name)) }
-            guard status.kind == .folder else { continue }
-            let folder = try OpenFolder(name, in: level.folder)
-            if try folder.attribute(OverlayLayer.redirectKey) != nil { return false }
-            levels.append((folder, level.path.appending(name), try folder.names()))
+            guard try OverlayLayer.hasMarks(name, in: folder) else { return .enter }
+            marked.append(path)
+            isNew = try folder.attribute(OverlayLayer.redirectKey, of: name) == nil
+            return isNew ? .enter : .end
         }
+        if !isNew { return false }
         for path in marked {
             guard let (parent, name) = path.parted else { continue }
             try OverlayLayer.removeMarks(of: name, in: top.folder(at: parent))

@@ -27,14 +27,24 @@ struct LayerSurvey: Sendable {
     }
 
     var replacements: [Replacement] = []
+    /// What is committed.
+    private(set) var selection = PathSelection.all
+    /// The folder in the source in which things are put aside: a name that neither the source nor the layer has.
+    private(set) var staging = ""
 
     static let stagedKey = OverlayLayer.ownPrefix + "staged"
 
     /// Looks at all of a layer, and numbers its moves.
     ///
     /// - Throws: `SelectionError`, if what is selected cannot go without something that is not.
-    init(of layer: LayerFolder, _ selection: PathSelection) throws(CommitError) {
-        do throws(SystemError) { try look(layer, selection) } catch { throw CommitError(error) }
+    init(of layer: LayerFolder, _ selection: PathSelection, staging name: String) throws(CommitError) {
+        self.selection = selection
+        do throws(SystemError) {
+            staging = try Self.freeName(like: name, in: layer)
+            try look(layer, selection)
+        } catch {
+            throw CommitError(error)
+        }
         for move in unselected {
             for removed in removals where removed.isSame(orAbove: move.origin) {
                 throw CommitError("\(removed.text) was not removed, but \(move.origin.text) renamed to \(move.path.text); name both")
@@ -48,12 +58,22 @@ struct LayerSurvey: Sendable {
         removals = []
     }
 
+    private static func freeName(like name: String, in layer: LayerFolder) throws(SystemError) -> String {
+        for number in 0..<1000 {
+            let text = number == 0 ? name : "\(name).\(number)"
+            guard let entry = EntryName(text) else { break }
+            if try layer.upper.statusIfThere(of: entry) == nil, try layer.sourceStatus(of: entry) == nil { return text }
+        }
+        throw SystemError("mkdirat", .fileExists, on: name)
+    }
+
     private var unselected: [(path: EntryPath, origin: EntryPath)] = []
     private var removals: [EntryPath] = []
 
     private mutating func look(_ layer: LayerFolder, _ selection: PathSelection) throws(SystemError) {
         var (moves, replacements): ([Move], [UInt64: Replacement]) = ([], [:])
         var (unselected, removals): ([(path: EntryPath, origin: EntryPath)], [EntryPath]) = ([], [])
+        try OverlayLayer.removeOwnMarks(of: layer.upper)
         try layer.visit { (parent, entry) throws(SystemError) in
             switch entry {
             case .removal(let name, _):
@@ -61,6 +81,8 @@ struct LayerSurvey: Sendable {
                 if selection.covers(path), let base = parent.basePath { removals.append(base.appending(name)) }
             case .hidden: break
             case .folder(let folder):
+                // Of an earlier commit; or a container made them that may do what root of the host may.
+                try OverlayLayer.removeOwnMarks(of: folder.upper)
                 guard let origin = folder.origin else { return }
                 if !selection.covers(folder.path) { return unselected.append((folder.path, origin)) }
                 // Without what it came from it is as good as new.
@@ -99,6 +121,12 @@ struct LayerSurvey: Sendable {
     }
 
     private init(_ object: JSONObjectReader) throws(JSONShapeError) {
+        staging = try object.requiredText("staging")
+        selection = PathSelection(
+            try object.listIfPresent("paths") { (entry) throws(JSONShapeError) in
+                guard let path = EntryPath(bytes: try entry.numbers("path") as [UInt8]) else { throw entry.error("is no path", at: "path") }
+                return path
+            })
         moves = try object.list("moves") { (move) throws(JSONShapeError) in
             guard let origin = EntryPath(bytes: try move.numbers("origin") as [UInt8]) else { throw move.error("is no path", at: "origin") }
             return Move(number: try move.number("number"), origin: origin)
@@ -122,8 +150,13 @@ struct LayerSurvey: Sendable {
                 "seconds": JSONValue(pair.sourceModification.seconds), "nanoseconds": JSONValue(pair.sourceModification.nanoseconds),
             ]
         }
-        let text: JSONValue = ["version": 1, "moves": .array(moves), "replacements": .array(pairs)]
-        try replaceFile(file, with: text.encoded())
+        var text: JSONObject = [
+            "version": 1, "staging": .string(staging), "moves": .array(moves), "replacements": .array(pairs),
+        ]
+        if let paths = selection.paths {
+            text["paths"] = .array(paths.map { path in ["path": .array(path.bytes.map { JSONValue($0) })] })
+        }
+        try replaceFile(file, with: JSONValue.object(text).encoded())
     }
 }
 

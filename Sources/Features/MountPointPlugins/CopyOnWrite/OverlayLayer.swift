@@ -8,7 +8,7 @@ enum OverlayLayer {
     /// Of the kernel's marks. A container's own attributes of such names have the prefix twice there (Linux 6.7).
     static let prefix = "trusted.overlay."
     private static let escaped = "trusted.overlay.overlay."
-    /// Of marks of this plugin's own, which no container can make (trusted attributes of an upper layer's are set by root of the host).
+    /// Of marks of this plugin's own. Only a container that may do what root of the host may can make such.
     static let ownPrefix = "trusted.mountpoint."
 
     /// Whether it says that there is nothing of that name any more.
@@ -69,6 +69,11 @@ enum OverlayLayer {
             if let shown, let value = try folder.attribute(key, of: name) { try folder.setAttribute(shown, of: name, to: value) }
             try folder.removeAttribute(key, of: name)
         }
+    }
+
+    /// Takes this plugin's own marks off a folder.
+    static func removeOwnMarks(of folder: OpenFolder) throws(SystemError) {
+        for key in try folder.attributeKeys() where key.hasBytePrefix(ownPrefix) { try folder.removeAttribute(key) }
     }
 
     /// Whether it has a mark, other than that it is opaque.

@@ -42,17 +42,6 @@ enum OverlayMount {
         }
     }
 
-    /// A file system in memory for the changes.
-    static func makeMemory(at target: String, size: String) throws(SystemError) {
-        let sequence = SystemCallSequence()
-        let context = sequence.add(.fsopen("tmpfs"))
-        for (key, value) in [("source", "copy-on-write"), ("size", size), ("mode", "0700")] { sequence.add(.fsconfig(context, key, value)) }
-        sequence.add(.fsconfigCreate(context, on: "tmpfs"))
-        let mount = sequence.add(.fsmount(context, [.noSetUID, .noDevices], on: "tmpfs"))
-        sequence.add(.moveMount(mount, to: target))
-        try run(sequence) { $0 }
-    }
-
     private static func run(_ sequence: SystemCallSequence, _ explained: (SystemError) -> SystemError) throws(SystemError) {
         guard case .finished = try sequence.run(until: Deadline(after: limit)) else {
             throw SystemError("mount", .timedOut, on: "copy-on-write")
@@ -67,6 +56,22 @@ struct InnerMount: Sendable, Equatable {
     /// Below the source.
     var path: String
     var isSocket: Bool
+
+    /// Puts it where it belongs. What earlier changes have removed, or moved away, has no place any more and is not shown.
+    ///
+    /// A container that had these changes before may have put a link on the way, and nothing is mounted outside.
+    func show(from source: PinnedFile, in shown: PinnedFile) throws(SystemError) {
+        let target: PinnedFile
+        do throws(SystemError) { target = try PinnedFile(at: path, beneath: shown) } catch {
+            if error.isMissing || error.errno == .improperLink { return }
+            throw error
+        }
+        let original = try PinnedFile(at: path, beneath: source)
+        guard target.isFolder == original.isFolder, try isSocket == (target.status().kind == .socket) else { return }
+        let clone = try original.clone(recursively: false)
+        if isSocket { try clone.leavePeers() } else { try clone.set(.readOnly, becomesPrivate: true) }
+        try clone.attach(over: target)
+    }
 
     /// - Parameters:
     ///   - place: of the source, without links.

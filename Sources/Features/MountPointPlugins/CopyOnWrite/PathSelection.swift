@@ -3,7 +3,7 @@
 /// Which paths somebody means: some, with all that is below them.
 struct PathSelection: Sendable, Equatable {
     /// Nil for all.
-    private let paths: [EntryPath]?
+    let paths: [EntryPath]?
 
     static let all = PathSelection(nil)
 

@@ -7,19 +7,25 @@ struct TextPatch {
 
     /// Lines before and behind each difference.
     private static let context = 3
-    /// More lines take too long to compare.
-    private static let mostLines = 50_000
+    /// Lines between the first difference and the last, on each side, that are compared one by one: time and memory grow with the square of
+    /// their differences. Of more than that all are given as removed and as added, which is a right patch, and a long one.
+    private static let mostLines = 2_500
 
-    /// - Returns: nil if one of them is no text, or too long.
+    /// - Returns: nil if one of them is no text.
     init?(from old: [UInt8], to new: [UInt8]) {
         if old.contains(0) || new.contains(0) { return nil }
         let (old, new) = (Self.lines(of: old), Self.lines(of: new))
-        if old.count > Self.mostLines || new.count > Self.mostLines { return nil }
-        var (removed, added) = (Set<Int>(), Set<Int>())
-        for change in new.difference(from: old) {
-            switch change {
-            case .remove(let offset, _, _): removed.insert(offset)
-            case .insert(let offset, _, _): added.insert(offset)
+        let first = zip(old, new).prefix { $0 == $1 }.count
+        let last = zip(old[first...].reversed(), new[first...].reversed()).prefix { $0 == $1 }.count
+        let (middle, newMiddle) = (old[first..<(old.count - last)], new[first..<(new.count - last)])
+        var (removed, added) = (Set<Int>(middle.indices), Set<Int>(newMiddle.indices))
+        if middle.count <= Self.mostLines && newMiddle.count <= Self.mostLines {
+            (removed, added) = ([], [])
+            for change in newMiddle.difference(from: middle) {
+                switch change {
+                case .remove(let offset, _, _): removed.insert(first + offset)
+                case .insert(let offset, _, _): added.insert(first + offset)
+                }
             }
         }
         self.lines = Self.hunks(old, new, removed, added)

@@ -30,7 +30,7 @@ enum MemoryMount {
         for (key, value) in options { _ = sequence.add(.fsconfig(context, key, value)) }
         if isNoSwap { _ = sequence.add(.fsconfig(context, "noswap", nil)) }
         _ = sequence.add(.fsconfigCreate(context, on: type))
-        let mount = sequence.add(.fsmount(context, attributes(words), on: type))
+        let mount = sequence.add(.fsmount(context, MountAttributes(forbiddenBy: words), on: type))
         _ = sequence.add(.moveMount(mount, to: target))
         try run(sequence)
     }
@@ -39,20 +39,12 @@ enum MemoryMount {
     static func share(_ place: String, at target: String, attributes words: [String]) throws(SystemError) {
         let copy = try PinnedFile(at: place).clone(recursively: false)
         try copy.leavePeers()
-        let set = attributes(words)
-        try copy.set(set, clearing: attributes(known).subtracting(set))
+        let set = MountAttributes(forbiddenBy: words)
+        try copy.set(set, clearing: MountAttributes(forbiddenBy: known).subtracting(set))
         try copy.attach(to: target)
     }
 
     private static let known = ["nosuid", "nodev", "noexec"]
-
-    private static func attributes(_ words: [String]) -> MountAttributes {
-        var attributes: MountAttributes = []
-        if words.contains("nosuid") { attributes.insert(.noSetUID) }
-        if words.contains("nodev") { attributes.insert(.noDevices) }
-        if words.contains("noexec") { attributes.insert(.noExecution) }
-        return attributes
-    }
 
     /// Also if somebody still looks at it.
     static func remove(_ target: String) throws(SystemError) {

@@ -15,6 +15,9 @@ int CLinux_clone_tree(int descriptor, int recursively);
 // move_mount(2) of a clone onto a path, whose last component may not be a symbolic link, Linux 5.2.
 int CLinux_attach_tree(int tree, const char *path);
 
+// The same onto what a descriptor names.
+int CLinux_attach_tree_over(int tree, int target);
+
 // move_mount(2), MOVE_MOUNT_SET_GROUP: the private mount whose root `to` names gets the peers of the one whose root `from` names.
 // Linux 5.15; before, EINVAL, and with it EBADF for descriptors that are none.
 int CLinux_set_group(int from, int to);
@@ -35,11 +38,9 @@ int CLinux_map_ids(int tree, int user_namespace, int recursively);
 // mount_setattr(2), MS_SLAVE, Linux 5.12, of a mount that is attached nowhere yet, and of all below it.
 int CLinux_leave_peers(int tree);
 
-// mount_setattr(2), MOUNT_ATTR_RDONLY and MS_PRIVATE, Linux 5.12, of a mount that is attached nowhere yet.
-int CLinux_make_private_and_read_only(int tree);
-
 // mount_setattr(2), Linux 5.12, of a mount that is attached nowhere yet: sets MOUNT_ATTR_… and clears others of them.
-int CLinux_set_attributes(int tree, uint64_t set, uint64_t clear);
+// becomes_private: MS_PRIVATE, too.
+int CLinux_set_attributes(int tree, uint64_t set, uint64_t clear, int becomes_private);
 
 // FS_IOC_SETFLAGS of an open file or folder: neither immutable nor only to be appended to any more. ioctl_iflags(2).
 int CLinux_allow_changes(int file);

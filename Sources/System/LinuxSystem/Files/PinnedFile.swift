@@ -13,7 +13,8 @@ public final class PinnedFile {
     private let operand: String
     private let device: UInt64
     private let inode: UInt64
-    private var descriptor: CInt
+    fileprivate var descriptor: CInt
+    fileprivate var text: String { operand }
 
     /// Looks a path up, symbolic links followed. open(2), O_PATH.
     ///
@@ -139,14 +140,21 @@ public final class DetachedMount {
         try systemCall("mount_setattr", on: "MS_SLAVE") { CLinux_leave_peers(descriptor) }
     }
 
-    /// Has nobody write through it, and no peers. mount_setattr(2), MOUNT_ATTR_RDONLY, MS_PRIVATE, Linux 5.12.
-    public func makePrivateAndReadOnly() throws(SystemError) {
-        try systemCall("mount_setattr", on: "MOUNT_ATTR_RDONLY") { CLinux_make_private_and_read_only(descriptor) }
+    /// Sets these of its attributes, and clears those. mount_setattr(2), Linux 5.12.
+    ///
+    /// - Parameter becomesPrivate: whether it has no peers any more.
+    public func set(
+        _ attributes: MountAttributes, clearing others: MountAttributes = [], becomesPrivate: Bool = false
+    ) throws(SystemError) {
+        try systemCall("mount_setattr", on: "a clone") {
+            CLinux_set_attributes(descriptor, attributes.rawValue, others.rawValue, becomesPrivate ? 1 : 0)
+        }
     }
 
-    /// Sets these of its attributes, and clears those. mount_setattr(2), Linux 5.12.
-    public func set(_ attributes: MountAttributes, clearing others: MountAttributes) throws(SystemError) {
-        try systemCall("mount_setattr", on: "a clone") { CLinux_set_attributes(descriptor, attributes.rawValue, others.rawValue) }
+    /// Attaches it over what is held, whatever its path leads to by now. move_mount(2), Linux 5.2.
+    public func attach(over file: PinnedFile) throws(SystemError) {
+        try systemCall("move_mount", on: file.text) { CLinux_attach_tree_over(descriptor, file.descriptor) }
+        close()
     }
 
     /// Attaches it, also in another mount namespace than that in which it was made. move_mount(2), Linux 5.2.

@@ -13,4 +13,12 @@ public struct MountAttributes: OptionSet, Sendable, Hashable {
     public static let noAccessTime = MountAttributes(rawValue: UInt64(MOUNT_ATTR_NOATIME))
     public static let strictAccessTime = MountAttributes(rawValue: UInt64(MOUNT_ATTR_STRICTATIME))
     public static let noDirectoryAccessTime = MountAttributes(rawValue: UInt64(MOUNT_ATTR_NODIRATIME))
+
+    /// Of those words of a mount's options that forbid something: `nosuid`, `nodev`, `noexec`. All others are passed over.
+    public init(forbiddenBy words: [String]) {
+        self = []
+        if words.contains("nosuid") { insert(.noSetUID) }
+        if words.contains("nodev") { insert(.noDevices) }
+        if words.contains("noexec") { insert(.noExecution) }
+    }
 }
