@@ -89,6 +89,8 @@ struct CopyOnWriteHostilityTests {
             try "mine\n".write(toFile: "\(shown)/one", atomically: false, encoding: .utf8)
             for other in requests where other.id != id { try await plugin.detach(MountPointDetachRequest(id: other.id, reason: .ended)) }
             #expect(text("\(shown)/one") == "mine\n")
+            // Those that were refused have not ended it.
+            #expect(try await host.run(["list"]).output.hasSuffix("  attached\n"))
             try await plugin.detach(MountPointDetachRequest(id: id, reason: .ended))
             #expect(try await host.run(["diff", "work"]).output == "M one\n")
         }
