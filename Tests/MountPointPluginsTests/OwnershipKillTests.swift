@@ -46,9 +46,8 @@ struct OwnershipKillTests {
             while true {
                 let request = ownershipRequest(tree.path, "mode=transfer")
                 let wasKilled = try await KilledProgram.run(["ownership"], on: host, calls: Self.calls, at: place) { process in
-                    try await eventually("it is served, or killed") {
-                        !process.isRunning || FileManager.default.fileExists(atPath: host.places.sockets.appending("ownership.sock").string)
-                    }
+                    // Its file is there before anybody listens.
+                    try await eventually("it is served, or killed") { !process.isRunning || host.isServed("ownership") }
                     _ = try? await host.call("ownership", .attach) { request.write(to: &$0) }
                     try await KilledProgram.end(process)
                 }

@@ -59,6 +59,9 @@ extension InstanceHost {
         ]
     }
 
+    /// Whether somebody takes connections.
+    func isServed(_ kind: String) -> Bool { (try? LocalStream(connectingTo: places.sockets.appending(kind + ".sock"))) != nil }
+
     /// Calls a plugin that a program serves.
     ///
     /// - Returns: the answer; nil if the connection ended without one.
