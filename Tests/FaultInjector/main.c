@@ -68,7 +68,7 @@ static const struct name names[] = {
     CALL(sendto), CALL(recvfrom), CALL(sendmsg), CALL(recvmsg), CALL(shutdown), CALL(statfs), CALL(fstatfs), CALL(chdir), CALL(fchdir),
     CALL(dup), CALL(dup3), CALL(pipe2), CALL(mmap), CALL(munmap), CALL(mprotect), CALL(madvise), CALL(brk), CALL(futex),
     CALL(exit), CALL(exit_group), CALL(getrandom), CALL(umask), CALL(fallocate), CALL(inotify_init1), CALL(utimensat),
-    CALL(setxattr), CALL(syncfs),
+    CALL(setxattr), CALL(lsetxattr), CALL(lremovexattr), CALL(copy_file_range), CALL(mknodat), CALL(ioctl), CALL(syncfs),
 };
 enum { name_count = sizeof names / sizeof names[0] };
 
@@ -285,7 +285,7 @@ int main(int count, char **words) {
         target = atoi(words[2]);
         attach();
     }
-    int is_wanted = 1, is_ready = runs;
+    int is_wanted = 1, is_ready = runs, ended = 0;
     for (;;) {
         int status;
         pid_t thread;
@@ -293,11 +293,12 @@ int main(int count, char **words) {
             if (WIFSTOPPED(status)) stopped(thread, status);
             if (thread != target || (!WIFEXITED(status) && !WIFSIGNALED(status))) continue;
             report("gone\n");
+            ended = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
             pid_t waiting = held;
             held = 0;
             if (waiting) trace(PTRACE_SYSCALL, waiting, 0, 0);
         }
-        if (thread < 0) return 0;
+        if (thread < 0) return runs ? ended : 0;
         // What threads do because they were interrupted for being attached to does not count.
         if (!is_ready) {
             report("ready\n");

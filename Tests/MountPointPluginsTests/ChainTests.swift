@@ -36,6 +36,7 @@ struct ChainTests {
             case "translate": return try host.plugin(#"{"paths":[{"prefix":"/no-such/p","to":"\#(folder)"}]}"#, of: TranslateKind.self)
             case "ownership": return try host.plugin(of: OwnershipKind.self)
             case "noswap": return try host.plugin(of: NoSwapKind.self)
+            case "copy-on-write": return try host.plugin(of: CopyOnWriteKind.self)
             default:
                 return try host.plugin(
                     #"{"rules":[{"action":"deny","source":["\#(secret)"]},{"action":"read-only","source":["\#(folder)"]}]}"#,
@@ -48,6 +49,7 @@ struct ChainTests {
             var labels: StringMap = [:]
             if kinds.contains("ownership") { labels["mountpoint.ownership"] = "/m:match-user" }
             if kinds.contains("noswap") { labels["mountpoint.noswap"] = "/m" }
+            if kinds.contains("copy-on-write") { labels["mountpoint.copy-on-write"] = "/m:commit" }
             return .bind(kinds.contains("translate") ? "/no-such/p" : folder, "/m", labels: labels) {
                 // What the host would say, which reads the mount table for each plugin.
                 $0.origin = []
@@ -64,12 +66,14 @@ struct ChainTests {
         }
 
         func left() throws -> [String] {
-            let names = PluginPlaces.kinds.flatMap { host.left(of: $0) }.filter { $0 != "denials.log" }
+            let names = PluginPlaces.kinds.flatMap { host.left(of: $0) }.filter { !["denials.log", "changes"].contains($0) }
             return try names + MountTable().mounts(below: host.places.state.string).map(\.mountPoint)
         }
     }
 
-    private static let views = ["policy": "text 1000", "translate": "text 1000", "ownership": "text 33", "noswap": " 0"]
+    private static let views = [
+        "policy": "text 1000", "translate": "text 1000", "ownership": "text 33", "copy-on-write": "text 1000", "noswap": " 0",
+    ]
     static let pairs = PluginPlaces.kinds.flatMap { one in PluginPlaces.kinds.flatMap { other in [false, true].map { (one, other, $0) } } }
 
     @Test("Two containers on one source, in every pair of kinds, stopped in either order", arguments: pairs)
@@ -140,7 +144,69 @@ struct ChainTests {
         }
     }
 
-    @Test("translate that comes late says that it must come first", arguments: ["ownership", "noswap"])
+    @Test("Behind translate and ownership, what a container changes goes to the source at the end, and is its owner's")
+    func commitBehindOthers() async throws {
+        try await Source.with { source in
+            let order = ["translate", "ownership", "copy-on-write"]
+            let (mount, plugins) = try await attach(order, source, asking: order)
+            #expect(Source.view(mount.effectiveSource) == "text 33")
+            try "made".write(toFile: mount.effectiveSource + "/made", atomically: false, encoding: .utf8)
+            chown(mount.effectiveSource + "/made", 33, 33)
+            #expect(access(source.folder + "/made", F_OK) != 0)
+            try await detach(plugins)
+            var status = stat()
+            #expect(stat(source.folder + "/made", &status) == 0 && status.st_uid == 1000 && status.st_gid == 1000)
+            #expect(try source.left() == [])
+        }
+    }
+
+    @Test("A policy that makes a mount read-only leaves copy-on-write nothing to do, which it says")
+    func readOnlyFirst() async throws {
+        try await Source.with { source in
+            await #expect(throws: PluginError("/m is mounted read-only, so there is nothing to copy; leave out one of both")) {
+                _ = try await attach(["policy", "copy-on-write"], source, asking: ["copy-on-write"])
+            }
+            let left = try source.left()
+            #expect(left == [])
+        }
+    }
+
+    @Test("ownership that comes behind copy-on-write says that it must come before it")
+    func ownershipLate() async throws {
+        try await Source.with { source in
+            let text =
+                "/m: copy-on-write has been asked before ownership and has moved \(source.folder) to where it cannot be id-mapped; let ownership come before copy-on-write in the chain"
+            await #expect(throws: PluginError(text)) {
+                _ = try await attach(["copy-on-write", "ownership"], source, asking: ["ownership", "copy-on-write"])
+            }
+            let left = try source.left()
+            #expect(left == [])
+        }
+    }
+
+    @Test("A source that is an overlay already can have one more, and a third is a denial that says why")
+    func depth() async throws {
+        try await Source.with { source in
+            var (mount, plugins) = (source.mount(["copy-on-write"]), [InstancePlugin]())
+            for depth in 1...3 {
+                let plugin = try InstanceHost().plugin(of: CopyOnWriteKind.self)
+                let request = MountPointAttachRequest(id: "c", mounts: [mount])
+                if depth == 3 {
+                    let error = await #expect(throws: PluginError.self) { _ = try await plugin.attach(request) }
+                    #expect(error?.message.contains("a source that is two overlays deep already cannot have a third") == true)
+                    break
+                }
+                mount.effectiveSource = try #require(try await plugin.attach(request).first).changes.effectiveSource
+                plugins.append(plugin)
+                #expect(Source.view(mount.effectiveSource) == "text 1000")
+            }
+            try "changed".write(toFile: mount.effectiveSource + "/file", atomically: false, encoding: .utf8)
+            try await detach(plugins)
+            #expect(Source.view(source.folder) == "changed 1000")
+        }
+    }
+
+    @Test("translate that comes late says that it must come first", arguments: ["ownership", "copy-on-write", "noswap"])
     func translateLate(_ kind: String) async throws {
         try await Source.with { source in
             mkdir("/no-such", 0o755)
@@ -186,6 +252,20 @@ struct ChainTests {
         }
     }
 
+    @Test("A policy that comes behind copy-on-write cannot tell what it shows, and says that it must come before it")
+    func policyBehindLayers() async throws {
+        try await Source.with { source in
+            let secret = (source.folder as NSString).deletingLastPathComponent + "/secret"
+            let text =
+                "/m would show \(secret); what copy-on-write has made cannot be looked through: let policy come before it in the chain (rule 1)"
+            await #expect(throws: PluginError(text)) {
+                _ = try await attach(["copy-on-write", "policy"], source, asking: ["copy-on-write"])
+            }
+            let left = try source.left()
+            #expect(left == [])
+        }
+    }
+
     @Test("After a reboot nothing is left of any kind", arguments: PluginPlaces.kinds)
     func reboot(_ kind: String) async throws {
         try await Source.with { source in
@@ -205,5 +285,5 @@ struct ChainTests {
 
 extension PluginPlaces {
     /// The kinds that these tests put together.
-    fileprivate static let kinds = ["policy", "translate", "ownership", "noswap"]
+    fileprivate static let kinds = ["policy", "translate", "ownership", "copy-on-write", "noswap"]
 }

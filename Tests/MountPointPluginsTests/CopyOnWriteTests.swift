@@ -239,7 +239,6 @@ struct CopyOnWriteTests {
             try state.write(toFile: file, atomically: false, encoding: .utf8)
             let plugin = try host.plugin(of: CopyOnWriteKind.self)
             plugin.recover()
-            plugin.recover()
             #expect(text("\(source)/one") == "old one\n")
             #expect(host.changes == (options == "discard" ? [] : ["aaaaaaaaaaaa-f35ebbe5.0"]))
             if options == "commit" { #expect(try await host.run(["list"]).output.contains("the host went down")) }

@@ -45,12 +45,13 @@ struct OwnershipKillTests {
             var place = 1
             while true {
                 let request = ownershipRequest(tree.path, "mode=transfer")
-                let wasKilled = try await KilledProgram.run(["ownership"], on: host, calls: Self.calls, at: place) { process in
+                let end = try await InterruptedProgram.run(["ownership"], on: host, calls: Self.calls, at: place) { process in
                     // Its file is there before anybody listens.
                     try await eventually("it is served, or killed") { !process.isRunning || host.isServed("ownership") }
                     _ = try? await host.call("ownership", .attach) { request.write(to: &$0) }
-                    try await KilledProgram.end(process)
+                    try await InterruptedProgram.end(process)
                 }
+                let wasKilled = end.wasInterrupted
                 if !wasKilled { #expect(tree.owner("a/b/file") == [33, 33]) }
                 try host.plugin(of: OwnershipKind.self).recover()
                 let after = try OwnerSnapshot(of: tree.path)
@@ -72,7 +73,10 @@ struct OwnershipKillTests {
                 let plugin = try host.plugin(of: OwnershipKind.self)
                 _ = try await plugin.attach(ownershipRequest(tree.path, "mode=transfer"))
                 tree.file("made", 33)
-                let wasKilled = try await KilledProgram.run(["ownership", "give-back", "--all"], on: host, calls: Self.calls, at: place)
+                let wasKilled = try await InterruptedProgram.run(
+                    ["ownership", "give-back", "--all"], on: host, calls: Self.calls, at: place
+                )
+                .wasInterrupted
                 if wasKilled { try host.plugin(of: OwnershipKind.self).recover() }
                 try #require(tree.owner("made") == [1000, 1000], "killed at call \(place)")
                 unlink("\(tree.path)/made")
@@ -92,7 +96,7 @@ struct OwnershipKillTests {
             let before = try OwnerSnapshot(of: tree.path)
             _ = try await host.plugin(of: OwnershipKind.self).attach(ownershipRequest(tree.path, "mode=transfer"))
             for other in [place, place / 2 + 1, 2] {
-                _ = try await KilledProgram.run(["ownership", "give-back", "--all"], on: host, calls: Self.calls, at: other)
+                _ = try await InterruptedProgram.run(["ownership", "give-back", "--all"], on: host, calls: Self.calls, at: other)
             }
             try host.plugin(of: OwnershipKind.self).recover()
             #expect(try OwnerSnapshot(of: tree.path) == before)

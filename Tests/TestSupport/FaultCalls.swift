@@ -9,6 +9,10 @@ public enum FaultCalls {
         "openat,write,writev,fsync,rename,renameat,renameat2,unlink,unlinkat,mkdir,mkdirat,rmdir,link,linkat,fchmod,fchown,clone,clone3,"
         + "fsopen,fsconfig,fsmount,move_mount,open_tree,mount_setattr,mount,umount2,accept4,sendto,sendmsg,bind,listen,kill"
 
+    /// Those by which a plugin changes a tree, besides.
+    public static let changingTrees =
+        changing + ",chmod,fchmodat,fchownat,utimensat,setxattr,lsetxattr,lremovexattr,symlinkat,mknodat,copy_file_range,ftruncate"
+
     /// By error, those that can fail so. Not those of the threads of Swift and of SwiftNIO's loop that the kernel lets fail in no such way,
     /// and not those by which memory is had.
     public static let failing: [(error: Int32, calls: String)] = [

@@ -22,6 +22,8 @@ final class PluginHost: Sendable {
         var volume: JSONObject = [:]
         /// Whether another container has the same, which must not notice anything.
         var hasOther = false
+        /// What the container does: a script that is given what it sees of the source.
+        var work: String?
 
         static let all = [
             Kind(
@@ -35,6 +37,21 @@ final class PluginHost: Sendable {
             Kind(
                 name: "noswap", description: "noswap of a shared volume", type: "volume",
                 volume: ["Name": "web", "Driver": "local", "Labels": ["mountpoint.noswap": "size=1m"]], hasOther: true),
+            Kind(
+                name: "ownership", description: "ownership by transfer",
+                labels: ["mountpoint.ownership": "DESTINATION:match-user,mode=transfer"],
+                work: "cd $0; echo more >>file; echo made >made; chown 33:33 made"),
+            Kind(
+                name: "ownership", description: "ownership given back",
+                labels: ["mountpoint.ownership": "DESTINATION:match-user,mode=give-back"],
+                work: "cd $0; echo made >in/made; chown 33:33 in/made"),
+            Kind(
+                name: "copy-on-write", description: "copy-on-write", labels: ["mountpoint.copy-on-write": "DESTINATION"],
+                work: "cd $0; echo more >>file; rmdir in; echo made >made"),
+            Kind(
+                name: "copy-on-write", description: "copy-on-write with a commit",
+                labels: ["mountpoint.copy-on-write": "DESTINATION:commit"],
+                work: "cd $0; echo more >>file; mv in out; echo made >out/made; ln out/made link"),
         ]
 
         /// - Parameter count: mounts of the container.
@@ -61,7 +78,7 @@ final class PluginHost: Sendable {
         var mounts: [String]
         /// Of the plugin's state.
         var files: [String]
-        /// With owners and modes.
+        /// With owners, modes and contents.
         var source: String
     }
 
@@ -83,11 +100,12 @@ final class PluginHost: Sendable {
             cleanup.add { try await host.end() }
             let script = """
                 set -e; mkdir -p \(folder)/etc \(folder)/sockets \(source); mount -t tmpfs -o mode=0755 tmpfs \(source)
-                mkdir \(source)/in; echo text >\(source)/file; chown -R 1000:1000 \(source)
                 """
             let made = try await host.run(["bash", "-c", script])
             guard made.status == 0 else { throw Trouble("\(made)") }
-            try await body(PluginHost(host: host))
+            let plugin = PluginHost(host: host)
+            try await plugin.makeSource()
+            try await body(plugin)
         } catch {
             failure = error
         }
@@ -176,10 +194,41 @@ final class PluginHost: Sendable {
         }
     }
 
+    /// Makes the source what it is at first.
+    func makeSource() async throws {
+        let script = """
+            set -e; cd \(Self.source); find . -mindepth 1 -delete; mkdir in; echo text >file; chown -R 1000:1000 .; chmod 0755 . in
+            """
+        let made = try await host.run(["bash", "-c", script])
+        guard made.status == 0 else { throw Trouble("\(made)") }
+    }
+
+    /// Does what the container does.
+    ///
+    /// - Parameter answer: to its Attach.
+    func work(_ kind: Kind, on answer: JSONValue) async throws {
+        guard let work = kind.work else { return }
+        let shown = answer["Attachments"]?.arrayValue?.first?["Changes"]?["EffectiveSource"]?.stringValue
+        let done = try await host.run(["bash", "-e", "-c", work, shown ?? kind.source])
+        guard done.status == 0 else { throw Trouble("\(kind): \(done)") }
+    }
+
+    /// Commits what is kept of a container that was to be committed.
+    func commitKept(_ kind: Kind) async throws {
+        guard kind.name == "copy-on-write" else { return }
+        let environment = ["env"] + Self.environment.map { "\($0)=\($1)" }
+        for name in host.names(in: Self.state + "/copy-on-write/changes") {
+            let done = try await host.run(environment + [Programs.plugin, kind.name, "commit", name])
+            guard done.status == 0 else { throw Trouble("\(kind): \(done)") }
+        }
+    }
+
     func snapshot() async throws -> Snapshot {
-        let source = try await host.run(["find", Self.source, "-printf", "%p %y %U %G %m\n"])
+        let script = "cd $0; find . -printf '%p %y %U %G %m %n\\n' | sort; find . -type f | sort | xargs --no-run-if-empty head -v"
+        let source = try await host.run(["bash", "-c", script, Self.source])
         return Snapshot(
-            mounts: try host.mountPoints(below: "/run").sorted(), files: host.paths(below: Self.state).filter { $0.contains("/") }.sorted(),
+            mounts: try host.mountPoints(below: "/run").sorted(),
+            files: host.paths(below: Self.state).filter { $0.contains("/") && $0 != "copy-on-write/changes" }.sorted(),
             source: source.output)
     }
 }

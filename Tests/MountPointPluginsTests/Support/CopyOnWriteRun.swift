@@ -83,30 +83,12 @@ extension InstanceHost {
         try await command(["\(Self.programs)/mountpoint-plugin", "copy-on-write"] + words, environment: environment)
     }
 
-    /// Commits, and is killed at the nth call that changes something.
-    ///
-    /// - Returns: whether there were fewer calls.
-    func commitKilled(_ name: String, at place: Int) async throws -> Bool {
+    /// Commits, and is interrupted at the nth call that changes something.
+    func commitInterrupted(_ name: String, at place: Int, failingWith error: Errno?) async throws -> InterruptedProgram.End {
         let calls =
-            "renameat2,rename,unlinkat,unlink,rmdir,mkdir,mkdirat,linkat,symlinkat,fchownat,fchmodat,chmod,utimensat,ftruncate,write,fsync"
-        let words = [
-            "\(Self.programs)/fault-injector", "run", calls, String(place), "kill", "\(Self.programs)/mountpoint-plugin", "copy-on-write",
-            "commit", name,
-        ]
-        var pair: [CInt] = [0, 0]
-        guard socketpair(AF_UNIX, CInt(SOCK_STREAM.rawValue), 0, &pair) == 0 else { throw Trouble("socketpair: \(errno)") }
-        defer { pair.forEach { close($0) } }
-        let process = Process()
-        process.executableURL = URL(fileURLWithPath: words[0])
-        process.arguments = Array(words.dropFirst())
-        process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
-        process.standardInput = FileHandle(fileDescriptor: pair[0])
-        process.standardError = FileHandle.nullDevice
-        try process.run()
-        process.waitUntilExit()
-        var text = [UInt8](repeating: 0, count: 1 << 16)
-        let count = recv(pair[1], &text, text.count, CInt(MSG_DONTWAIT))
-        return !String(decoding: text.prefix(max(count, 0)), as: UTF8.self).contains("hit ")
+            "renameat2,rename,unlinkat,unlink,rmdir,mkdir,mkdirat,linkat,symlinkat,mknodat,fchownat,fchmodat,chmod,utimensat,ftruncate,"
+            + "write,copy_file_range,setxattr,lsetxattr,fsync"
+        return try await InterruptedProgram.run(["copy-on-write", "commit", name], on: self, calls: calls, at: place, failingWith: error)
     }
 }
 

@@ -41,11 +41,12 @@ struct FolderKind: PluginKind {
         if mount.options == "bad" { throw PluginError("it is bad") }
     }
 
-    func undo(_ mount: KeptMount, _ end: ContainerEnd) throws(DetachError) {
+    func undo(_ mount: KeptMount, _ end: ContainerEnd) throws(DetachError) -> DetachError? {
         if mount.options == "stuck" && FileManager.default.fileExists(atPath: trouble) {
             throw DetachError("it is stuck", isRecoverable: true)
         }
         rmdir(mount.record["made"]?.stringValue ?? "")
+        return nil
     }
 }
 

@@ -131,6 +131,11 @@ enum TreePicture {
         return lines(root, ".", &inodes, folderTimes).sorted()
     }
 
+    /// What is in the regular files that have their final names.
+    static func contents(of root: String) -> Set<Substring> {
+        Set(of(root).filter { !$0.hasPrefix("./.copy-on-write.") }.compactMap { $0.firstMatch(of: /size=\d+ data=\d+/)?.0 })
+    }
+
     private static func lines(_ root: String, _ path: String, _ inodes: inout [UInt64: String], _ folderTimes: Bool) -> [String] {
         let place = "\(root)/\(path)"
         var status = stat()

@@ -46,7 +46,13 @@ extension ChangeSets {
         }
     }
 
-    /// Removes what is left of one that could not be begun.
+    /// Whether changes wait for somebody to commit or discard them, and so for nothing that a plugin does by itself.
+    func isLeftToUsers(_ folder: FilePath) -> Bool {
+        guard let set = try? ChangeSet.read(folder) else { return false }
+        return set.record.state == .kept || set.record.state == .stopped
+    }
+
+    /// Removes what is left of one that could not be begun, of which nobody knows whether it was to be in memory.
     private func begunOrRemoved(_ folder: FilePath) throws(CommitError) -> ChangeSet? {
         if let set = try Self.read(folder) { return set }
         var remains = ChangeSet(folder: folder, record: ChangeSet.Record())
@@ -68,7 +74,7 @@ extension ChangeSets {
     /// Drops changes, whatever they are.
     func remove(_ set: ChangeSet) throws(CommitError) {
         try Self.failing { () throws(SystemError) in
-            if set.record.memory != nil { try PlacedMount.remove(set.layer.string) }
+            if set.record.memory != nil, try set.hasMemory() { try PlacedMount.remove(set.layer.string) }
             try set.destroy()
         }
     }

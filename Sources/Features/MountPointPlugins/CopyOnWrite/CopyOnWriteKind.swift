@@ -128,8 +128,8 @@ public struct CopyOnWriteKind: PluginKind {
 
     // MARK: Undoing
 
-    public func undo(_ mount: KeptMount, _ end: ContainerEnd) throws(DetachError) {
-        guard let folder = mount.record["set"]?.stringValue.map({ FilePath($0) }) else { return }
+    public func undo(_ mount: KeptMount, _ end: ContainerEnd) throws(DetachError) -> DetachError? {
+        guard let folder = mount.record["set"]?.stringValue.map({ FilePath($0) }) else { return nil }
         do throws(SystemError) {
             try PlacedMount.remove(mount.folder)
             try PlacedMount.remove(folder.appending("lower").string)
@@ -142,8 +142,11 @@ public struct CopyOnWriteKind: PluginKind {
         let options = (try? CopyOnWriteOptions(mount.options)) ?? CopyOnWriteOptions(end: .keep)
         do throws(CommitError) {
             try sets.finish(folder, of: mount.record["container"]?.stringValue ?? "", options, end)
+            return nil
         } catch {
-            throw DetachError("\(mount.destination): \(error)", isRecoverable: true)
+            let failure = DetachError("\(mount.destination): \(error)", isRecoverable: true)
+            if sets.isLeftToUsers(folder) { return failure }
+            throw failure
         }
     }
 

@@ -49,7 +49,7 @@ public final class InstancePlugin: MountPointPlugin {
         do {
             result = .success(
                 try await BlockingThread.run(named: "detach") { [self] in
-                    Result { () throws(DetachError) in try undo(request.id, end) }
+                    Result { () throws(DetachError) in if let said = try undo(request.id, end) { throw said } }
                 })
         } catch {
             result = .failure(error)
@@ -102,7 +102,7 @@ public final class InstancePlugin: MountPointPlugin {
         if kept.isEmpty { return attachments }
         // A container that starts again under its id, after a host that could not ask to detach.
         do throws(DetachError) {
-            try undo(request.id, ContainerEnd(reason: .recovered))
+            if let said = try undo(request.id, ContainerEnd(reason: .recovered)) { logger.warning("\(said.message)") }
         } catch {
             throw PluginError("what is left of the container's last run cannot be undone: \(error.message)")
         }
@@ -124,7 +124,7 @@ public final class InstancePlugin: MountPointPlugin {
     /// Undoes all that was planned, and throws why.
     private func giveUp(_ id: String, _ cause: PluginError) throws(PluginError) {
         do throws(DetachError) {
-            try undo(id, ContainerEnd(reason: .notStarted))
+            if let said = try undo(id, ContainerEnd(reason: .notStarted)) { logger.warning("\(said.message)") }
         } catch {
             throw PluginError("\(cause); undoing failed too: \(error.message)")
         }
@@ -134,14 +134,23 @@ public final class InstancePlugin: MountPointPlugin {
     // MARK: Undoing
 
     /// Last mount first. What cannot be undone is tried again by the next process, and by the next call.
-    private func undo(_ id: String, _ end: ContainerEnd) throws(DetachError) {
-        guard let container = try recoverably({ () throws(PluginError) in try files.read(id) }) else { return }
+    ///
+    /// - Returns: what the host is told although all is undone.
+    private func undo(_ id: String, _ end: ContainerEnd) throws(DetachError) -> DetachError? {
+        guard let container = try recoverably({ () throws(PluginError) in try files.read(id) }) else { return nil }
         var failure: DetachError?
+        var said: DetachError?
         for mount in container.mounts.reversed() {
-            do throws(DetachError) { try kind.undo(mount, end) } catch { failure = failure ?? error }
+            do throws(DetachError) {
+                let words = try kind.undo(mount, end)
+                said = said ?? words
+            } catch {
+                failure = failure ?? error
+            }
         }
         if let failure { throw failure }
         try recoverably { () throws(PluginError) in try files.remove(id) }
+        return said
     }
 
     private func recoverably<Value>(_ body: () throws(PluginError) -> Value) throws(DetachError) -> Value {
@@ -171,8 +180,9 @@ public final class InstancePlugin: MountPointPlugin {
         do throws(PluginError) {
             let isOfThisBoot = try files.read(id)?.boot.hasSameBytes(as: boot) ?? true
             do throws(DetachError) {
-                try undo(id, ContainerEnd(reason: isOfThisBoot ? .recovered : .boot))
+                let said = try undo(id, ContainerEnd(reason: isOfThisBoot ? .recovered : .boot))
                 logger.notice("undone: container \(id) is gone")
+                if let said { logger.error("container \(id): \(said.message)") }
             } catch {
                 logger.error("container \(id) is gone, and what was done for it cannot be undone: \(error.message)")
             }

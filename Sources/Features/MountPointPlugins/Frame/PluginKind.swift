@@ -42,8 +42,9 @@ public protocol PluginKind: Sendable {
 
     /// Undoes what was planned, also if only a part of it was carried out, or nothing, or all was undone before.
     ///
+    /// - Returns: what the host is told as a failure although nothing is left to undo.
     /// - Throws: `DetachError`: the file of the container stays, so that it can be tried again.
-    func undo(_ mount: KeptMount, _ end: ContainerEnd) throws(DetachError)
+    func undo(_ mount: KeptMount, _ end: ContainerEnd) throws(DetachError) -> DetachError?
 
     /// Does away with what an earlier process has left of its own, besides what it did for containers. Nothing by default.
     func recover()

@@ -109,12 +109,13 @@ public struct NoSwapKind: PluginKind {
             attributes: Self.attributes(of: mount))
     }
 
-    public func undo(_ mount: KeptMount, _ end: ContainerEnd) throws(DetachError) {
+    public func undo(_ mount: KeptMount, _ end: ContainerEnd) throws(DetachError) -> DetachError? {
         do throws(PluginError) {
             try shared.exclusively(for: mount) { () throws(PluginError) in try takeOff(mount) }
         } catch {
             throw DetachError("\(mount.destination): \(error)", isRecoverable: true)
         }
+        return nil
     }
 
     /// What cannot be wiped stays mounted: so each further attempt tries again, and says the same, until it is wiped or unmounted by hand.

@@ -63,8 +63,9 @@ public struct OwnershipKind: PluginKind {
         }
     }
 
-    public func undo(_ mount: KeptMount, _ end: ContainerEnd) throws(DetachError) {
+    public func undo(_ mount: KeptMount, _ end: ContainerEnd) throws(DetachError) -> DetachError? {
         do throws(PluginError) { _ = try giveBack(mount) } catch { throw DetachError("\(error)", isRecoverable: true) }
+        return nil
     }
 
     /// Undoes what was done for a mount, and says what became of a tree that was given.
@@ -125,12 +126,21 @@ extension OwnershipKind {
         let ranges = IDRanges(
             users: options.keepsOthers ? maps.users.total : maps.users.wanted,
             groups: options.keepsOthers ? maps.groups.total : maps.groups.wanted)
-        // Tried before anything is written, so that a file system that cannot do it leaves nothing to undo.
-        _ = try source.mapped(ranges)
+        try Self.checkMappable(mount, source, ranges)
         return MountPlan(
             changes: MountPointChanges(effectiveSource: chosen.folder),
             record: ["folder": .bool(source.isFolder), "users": ranges.users.json, "groups": ranges.groups.json],
             emergency: PlacedMount.emergency(chosen.folder, copyOf: source.place))
+    }
+
+    /// Tries it before anything is written, so that a file system that cannot do it leaves nothing to undo.
+    private static func checkMappable(_ mount: MountPoint, _ source: OwnedSource, _ ranges: IDRanges) throws(PluginError) {
+        do throws(PluginError) { _ = try source.mapped(ranges) } catch {
+            guard let mover = mount.mover, (try? OwnedSource(mount.source).mapped(ranges)) != nil else { throw error }
+            throw PluginError(
+                "\(mount.destination): \(mover) has been asked before ownership and has moved \(mount.source) to where it cannot be id-mapped; let ownership come before \(mover) in the chain"
+            )
+        }
     }
 
     /// - Parameter isGiven: false if nothing is to be done at the start.

@@ -94,6 +94,9 @@ struct Policy: Sendable {
             let other = decide(on: mount, showing: below, surroundings)
             if other.action.strictness > decision.action.strictness { decision = other }
         }
+        if decision.action == .deny, let mover = mount.mover, surroundings.shown.contains("/"), mount.effectiveSource != "/" {
+            decision.text += "; what \(mover) has made cannot be looked through: let policy come before it in the chain"
+        }
         let isLater = Self.laterWords.contains(mount.propagation)
         if decision.action != .deny && isLater && guardsPlaces && !allowsLaterMounts {
             return PolicyDecision(

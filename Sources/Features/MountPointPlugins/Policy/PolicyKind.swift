@@ -55,7 +55,7 @@ public struct PolicyKind: PluginKind {
 
     public func carryOut(_ mount: KeptMount) throws(PluginError) {}
 
-    public func undo(_ mount: KeptMount, _ end: ContainerEnd) throws(DetachError) {}
+    public func undo(_ mount: KeptMount, _ end: ContainerEnd) throws(DetachError) -> DetachError? { nil }
 
     public static func findings(on instance: PluginInstance) -> [PluginFinding] {
         do throws(PluginError) { _ = try HostPaths() } catch { return [PluginFinding(.failed, "policy: \(error)")] }

@@ -103,7 +103,7 @@ public struct TranslateKind: PluginKind {
         }
     }
 
-    public func undo(_ mount: KeptMount, _ end: ContainerEnd) throws(DetachError) {
+    public func undo(_ mount: KeptMount, _ end: ContainerEnd) throws(DetachError) -> DetachError? {
         do throws(SystemError) { try PlacedMount.remove(mount.folder) } catch {
             throw DetachError(
                 "what \(mount.source) was translated to cannot be taken away: \(error); see who uses it with fuser -m \(mount.folder)",
@@ -113,6 +113,7 @@ public struct TranslateKind: PluginKind {
         for folder in mount.record["placeholders"]?.arrayValue ?? [] {
             guard let folder = folder.stringValue, (try? removeEmptyFolder(FilePath(folder))) != nil else { break }
         }
+        return nil
     }
 
     public static func findings(on instance: PluginInstance) -> [PluginFinding] {

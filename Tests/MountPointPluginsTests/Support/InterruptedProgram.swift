@@ -10,27 +10,36 @@ import TestSupport
 
 @testable import MountPointPlugins
 
-/// mountpoint-plugin as a program that is killed at its nth system call of some kinds.
-enum KilledProgram {
+/// mountpoint-plugin as a program that is killed at its nth system call of some kinds, or has that call fail.
+enum InterruptedProgram {
     private static let folder = URL(fileURLWithPath: CommandLine.arguments[0]).deletingLastPathComponent().path
     static let program = folder + "/mountpoint-plugin"
+
+    struct End {
+        /// Whether it came to that call.
+        var wasInterrupted: Bool
+        /// Of the program, if it was not killed.
+        var status: Int32
+    }
 
     /// Runs it to its end, or to the kill.
     ///
     /// - Parameters:
     ///   - calls: with commas between them.
     ///   - place: from 1.
+    ///   - error: that the call fails with; nil for a kill.
     ///   - body: while it runs.
-    /// - Returns: whether it was killed.
     static func run(
-        _ words: [String], on host: InstanceHost, calls: String, at place: Int, _ body: (Process) async throws -> Void = { _ in }
-    ) async throws -> Bool {
+        _ words: [String], on host: InstanceHost, calls: String, at place: Int, failingWith error: Errno? = nil,
+        _ body: (Process) async throws -> Void = { _ in }
+    ) async throws -> End {
         var pair: [Int32] = [0, 0]
         guard socketpair(AF_UNIX, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0, &pair) == 0 else { throw Trouble("socketpair") }
         let connection = FileHandle(fileDescriptor: pair[1], closeOnDealloc: true)
         let process = Process()
         process.executableURL = URL(fileURLWithPath: folder + "/fault-injector")
-        process.arguments = ["run", calls, String(place), "kill", program] + words + host.flags
+        let action = error.map { String($0.rawValue) } ?? "kill"
+        process.arguments = ["run", calls, String(place), action, program] + words + host.flags
         process.standardInput = FileHandle(fileDescriptor: pair[0], closeOnDealloc: false)
         process.standardOutput = FileHandle.nullDevice
         process.standardError = FileHandle.nullDevice
@@ -39,7 +48,8 @@ enum KilledProgram {
         try await body(process)
         return try await blocking {
             process.waitUntilExit()
-            return String(decoding: (try? connection.readToEnd()) ?? Data(), as: UTF8.self).contains("hit ")
+            let log = String(decoding: (try? connection.readToEnd()) ?? Data(), as: UTF8.self)
+            return End(wasInterrupted: log.contains("hit "), status: process.terminationStatus)
         }
     }
 
