@@ -97,14 +97,28 @@ WIDTH := SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH=$(shell expr 2 \* $$(npr
 # What works with engines and machines of its own, or stops and kills what it tests, and so has a run of its own.
 MACHINES := DockerTests|MachineTests|SwarmTests|^RuntimeTests\.|^FaultTests\.
 
-.PHONY: test
-test: build ## Run all tests: plain, with real engines and runtimes, in a virtual machine, and on a Swarm of two
-	Scripts/test-needs
-	Scripts/machine build
-	$(MAKE) check
+.PHONY: shared-builds machine fuzz-build
+# One after another, for they share a build folder.
+shared-builds:
+	swift build $(RELEASE) --product docker-nfsd
+	$(MAKE) mountpoint-plugin
 	$(MAKE) debug
-	$(MAKE) examples
-	FUZZ_SEED=1 $(MAKE) fuzz TIME=5
+
+machine:
+	Scripts/machine build
+
+fuzz-build:
+	Scripts/fuzz build
+
+.PHONY: test
+test: ## Run all tests: plain, with real engines and runtimes, in a virtual machine, and on a Swarm of two
+	Scripts/test-needs
+	@# First, for all builds take the versions of packages from the file that it writes.
+	swift package resolve
+	@# Each build by itself leaves a core idle for half of its time, and so does the making of the machine.
+	$(MAKE) --jobs=3 shared-builds machine mountpoint-runc examples fuzz-build
+	$(MAKE) check
+	FUZZ_SEED=1 Scripts/fuzz run 5
 	$(WIDTH) $(TEST) --parallel --skip '$(MACHINES)'
 	$(TEST) --filter '^FaultTests\.'
 	$(TEST) --filter 'DockerTests|MachineTests'
@@ -155,8 +169,7 @@ TIME ?= 600
 INPUT ?=
 
 .PHONY: fuzz
-fuzz: ## Fuzz what others write and the programs read, TIME= seconds each
-	Scripts/fuzz build
+fuzz: fuzz-build ## Fuzz what others write and the programs read, TIME= seconds each
 	Scripts/fuzz run $(TIME) $(INPUT)
 
 # Instrumented code is several times slower.
