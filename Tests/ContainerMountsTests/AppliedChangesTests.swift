@@ -3,6 +3,7 @@
 import DockerPluginAPI
 import LinuxSystem
 import OCIRuntime
+import SystemPackage
 import Testing
 
 @testable import ContainerMounts
@@ -57,7 +58,7 @@ import Testing
     }
 
     @Test func configurationTellsOfTheContainer() throws {
-        let container = ContainerDescription(labels: ["l": "1"], name: "box").adding(try configuration())
+        let container = ContainerDescription(labels: ["l": "1"], name: "box").adding(try configuration(), of: "/bundle")
         #expect(
             container
                 == .init(

@@ -15,7 +15,7 @@ import Testing
             container: .init(
                 labels: ["c": "3"], name: "box", user: .init(uid: 1000, gid: 0, additionalGIDs: [4, 4_294_967_295]),
                 uidMappings: [.init(containerID: 0, hostID: 100_000, size: 65_536)],
-                gidMappings: [.init(containerID: 0, hostID: 200_000, size: 1)], cgroup: "/docker/0f"),
+                gidMappings: [.init(containerID: 0, hostID: 200_000, size: 1)], cgroup: "/docker/0f", root: "/srv/root"),
             image: .init(labels: ["i": "4"], name: "alpine:3", id: "sha256:12"))
         mount.effectiveSource = "/srv/copy"
         mount.origin = ["/srv/copy", "/mnt/a\nb"]
@@ -37,7 +37,7 @@ import Testing
         "Options":{"o":"bind","device":"/srv"}},
         "Container":{"Labels":{"c":"3"},"Name":"box","User":{"UID":1000,"GID":0,"AdditionalGIDs":[4,4294967295]},
         "UIDMappings":[{"ContainerID":0,"HostID":100000,"Size":65536}],"GIDMappings":[{"ContainerID":0,"HostID":200000,"Size":1}],
-        "Cgroup":"/docker/0f"},"Image":{"Labels":{"i":"4"},"Name":"alpine:3","ID":"sha256:12"},
+        "Cgroup":"/docker/0f","Root":"/srv/root"},"Image":{"Labels":{"i":"4"},"Name":"alpine:3","ID":"sha256:12"},
         "Source":"/var/lib/docker/volumes/v/_data","Destination":"/data","ReadOnly":true,"Type":"volume","Mode":"ro,z",
         "Propagation":"rslave","CreateSourceIfMissing":true,
         "AppliedMiddleware":[{"Name":"plugin:first","Changes":{"EffectiveSource":"/srv/copy","EffectiveConsistency":"delegated",

@@ -8,12 +8,12 @@ extension MachineTests {
     @Suite(.machine("plugins")) struct ShippedPlugins {
         private static let setup = """
             mkdir -p /etc/docker/mountpoint-plugin
-            echo '{ "mount-point-plugins": ["translate", "policy", "ownership", "noswap"] }' > /etc/docker/mountpoint-runc.json
+            echo '{ "mount-point-plugins": ["translate", "policy", "ownership", "copy-on-write", "noswap"] }' > /etc/docker/mountpoint-runc.json
             echo '{ "runtimes": { "mountpoint": { "path": "/usr/local/sbin/mountpoint-runc" } } }' > /etc/docker/daemon.json
             cat > /etc/docker/mountpoint-plugin/policy.json <<'END'
             {"rules": [{"action": "deny", "source": ["/var/lib/docker/volumes/web/_data/private", "/srv/secret"], "reason": "it is secret"}]}
             END
-            for kind in translate policy ownership noswap; do systemctl enable --now mountpoint-plugin@$kind.socket 2>/dev/null; done
+            for kind in translate policy ownership copy-on-write noswap; do systemctl enable --now mountpoint-plugin@$kind.socket 2>/dev/null; done
             systemctl reset-failed docker docker.socket 2>/dev/null || true; systemctl restart docker
             run="docker run --rm --runtime mountpoint"
             """
@@ -22,9 +22,10 @@ extension MachineTests {
         func doctor() async throws {
             let output = try await Guest.expect("\(Self.setup)\nmountpoint-plugin doctor")
             #expect(
-                output.contains("[ok] /etc/docker/mountpoint-runc.json: translate, policy, ownership, noswap is a right order\n"),
+                output.contains(
+                    "[ok] /etc/docker/mountpoint-runc.json: translate, policy, ownership, copy-on-write, noswap is a right order\n"),
                 "\(output)")
-            for kind in ["translate", "policy", "ownership", "noswap"] {
+            for kind in ["translate", "policy", "ownership", "copy-on-write", "noswap"] {
                 #expect(output.contains("[ok] \(kind): it is in the chain, and has its socket\n"), "\(output)")
             }
             #expect(!output.contains("[failed]") && !output.contains("[warning]"), "\(output)")
@@ -50,6 +51,39 @@ extension MachineTests {
             }
             #expect(output.contains("three: public\n"), "\(output)")
             #expect(!output.contains(": private\n") && !output.contains(": inner\n"), "\(output)")
+        }
+
+        @Test(
+            "A volume on NFS cannot be id-mapped, which is said; it is given to the container's user and back, and changed through a layer")
+        func volumeOnNFS() async throws {
+            let output = try await Guest.run(
+                """
+                \(Self.setup)
+                rm -rf /exports/data/owned; mkdir -p /exports/data/owned; path=/exports/data/owned volume owned >/dev/null
+                echo text > /exports/data/owned/file; chown -R 1000:1000 /exports/data/owned; chmod 755 /exports/data/owned
+                own() { $run --user 33 --label mountpoint.ownership=/m:match-user$1 -v owned:/m alpine sh -c "$2" 2>&1; }
+                owners() { stat -c '%n %u:%g' /exports/data/owned /exports/data/owned/* | sed 's,/exports/data/,,' | tr '\\n' ' '; }
+                echo "map: $(own '' true)"
+                echo "transfer: $(own ,mode=transfer 'stat -c %u /m/file; echo more >> /m/file; echo new > /m/made' | tr '\\n' ' ')"
+                echo "after transfer: $(owners)"
+                echo "auto: $(own ,mode=auto 'stat -c %u /m/made' | tr '\\n' ' ')"; echo "after auto: $(owners)"
+                layer() { $run --label mountpoint.copy-on-write=/m:$1 -v owned:/m alpine sh -c "$2" 2>&1; }
+                echo "discard: $(layer discard 'rm /m/made; cat /m/file' | tr '\\n' ' ')"
+                echo "commit: $(layer commit 'mv /m/made /m/moved; echo layer >> /m/file'; echo $?)"; echo "after commit: $(owners)"
+                cat /exports/data/owned/file; docker volume rm owned; mounts
+                ls -A /run/mountpoint-runc/containers/* /var/lib/mountpoint-plugin/*/*.json 2>/dev/null; mountpoint-plugin copy-on-write list
+                """
+            ).output
+            let lines = output.split(separator: "\n", omittingEmptySubsequences: false).map(String.init)
+            func line(_ name: String) -> String { lines.first { $0.hasPrefix("\(name): ") } ?? "" }
+            #expect(line("map").contains("is on the file system nfs4, which cannot be id-mapped; with mode=transfer"), "\(output)")
+            #expect(line("transfer") == "transfer: 33 " && line("auto") == "auto: 33 ", "\(output)")
+            for name in ["after transfer", "after auto"] {
+                #expect(line(name) == "\(name): owned 1000:1000 owned/file 1000:1000 owned/made 1000:1000 ", "\(output)")
+            }
+            #expect(line("discard") == "discard: text more " && line("commit") == "commit: 0", "\(output)")
+            #expect(line("after commit") == "after commit: owned 1000:1000 owned/file 1000:1000 owned/moved 1000:1000 ", "\(output)")
+            #expect(output.hasSuffix("text\nmore\nlayer\nowned\n0\n"), "\(output)")
         }
     }
 }

@@ -39,10 +39,12 @@ public struct ContainerDescription: Sendable, Equatable {
     public var gidMappings: [IDMapping]
     /// The path of its control group, or of systemd's form `slice:prefix:name`.
     public var cgroup: String
+    /// Where the host has its root file system, an absolute path; it may be there only once the container is being made.
+    public var root: String
 
     public init(
         labels: StringMap = [:], name: String = "", user: User? = nil, uidMappings: [IDMapping] = [], gidMappings: [IDMapping] = [],
-        cgroup: String = ""
+        cgroup: String = "", root: String = ""
     ) {
         self.labels = labels
         self.name = name
@@ -50,6 +52,7 @@ public struct ContainerDescription: Sendable, Equatable {
         self.uidMappings = uidMappings
         self.gidMappings = gidMappings
         self.cgroup = cgroup
+        self.root = root
     }
 }
 
@@ -58,7 +61,8 @@ extension ContainerDescription {
         self.init(
             labels: try object.map("Labels"), name: try object.text("Name"), user: try object.objectIfPresent("User").map(User.init),
             uidMappings: try object.list("UIDMappings", of: IDMapping.init),
-            gidMappings: try object.list("GIDMappings", of: IDMapping.init), cgroup: try object.text("Cgroup"))
+            gidMappings: try object.list("GIDMappings", of: IDMapping.init), cgroup: try object.text("Cgroup"),
+            root: try object.text("Root"))
     }
 
     func write(to writer: inout JSONWriter) {
@@ -72,6 +76,7 @@ extension ContainerDescription {
         writer.writeIfNotEmpty("UIDMappings", uidMappings) { $0.write(to: &$1) }
         writer.writeIfNotEmpty("GIDMappings", gidMappings) { $0.write(to: &$1) }
         writer.writeIfPresent("Cgroup", cgroup)
+        writer.writeIfPresent("Root", root)
         writer.endObject()
     }
 }

@@ -111,7 +111,9 @@ import Testing
             let created = try await runtime.run("create", "--bundle", bundle, "c1")
             #expect(created.status == 0, "\(created)")
             let seen = try #require(runtime.log.calls("Attach").first?.request["Mounts"]?.arrayValue)
-            let container: JSONValue = ["User": ["UID": 5, "GID": 6, "AdditionalGIDs": [7]], "Cgroup": "/x/c1"]
+            let container: JSONValue = [
+                "User": ["UID": 5, "GID": 6, "AdditionalGIDs": [7]], "Cgroup": "/x/c1", "Root": .string(bundle + "/rootfs"),
+            ]
             #expect(seen.map { $0["Container"] } == [container, container])
             // In the order of their destinations.
             #expect(seen.map { $0["Type"] } == ["tmpfs", "bind"] && seen[0]["Mode"] == "nodev,size=1m" && seen[0]["EffectiveSource"] == "")

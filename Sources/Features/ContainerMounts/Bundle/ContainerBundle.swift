@@ -78,7 +78,7 @@ struct ContainerBundle {
     /// name of the same place must not avoid them.
     private func completing(_ mount: InterposedMount) throws(RuntimeError) -> InterposedMount {
         var mount = mount
-        mount.mountPoint.container = mount.mountPoint.container.adding(configuration)
+        mount.mountPoint.container = mount.mountPoint.container.adding(configuration, of: opened.folder)
         if mount.mountPoint.type != .tmpfs {
             mount.mountPoint.effectiveSource = try sources.pin(
                 mount.mountPoint.effectiveSource, of: mount.configurationIndex, layer: mount.layer)

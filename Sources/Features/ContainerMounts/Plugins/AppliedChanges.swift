@@ -3,6 +3,7 @@
 import DockerPluginAPI
 import LinuxSystem
 import OCIRuntime
+import SystemPackage
 
 extension OCIConfiguration {
     /// Applies the changes of plugins to a mount.
@@ -34,12 +35,15 @@ extension MountPointChanges {
 
 extension ContainerDescription {
     /// Adds what config.json says of the container.
-    func adding(_ configuration: OCIConfiguration) -> ContainerDescription {
+    ///
+    /// - Parameter bundle: the folder of config.json.
+    func adding(_ configuration: OCIConfiguration, of bundle: FilePath) -> ContainerDescription {
         var container = self
         container.user = configuration.user.map { User(uid: $0.uid, gid: $0.gid, additionalGIDs: $0.additionalGIDs) }
         container.uidMappings = configuration.uidMappings.map(IDMapping.init)
         container.gidMappings = configuration.gidMappings.map(IDMapping.init)
         container.cgroup = configuration.cgroupsPath ?? ""
+        container.root = configuration.rootPath.map { bundle.pushing(FilePath($0)).lexicallyNormalized().string } ?? ""
         return container
     }
 }

@@ -24,6 +24,8 @@ struct OwnershipOptions: Sendable, Equatable {
         /// The user that the container runs as.
         case containersUser
         case ids(user: UInt32, group: UInt32)
+        /// As the container's own files have it, and whose first group is taken if none is named.
+        case named(user: String, group: String?)
     }
 
     /// Nil if ranges are named.
@@ -37,7 +39,7 @@ struct OwnershipOptions: Sendable, Equatable {
     var mode: OwnershipMode?
 
     static let help =
-        "match-user, match-user:UID[:GID], [uid:|gid:]FROM[-TO]=ID, others=keep|nobody, mode=\(OwnershipMode.words); by default match-user"
+        "match-user, match-user:USER[:GROUP], [uid:|gid:]FROM[-TO]=ID, others=keep|nobody, mode=\(OwnershipMode.words); by default match-user"
 
     /// - Throws: `PluginError` for a word that is not known.
     init(_ text: String) throws(PluginError) {
@@ -66,11 +68,7 @@ struct OwnershipOptions: Sendable, Equatable {
             }
             self.mode = mode
         case _ where word.hasPrefix("match-user:"):
-            let ids = word.dropFirst("match-user:".count).split(separator: ":", omittingEmptySubsequences: false)
-            guard let user = ids.first.flatMap(Self.id), let group = ids.last.flatMap(Self.id), ids.count <= 2 else {
-                throw PluginError("\(word): give the user as UID or UID:GID; names are the container's own, and not known here")
-            }
-            match = .ids(user: user, group: group)
+            match = try Self.match(word.dropFirst("match-user:".count), word)
         case _ where word.hasPrefix("uid:"): users.append(try Self.range(word.dropFirst(4), word))
         case _ where word.hasPrefix("gid:"): groups.append(try Self.range(word.dropFirst(4), word))
         case _ where word.utf8.first.map { (0x30...0x39).contains($0) } ?? false:
@@ -78,6 +76,26 @@ struct OwnershipOptions: Sendable, Equatable {
             users.append(range)
             groups.append(range)
         default: throw PluginError("\(word) is not known; there are \(Self.help)")
+        }
+    }
+
+    /// `USER` or `USER:GROUP`, each a number or a name.
+    private static func match(_ text: Substring, _ word: Substring) throws(PluginError) -> Match {
+        let parts = text.split(separator: ":", omittingEmptySubsequences: false)
+        guard (1...2).contains(parts.count), parts.allSatisfy({ id($0) != nil || isName($0) }) else {
+            throw PluginError("\(word): give the user as UID, UID:GID, NAME or NAME:GROUP")
+        }
+        if let user = id(parts[0]), let group = id(parts[parts.count - 1]) { return .ids(user: user, group: group) }
+        return .named(user: String(parts[0]), group: parts.count == 2 ? String(parts[1]) : nil)
+    }
+
+    /// useradd(8)
+    private static func isName(_ text: Substring) -> Bool {
+        guard let first = text.unicodeScalars.first, text.utf8.count <= 256, !("0"..."9").contains(first), first != "-" else {
+            return false
+        }
+        return text.unicodeScalars.allSatisfy {
+            ("a"..."z").contains($0) || ("A"..."Z").contains($0) || ("0"..."9").contains($0) || "._-$".unicodeScalars.contains($0)
         }
     }
 
@@ -91,7 +109,7 @@ struct OwnershipOptions: Sendable, Equatable {
         return IDRange(inside: first, outside: target, count: last - first + 1)
     }
 
-    private static func id(_ text: Substring) -> UInt32? {
+    static func id(_ text: Substring) -> UInt32? {
         guard text.utf8.allSatisfy({ (0x30...0x39).contains($0) }), let id = UInt32(text), id < .max else { return nil }
         return id
     }
@@ -112,6 +130,7 @@ extension OwnershipOptions {
             let ids: (user: UInt32, group: UInt32)
             switch match {
             case .ids(let user, let group): ids = (user, group)
+            case .named(let user, let group): ids = try Self.ids(of: user, group, in: container)
             case .containersUser:
                 guard let user = container.user else {
                     throw PluginError("which user the container runs as is not known; say it by match-user:UID:GID")
@@ -124,6 +143,17 @@ extension OwnershipOptions {
         return (
             try OwnershipMap(Self.onHost(users, container.uidMappings)), try OwnershipMap(Self.onHost(groups, container.gidMappings))
         )
+    }
+
+    private static func ids(
+        of user: String, _ group: String?, in container: ContainerDescription
+    ) throws(PluginError) -> (user: UInt32, group: UInt32) {
+        let names = try ContainerUsers(of: container)
+        // One of both may be a number.
+        let found: (user: UInt32, group: UInt32) = if let id = id(user[...]) { (id, id) } else { try names.user(user) }
+        guard let group else { return found }
+        if let id = id(group[...]) { return (found.user, id) }
+        return (found.user, try names.group(group))
     }
 
     private static func onHost(

@@ -95,6 +95,13 @@ public final class PinnedFile {
     /// Whether both are one file, through whichever mounts they were reached.
     public func isSame(as other: PinnedFile) -> Bool { other.device == device && other.inode == inode }
 
+    /// What is in it, if it is a regular file, as ``readRegularFile(_:in:limit:)`` does.
+    ///
+    /// - Parameter limit: bytes.
+    public func read(limit: Int) throws(SystemError) -> [UInt8] {
+        try readRegularFile(FilePath("/proc/self/fd/\(descriptor)"), limit: limit)
+    }
+
     /// The id of the mount through which it was reached, as mountinfo has it. Field `mnt_id` of `/proc/self/fdinfo/N`, Linux 3.15.
     public func mountID() throws(SystemError) -> Int {
         let file = "/proc/self/fdinfo/\(descriptor)"
