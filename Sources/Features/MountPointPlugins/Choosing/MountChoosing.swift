@@ -59,7 +59,8 @@ struct MountChoosing: Sendable {
     func choices(for mounts: [MountPoint], checking kind: any PluginKind) throws(PluginError) -> [Choice?] {
         guard information.isChosenByUsers else { return mounts.map { _ in nil } }
         var label: MountLabel?
-        if let text = mounts.first?.container.labels[key] {
+        // A label of an image cannot be taken away. An empty one asks for nothing by mistake, as where a variable was empty.
+        if let text = mounts.first?.container.labels[key], !text.hasSameBytes(as: "none") {
             label = try MountLabel(text, key: key, destinations: mounts.map(\.destination))
         }
         var choices: [Choice?] = []
