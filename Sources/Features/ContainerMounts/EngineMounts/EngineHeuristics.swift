@@ -10,7 +10,8 @@ struct EngineHeuristics {
     let isRecognizedByBundle: Bool
     private let mounts: any EngineMounts
     private let sources: [HostSource]
-    private let container: ContainerDescription
+    /// Annotations are its labels.
+    let container: ContainerDescription
 
     var engine: ContainerEngine { mounts.engine }
 

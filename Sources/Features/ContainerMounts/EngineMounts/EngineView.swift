@@ -46,7 +46,8 @@ public struct EngineView: Sendable, Equatable {
             }
             if namespace == "moby" { throw .noRecord(looked) }
         }
-        return EngineView(engine: guess.engine, mounts: guess.interposed() + TmpfsMounts.interposed(configuration))
+        let memory = TmpfsMounts.interposed(configuration, container: guess.container)
+        return EngineView(engine: guess.engine, mounts: guess.interposed() + memory)
     }
 
     private static func lastComponent(of path: String) -> String {

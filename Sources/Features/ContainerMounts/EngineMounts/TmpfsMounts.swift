@@ -12,7 +12,7 @@ enum TmpfsMounts {
     ///   - container: what is known of the container that has them.
     ///   - image: likewise.
     static func interposed(
-        _ configuration: OCIConfiguration, container: ContainerDescription = ContainerDescription(),
+        _ configuration: OCIConfiguration, container: ContainerDescription,
         image: MountPoint.Image = MountPoint.Image()
     ) -> [InterposedMount] {
         configuration.mounts.indices.filter { isAsked(configuration.mounts[$0]) }.map { index in
