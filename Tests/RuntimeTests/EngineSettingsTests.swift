@@ -11,14 +11,7 @@ extension OwnEngineTests {
     struct EngineSettings {
         @Test("Users in containers are others than on the host")
         func userNamespaces() async throws {
-            let prepare: @Sendable (PrivateHost) async throws -> Void = { host in
-                let script = """
-                    echo 'mapped:x:4711:4711::/:/bin/false' >> /etc/passwd; echo 'mapped:x:4711:' >> /etc/group
-                    echo 'mapped:300000:65536' >> /etc/subuid; echo 'mapped:300000:65536' >> /etc/subgid
-                    """
-                _ = try await host.run(["sh", "-ec", script])
-            }
-            try await RuntimeHost.with(extraSettings: ["userns-remap": "mapped"], prepare: prepare) { host in
+            try await RuntimeHost.withRemappedUsers { host in
                 try await Scenario.run(on: host, ["first", "second"]) { scenario in
                     try await scenario.serve("second", mounted: true)
                     let moved = try scenario.folder("moved")

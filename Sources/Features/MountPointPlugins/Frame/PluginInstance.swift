@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 
+import DockerFiles
 public import DockerPluginAPI
 import Glibc
 import LexicalPaths
@@ -24,6 +25,9 @@ public struct PluginPlaces: Sendable, Equatable {
     public var engineSettings = FilePath("/etc/docker/daemon.json")
 
     public init() {}
+
+    /// Those of Docker's state that have `containers` and `volumes`: more than one where user ids are, or were, remapped.
+    var dockerFolders: [FilePath] { DockerContainerFile.foldersWithRecords(in: docker.string).map { FilePath($0) } }
 
     /// An environment variable that sets one of them.
     public struct Variable: Sendable {

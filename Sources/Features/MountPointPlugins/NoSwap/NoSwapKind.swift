@@ -19,7 +19,7 @@ public struct NoSwapKind: PluginKind {
     let defaultSize: String
     /// Whether a kernel without noswap may have ramfs instead, for containers with a memory limit.
     let fallsBack: Bool
-    private let containers: FilePath
+    private let places: PluginPlaces
     private let shared: SharedMemory
 
     public init(settings: JSONObjectReader, instance: PluginInstance) throws(JSONShapeError) {
@@ -28,7 +28,7 @@ public struct NoSwapKind: PluginKind {
         let fallback = try settings.textIfPresent("fallback") ?? "deny"
         guard ["deny", "ramfs"].contains(fallback) else { throw settings.error("must be deny or ramfs", at: "fallback") }
         fallsBack = fallback == "ramfs"
-        containers = instance.places.docker.appending("containers")
+        places = instance.places
         shared = SharedMemory(of: instance)
     }
 
@@ -57,7 +57,8 @@ public struct NoSwapKind: PluginKind {
         }
         var record: JSONObject = [
             "type": .string(type), "size": .string(options.size ?? defaultSize), "mode": .string(options.mode ?? "1777"),
-            "uid": .string(options.uid ?? "0"), "gid": .string(options.gid ?? "0"), "inodes": .string(options.inodes ?? ""),
+            "uid": .string(try Self.onHost(options.uid, chosen.mount.container.uidMappings)),
+            "gid": .string(try Self.onHost(options.gid, chosen.mount.container.gidMappings)), "inodes": .string(options.inodes ?? ""),
             "attributes": .array(options.attributes.map { .string($0) }),
         ]
         // A volume is what containers share; whoever asks for it twice expects to find what was written through the other.
@@ -70,11 +71,27 @@ public struct NoSwapKind: PluginKind {
             ])
     }
 
+    /// The number on the host of one that is the container's; root's if there is none.
+    private static func onHost(_ id: String?, _ mappings: [ContainerDescription.IDMapping]) throws(PluginError) -> String {
+        let id = id ?? "0"
+        if mappings.isEmpty { return id }
+        let number = UInt32(id) ?? .max
+        guard let mapping = mappings.first(where: { number >= $0.containerID && number - $0.containerID < $0.size }) else {
+            throw PluginError("id \(id) is none of the container's: its user namespace does not map it")
+        }
+        return String(UInt64(mapping.hostID) + UInt64(number - mapping.containerID))
+    }
+
     /// Bytes; 0 for none, and if it is not known.
     private func memoryLimit(of id: String) -> Int {
-        let file = containers.appending(id).appending("hostconfig.json")
-        guard let bytes = try? readRegularFile(file, limit: 16 << 20), let object = try? JSONObjectReader(parsing: bytes) else { return 0 }
-        return (try? object.numberIfPresent("Memory")) ?? 0
+        for folder in places.dockerFolders {
+            let file = folder.appending("containers").appending(id).appending("hostconfig.json")
+            guard let bytes = try? readRegularFile(file, limit: 16 << 20), let object = try? JSONObjectReader(parsing: bytes) else {
+                continue
+            }
+            return (try? object.numberIfPresent("Memory")) ?? 0
+        }
+        return 0
     }
 
     public func carryOut(_ mount: KeptMount) throws(PluginError) {

@@ -38,7 +38,11 @@ final class SharedMemory: Sendable {
             for other in try files.read(id)?.mounts ?? []
             where other.record["volume"] == mount.record["volume"] && !other.folder.hasSameBytes(as: mount.folder) {
                 guard let entry = table.topmost(at: other.folder), Self.isMemory(entry) else { continue }
-                let differences = try NoSwapOptions(mount.options).differences(from: entry)
+                var options = try NoSwapOptions(mount.options)
+                // The kernel shows the host's numbers.
+                if options.uid != nil { options.uid = mount.record["uid"]?.stringValue }
+                if options.gid != nil { options.gid = mount.record["gid"]?.stringValue }
+                let differences = options.differences(from: entry)
                 if differences.isEmpty { return other.folder }
                 throw PluginError(
                     "\(mount.destination): other containers have this volume in memory already, with \(differences.joined(separator: ",")); stop them, say the same, or scope=container"

@@ -18,9 +18,8 @@ enum PolicyPreset: String, Sendable, CaseIterable {
     func places(of places: PluginPlaces) -> [String] {
         switch self {
         case .systemFolders:
-            let docker = ["containers", "image", "overlay2", "plugins", "swarm", "tmp", "volumes/metadata.db"].map {
-                places.docker.appending($0).string
-            }
+            let names = ["containers", "image", "overlay2", "plugins", "swarm", "tmp", "volumes/metadata.db"]
+            let docker = places.dockerFolders.flatMap { folder in names.map { folder.appending($0).string } }
             return docker + places.own + [
                 "/bin", "/boot", "/dev", "/efi", "/etc", "/lib", "/lib32", "/lib64", "/libx32", "/proc", "/root", "/run", "/sbin", "/sys",
                 "/usr",

@@ -12,18 +12,20 @@ struct ContainerView {
     private let name: String
     private let process: Int32
 
+    /// - Parameter docker: the folders of Docker's state.
     /// - Throws: `PluginError` if there is none that runs, or more than one.
-    init(_ target: TranslationRule.Target, docker: FilePath) throws(PluginError) {
-        let folder = docker.appending("containers")
+    init(_ target: TranslationRule.Target, docker: [FilePath]) throws(PluginError) {
         var found: [(name: String, id: String, process: Int32)] = []
         do throws(SystemError) {
-            for id in try namesInFolder(folder) {
-                // One that is just being made or removed has no record.
-                guard let bytes = try readRegularFileIfThere(folder.appending(id).appending("config.v2.json"), limit: Self.limit),
-                    let container = try? DockerContainer(parsing: bytes), let process = container.process,
-                    Self.matches(container, target)
-                else { continue }
-                found.append((container.name, container.id, process))
+            for folder in docker.map({ $0.appending("containers") }) {
+                for id in try Self.names(in: folder, isOnly: docker.count == 1) {
+                    // One that is just being made or removed has no record.
+                    guard let bytes = try readRegularFileIfThere(folder.appending(id).appending("config.v2.json"), limit: Self.limit),
+                        let container = try? DockerContainer(parsing: bytes), let process = container.process,
+                        Self.matches(container, target)
+                    else { continue }
+                    found.append((container.name, container.id, process))
+                }
             }
         } catch {
             throw PluginError("cannot tell which containers run: \(error)")
@@ -39,6 +41,14 @@ struct ContainerView {
         let groups = (try? ControlGroups(of: process))?.memberships.map(\.path) ?? []
         guard groups.contains(where: { $0.utf8.count >= first.id.utf8.count && $0.contains(first.id) }) || groups.isEmpty else {
             throw PluginError("container \(name) does not run any more as Docker's files have it; try again")
+        }
+    }
+
+    /// Beside folders for remapped users there need not be one for others.
+    private static func names(in folder: FilePath, isOnly: Bool) throws(SystemError) -> [String] {
+        do throws(SystemError) { return try namesInFolder(folder) } catch {
+            if !isOnly && error.errno == .noSuchFileOrDirectory { return [] }
+            throw error
         }
     }
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 
+import DockerPluginAPI
 import LexicalPaths
 import LinuxSystem
 import SystemPackage
@@ -10,8 +11,9 @@ enum Placeholders {
     ///   - path: the source as the engine was told.
     ///   - prefix: the path of a rule; nothing above it is one.
     ///   - container: the engine's folder of the container. What was there before it, or is of unknown age, is somebody's.
+    ///   - root: the number on the host of the containers' root, for whom an engine makes them where users are remapped.
     /// - Returns: from the inside out; all of them empty but for one another, and of root.
-    static func folders(of path: String, upTo prefix: String, madeAfter container: FilePath?) -> [String] {
+    static func folders(of path: String, upTo prefix: String, madeAfter container: FilePath?, root: UInt32) -> [String] {
         guard let container, let began = try? birthTime(of: container) else { return [] }
         var names = LexicalPath.components(of: path)
         let last = max(1, LexicalPath.components(of: prefix).count)
@@ -19,7 +21,8 @@ enum Placeholders {
         while names.count >= last {
             let folder = FilePath("/" + names.joined(separator: "/"))
             let inside = found.isEmpty ? 0 : 1
-            guard let made = try? birthTime(of: folder), began <= made, (try? owner(of: folder)) == 0,
+            guard let made = try? birthTime(of: folder), began <= made, let owner = try? owner(of: folder),
+                owner == 0 || owner == root,
                 (try? namesInFolder(folder))?.count == inside
             else { break }
             found.append(folder.string)
@@ -27,4 +30,9 @@ enum Placeholders {
         }
         return found
     }
+}
+
+extension [ContainerDescription.IDMapping] {
+    /// The number on the host of the container's root.
+    var root: UInt32 { first { $0.containerID == 0 }?.hostID ?? 0 }
 }

@@ -2,7 +2,6 @@
 
 public import DockerPluginAPI
 public import JSON
-import LexicalPaths
 import LinuxSystem
 import SystemPackage
 
@@ -72,7 +71,8 @@ public struct TranslateKind: PluginKind {
             found = nil
         }
         let hasPlaceholder = rule.removesCreated && chosen.options.isEmpty && chosen.mount.type == .bind
-        let placeholders = hasPlaceholder ? Placeholders.folders(of: path, upTo: rule.prefix, madeAfter: container(chosen.containerID)) : []
+        let (made, root) = (translation.folder(ofContainer: chosen.containerID), chosen.mount.container.uidMappings.root)
+        let placeholders = hasPlaceholder ? Placeholders.folders(of: path, upTo: rule.prefix, madeAfter: made, root: root) : []
         return MountPlan(
             changes: MountPointChanges(effectiveSource: chosen.folder),
             record: [
@@ -128,10 +128,5 @@ public struct TranslateKind: PluginKind {
                     .failed, "translate: a path cannot be looked up below a folder, or a mount not be copied (Linux 5.12): \(error)")
             ]
         }
-    }
-
-    /// Docker's own folder of a container, which it makes before anything else of it.
-    private func container(_ id: String) -> FilePath? {
-        LexicalPath.isComponent(id) ? translation.docker.appending("containers").appending(id) : nil
     }
 }

@@ -9,8 +9,7 @@ import SystemPackage
 /// The rules of an instance of `translate`, and what paths mean by them.
 struct Translation: Sendable {
     let rules: [TranslationRule]
-    /// Docker's data root.
-    let docker: FilePath
+    private let places: PluginPlaces
 
     init(_ settings: JSONObjectReader, places: PluginPlaces) throws(JSONShapeError) {
         rules = try settings.list("paths", of: TranslationRule.init)
@@ -19,7 +18,7 @@ struct Translation: Sendable {
                 throw settings.error("has the prefix \(rule.prefix) twice", at: "paths")
             }
         }
-        docker = places.docker
+        self.places = places
     }
 
     /// The rule with the longest prefix of a path, and the names that follow it.
@@ -42,7 +41,7 @@ struct Translation: Sendable {
         case .volume(let name):
             let place = try folder(ofVolume: name)
             return try TranslatedPath(rest, below: try base(place), at: place, rule: rule, making: making)
-        case .containerNamed, .containerLabelled: return try ContainerView(rule.target, docker: docker).path(of: path)
+        case .containerNamed, .containerLabelled: return try ContainerView(rule.target, docker: places.dockerFolders).path(of: path)
         }
     }
 
@@ -53,7 +52,12 @@ struct Translation: Sendable {
     }
 
     private func folder(ofVolume name: String) throws(PluginError) -> String {
-        let folder = docker.appending("volumes").appending(name)
+        let found = places.dockerFolders.map { $0.appending("volumes").appending(name) }.filter { (try? mode(of: $0)) != nil }
+        guard found.count < 2 else {
+            throw PluginError(
+                "there are two volumes \(name), one for each way of numbering users: name the folder or the container instead")
+        }
+        let folder = found.first ?? places.docker.appending("volumes").appending(name)
         do throws(SystemError) {
             // Its data are elsewhere, and mounted only while a container has it.
             guard try readRegularFileIfThere(folder.appending("opts.json"), limit: 1 << 20) == nil else {
@@ -64,6 +68,12 @@ struct Translation: Sendable {
         } catch {
             throw PluginError("volume \(name) is none of the local driver whose data are in \(folder): \(error)")
         }
+    }
+
+    /// Docker's own folder of a container, which it makes before anything else of it.
+    func folder(ofContainer id: String) -> FilePath? {
+        guard LexicalPath.isComponent(id) else { return nil }
+        return places.dockerFolders.map { $0.appending("containers").appending(id) }.first { (try? mode(of: $0)) != nil }
     }
 
     /// What is said of a path, and whether a container would get it.
