@@ -196,6 +196,7 @@ demo: build ## Show it at work: the README's example in a virtual machine
 bench: build ## Measure it against its peers
 	$(MAKE) -C Benchmarks run DAEMON=$(CURDIR)/$(BINARY)
 	$(MAKE) -C Benchmarks runtime RUNTIME=$(CURDIR)/$(RUNTIME) PLUGIN=$(CURDIR)/$(PLUGIN)
+	$(MAKE) -C Benchmarks plugins RUNTIME=$(CURDIR)/$(RUNTIME) PLUGIN=$(CURDIR)/$(PLUGIN)
 	$(MAKE) -C Benchmarks run-machine DAEMON=$(CURDIR)/$(BINARY)
 
 .PHONY: install

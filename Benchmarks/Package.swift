@@ -10,12 +10,14 @@ let package = Package(
     products: [
         .executable(name: "bench", targets: ["bench"]),
         .executable(name: "runtime", targets: ["runtime"]),
+        .executable(name: "plugins", targets: ["plugins"]),
     ],
     targets: [
-        // What both programs need: processes, isolation, statistics and the table.
+        // What all programs need: processes, isolation, statistics and the table.
         .target(name: "Measuring"),
         .executableTarget(name: "bench", dependencies: ["Measuring"]),
         .executableTarget(name: "runtime", dependencies: ["Measuring"]),
+        .executableTarget(name: "plugins", dependencies: ["Measuring"]),
     ],
     swiftLanguageModes: [.v6]
 )

@@ -75,12 +75,16 @@ package struct Report {
         add(measure, unit, ours: pairs.ourMedian, peer: pairs.theirMedian, ratio: pairs.ratio, limit: limit)
     }
 
-    private func line(_ cells: [String]) {
+    /// A measure that is not taken here. Not a miss: what it needs cannot be had.
+    package func skip(_ measure: String, because reason: String) { line([measure, "-", "", "", "", ""], more: reason) }
+
+    private func line(_ cells: [String], more: String = "") {
         var text = ""
         for (index, cell) in cells.enumerated() {
             let room = String(repeating: " ", count: max(0, Self.widths[index] - cell.count))
             text += (index == 0 ? cell + room : room + cell) + "  "
         }
+        text += more
         while text.last == " " { text.removeLast() }
         print(text)
         // Whoever waits for minutes wants to see the rows that are there.
