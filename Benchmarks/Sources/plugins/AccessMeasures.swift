@@ -8,7 +8,8 @@ struct AccessMeasures {
     let settings: PluginSettings
     let host: PluginFolders
 
-    private static let limits = (map: 1.35, overlay: 2.0, none: 1.1)
+    /// Two file systems in memory have different memory, some of which is nearer.
+    private static let limits = (map: 1.35, overlay: 2.0, none: 1.1, memory: 1.25)
 
     func measure() throws -> [String] {
         var report = Report("single accesses, against a plain bind mount of the same tree", against: "bind")
@@ -142,7 +143,7 @@ struct AccessMeasures {
         let plain = try ContainerMount(place, at: host.makePlace("plain"))
         for mount in [ours, plain] { try fill(mount.place) }
         for (loop, pairs) in try compare(ours, plain, AccessLoop.all) {
-            report.add("noswap against tmpfs: \(loop.rawValue)", .nanoseconds, pairs, limit: .ratio(Self.limits.none))
+            report.add("noswap against tmpfs: \(loop.rawValue)", .nanoseconds, pairs, limit: .ratio(Self.limits.memory))
         }
         try plain.remove()
         try ours.remove()
