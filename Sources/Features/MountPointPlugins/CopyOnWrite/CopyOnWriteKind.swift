@@ -56,6 +56,7 @@ public struct CopyOnWriteKind: PluginKind {
         }
         let record: JSONValue = [
             "set": .string(folder.string), "container": .string(chosen.containerID), "containerName": .string(mount.container.name),
+            "inner": .array(source.inner.map(\.json)),
         ]
         let shown = source.file.map { "\(chosen.folder)/\($0)" } ?? chosen.folder
         return MountPlan(
@@ -102,7 +103,8 @@ public struct CopyOnWriteKind: PluginKind {
     }
 
     public func carryOut(_ mount: KeptMount) throws(PluginError) {
-        let source = try CopyOnWriteSource(mount.source)
+        let inner = mount.record["inner"]?.arrayValue?.compactMap(InnerMount.init)
+        let source = try CopyOnWriteSource(mount.source, inner: inner)
         let options = try CopyOnWriteOptions(mount.options)
         guard let folder = mount.record["set"]?.stringValue.map({ FilePath($0) }) else { throw PluginError("its file is damaged") }
         do throws(SystemError) {

@@ -18,8 +18,9 @@ struct CopyOnWriteSource {
     let isMapped: Bool
     let inner: [InnerMount]
 
+    /// - Parameter inner: what is to be shown over the layer, if it is known: looking for it takes some milliseconds.
     /// - Throws: `PluginError` if it is nothing that a layer can be laid over.
-    init(_ path: String) throws(PluginError) {
+    init(_ path: String, inner known: [InnerMount]? = nil) throws(PluginError) {
         do throws(SystemError) {
             let file = try PinnedFile(at: path)
             let found = try file.path()
@@ -37,7 +38,7 @@ struct CopyOnWriteSource {
             attributes = MountAttributes(forbiddenBy: options)
             isReadOnly = options.contains("ro") || entry?.superblockOptions.contains("ro") ?? false
             isMapped = options.contains("idmapped")
-            inner = self.file == nil ? InnerMount.all(below: place, table) : []
+            inner = known ?? (self.file == nil ? InnerMount.all(below: place, table) : [])
         } catch {
             throw PluginError("the source \(path) cannot be looked at: \(error)")
         }

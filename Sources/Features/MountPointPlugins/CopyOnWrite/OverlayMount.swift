@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 
 import DockerPluginAPI
+import JSON
 import LinuxSystem
 import SystemPackage
 
@@ -84,6 +85,15 @@ struct InnerMount: Sendable, Equatable {
     }
 }
 
+extension InnerMount {
+    init?(_ record: JSONValue) {
+        guard let path = record["path"]?.stringValue, let isSocket = record["isSocket"]?.boolValue else { return nil }
+        self.init(path: path, isSocket: isSocket)
+    }
+
+    var json: JSONValue { ["path": .string(path), "isSocket": .bool(isSocket)] }
+}
+
 /// Finds UNIX sockets in a tree, with a limit: a tree may have millions of files. Past it, those that processes of this host have bound by
 /// their paths are found all the same.
 private struct SocketSearch {
@@ -122,8 +132,9 @@ private struct SocketSearch {
         while next < folders.count, left > 0 {
             let (folder, path) = folders[next]
             next += 1
-            for entry in (try? folder.kinds(atMost: left)) ?? [] {
-                left -= 1
+            guard let (entries, count) = try? folder.names(of: [.socket, .folder], atMost: left) else { continue }
+            left -= count
+            for entry in entries {
                 if entry.kind == .socket { found.insert(path.appending(entry.name).bytes) }
                 if entry.kind == .folder, folders.count - next < 64, let inner = try? OpenFolder(entry.name, in: folder) {
                     folders.append((inner, path.appending(entry.name)))

@@ -68,46 +68,76 @@ public final class OpenFolder: Sendable {
     }
 
     /// All names in it but `.` and `..`, in no order. readdir(3)
-    public func names() throws(SystemError) -> [EntryName] { try entries(atMost: .max).map(\.name) }
-
-    /// Names with what they are, as far as the folder itself tells: by readdir(3) alone.
-    ///
-    /// - Returns: `other` where a file system does not tell.
-    public func kinds(atMost limit: Int) throws(SystemError) -> [(name: EntryName, kind: EntryStatus.Kind)] {
-        try entries(atMost: limit).map { name, type in
-            switch Int(type) {
-            case DT_REG: (name, .file)
-            case DT_DIR: (name, .folder)
-            case DT_LNK: (name, .link)
-            case DT_SOCK: (name, .socket)
-            case DT_FIFO: (name, .fifo)
-            case DT_CHR: (name, .characterDevice)
-            case DT_BLK: (name, .blockDevice)
-            default: (name, .other)
-            }
-        }
+    public func names() throws(SystemError) -> [EntryName] {
+        var names: [EntryName] = []
+        try visitEntries(atMost: .max) { name, _ in if let name = EntryName(terminated: name) { names.append(name) } }
+        return names
     }
 
-    private func entries(atMost limit: Int) throws(SystemError) -> [(name: EntryName, type: UInt8)] {
+    /// Names of some kinds, as far as the folder itself tells: by readdir(3) alone. What is of no such kind costs next to nothing.
+    ///
+    /// - Parameter limit: entries that are looked at.
+    /// - Returns: what was found, and how many entries were looked at. A file system that does not tell kinds has nothing to be found.
+    public func names(
+        of kinds: [EntryStatus.Kind], atMost limit: Int
+    ) throws(SystemError) -> (found: [(name: EntryName, kind: EntryStatus.Kind)], count: Int) {
+        var found: [(name: EntryName, kind: EntryStatus.Kind)] = []
+        let count = try visitEntries(atMost: limit) { name, type in
+            let kind = EntryStatus.Kind(type: type)
+            if kinds.contains(kind), let name = EntryName(terminated: name) { found.append((name, kind)) }
+        }
+        return (found, count)
+    }
+
+    @discardableResult
+    private func visitEntries(atMost limit: Int, _ visit: (UnsafePointer<CChar>, UInt8) -> Void) throws(SystemError) -> Int {
         let readable = try systemCall("openat", on: text) { openat(descriptor, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC) }
-        guard let stream = fdopendir(readable) else {
-            let error = SystemError("fdopendir", .current, on: text)
-            close(readable)
-            throw error
+        return try readFolder(readable, text, atMost: limit, visit)
+    }
+}
+
+/// Closes the folder.
+///
+/// - Returns: how many entries were shown, `.` and `..` included.
+private func readFolder(
+    _ readable: CInt, _ text: String, atMost limit: Int, _ visit: (UnsafePointer<CChar>, UInt8) -> Void
+) throws(SystemError) -> Int {
+    guard let stream = fdopendir(readable) else {
+        let error = SystemError("fdopendir", .current, on: text)
+        close(readable)
+        throw error
+    }
+    defer { closedir(stream) }
+    var count = 0
+    while count < limit {
+        errno = 0
+        guard let entry = readdir(stream) else {
+            // Zero at the end of the folder.
+            if errno == 0 { break }
+            throw SystemError("readdir", .current, on: text)
         }
-        defer { closedir(stream) }
-        var entries: [(name: EntryName, type: UInt8)] = []
-        while entries.count < limit {
-            errno = 0
-            guard let entry = readdir(stream) else {
-                // Zero at the end of the folder.
-                if errno == 0 { break }
-                throw SystemError("readdir", .current, on: text)
+        count += 1
+        // The record is as long as the name needs, so that nothing of it is copied as a whole.
+        let start = UnsafeRawPointer(entry) + (MemoryLayout<dirent>.offset(of: \.d_name) ?? 0)
+        visit(start.assumingMemoryBound(to: CChar.self), entry.pointee.d_type)
+    }
+    return count
+}
+
+extension EntryStatus.Kind {
+    /// As readdir(3) has it; `other` where a file system does not tell.
+    fileprivate init(type: UInt8) {
+        self =
+            switch Int(type) {
+            case DT_REG: .file
+            case DT_DIR: .folder
+            case DT_LNK: .link
+            case DT_SOCK: .socket
+            case DT_FIFO: .fifo
+            case DT_CHR: .characterDevice
+            case DT_BLK: .blockDevice
+            default: .other
             }
-            let name = withUnsafeBytes(of: &entry.pointee.d_name) { EntryName(bytes: $0.prefix { $0 != 0 }) }
-            if let name { entries.append((name, entry.pointee.d_type)) }
-        }
-        return entries
     }
 }
 
@@ -129,7 +159,16 @@ public struct EntryName: Sendable, Hashable, Comparable {
 
     public init?(_ text: String) { self.init(bytes: text.utf8) }
 
-    public var bytes: [UInt8] { terminated.dropLast().map { UInt8(bitPattern: $0) } }
+    /// As the kernel gives it. Nil for `.` and `..`.
+    init?(terminated name: UnsafePointer<CChar>) {
+        let count = strlen(name)
+        let dot = CChar(UInt8(ascii: "."))
+        if count == 0 || name[0] == dot && (count == 1 || count == 2 && name[1] == dot) { return nil }
+        if memchr(name, CInt(UInt8(ascii: "/")), count) != nil { return nil }
+        terminated = Array(UnsafeBufferPointer(start: name, count: count + 1))
+    }
+
+    public var bytes: [UInt8] { terminated.withUnsafeBytes { Array($0.dropLast()) } }
 
     /// For people: what is not UTF-8 is replaced.
     public var text: String { String(decoding: bytes, as: UTF8.self) }

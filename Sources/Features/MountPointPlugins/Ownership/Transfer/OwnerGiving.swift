@@ -15,8 +15,12 @@ final class OwnerGiving {
     private var batch: [TreeEntry] = []
     /// Of files with several names, those that were met.
     private var linked: [UInt64: [TreeEntry]] = [:]
+    private var isInParallel = true
+    /// With the path to what is in it.
+    private var lastFolder: (folder: TreeFolder, bytes: [UInt8])?
 
     private static let batchSize = 16 << 10
+    private static let leastOfThread = 128
     /// Bytes of the journal.
     private static let batchLimit = 4 << 20
     private static let capability = "security.capability"
@@ -39,37 +43,45 @@ final class OwnerGiving {
     }
 
     private func run() throws(SystemError) {
-        _ = try tree.walk { (entry, folder) throws(SystemError) in try look(at: entry, in: folder) }
+        _ = try tree.walk { [ranges] entry, folder in
+            Result { () throws(SystemError) in try Self.capability(of: entry, in: folder, ranges) }
+        } _: { (entry, capability) throws(SystemError) in
+            try look(at: entry, capability)
+        }
+        try finishBatch()
+        // Of several names of one file only the first finds it as it was.
+        isInParallel = false
         for entries in linked.values {
             guard let first = entries.first, entries.count == Int(first.status.links) else { continue }
             for entry in entries {
-                if let folder = try tree.open(entry.folder) { try add(entry, in: folder) }
+                if let folder = try tree.open(entry.folder) { try add(entry, Self.capability(of: entry, in: folder, ranges)) }
             }
         }
         try finishBatch()
         try journal.commit()
     }
 
-    private func look(at entry: TreeEntry, in folder: OpenFolder) throws(SystemError) {
+    private func look(at entry: TreeEntry, _ capability: Result<Capability, SystemError>) throws(SystemError) {
         let owner = entry.owner
         // Also what belongs to the new owner already: else it would count as made by the container at the end.
         if ranges.given(owner) == owner && ranges.returned(owner) == owner { return }
         if entry.status.kind != .folder && entry.status.links > 1 {
             linked[entry.status.inode, default: []].append(entry)
         } else {
-            try add(entry, in: folder)
+            try add(entry, capability.get())
         }
     }
 
-    private func add(_ entry: TreeEntry, in folder: OpenFolder) throws(SystemError) {
+    private func add(_ entry: TreeEntry, _ found: Capability) throws(SystemError) {
         let status = entry.status
         let isGiven = ranges.given(entry.owner) == entry.owner
-        if journal.index.owner(of: status.inode, birth: tree.birth(of: status)) == nil {
-            guard let capability = try isGiven || status.kind != .file ? [] : capability(of: entry, in: folder) else { return }
+        let birth = tree.birth(of: status)
+        if journal.index.owner(of: status.inode, birth: birth) == nil {
+            guard let capability = try value(of: found, entry) else { return }
             journal.add(
                 .entry(
                     JournalEntry(
-                        path: entry.path, inode: status.inode, birth: tree.birth(of: status), user: status.user, group: status.group,
+                        path: path(of: entry), inode: status.inode, birth: birth, user: status.user, group: status.group,
                         isFile: status.kind == .file, mode: status.mode, size: status.size, modified: status.modification,
                         capability: capability)))
         }
@@ -77,32 +89,75 @@ final class OwnerGiving {
         if batch.count >= Self.batchSize || journal.pendingSize >= Self.batchLimit { try finishBatch() }
     }
 
-    /// - Returns: nil if it has changed since it was looked at.
-    private func capability(of entry: TreeEntry, in folder: OpenFolder) throws(SystemError) -> [UInt8]? {
-        guard let name = entry.name else { return [] }
+    /// Things of one folder mostly come one after the other.
+    private func path(of entry: TreeEntry) -> [UInt8] {
+        guard let name = entry.name else { return entry.path }
+        if lastFolder?.folder !== entry.folder {
+            lastFolder = (entry.folder, Array(entry.folder.path.map { $0.bytes + [UInt8(ascii: "/")] }.joined()))
+        }
+        return (lastFolder?.bytes ?? []) + name.bytes
+    }
+
+    /// Whether a file has capabilities.
+    private enum Capability: Sendable {
+        case none, some
+        /// It has changed since it was looked at.
+        case gone
+    }
+
+    private static func capability(of entry: TreeEntry, in folder: OpenFolder, _ ranges: IDRanges) throws(SystemError) -> Capability {
+        guard entry.status.kind == .file, let name = entry.name, ranges.given(entry.owner) != entry.owner else { return .none }
         do throws(SystemError) {
-            if try folder.attribute(Self.capability, of: name) == nil { return [] }
+            return try folder.attribute(capability, of: name) == nil ? .none : .some
         } catch {
-            if error.errno == .noSuchFileOrDirectory { return nil }
+            if error.errno == .noSuchFileOrDirectory { return .gone }
             throw error
         }
-        // Few have one; of those it must be this file's, and not that of another that got the name.
-        return try tree.pin(entry) { (pinned) throws(SystemError) in try pinned.attribute(Self.capability) ?? [] }
+    }
+
+    /// Few files have capabilities; of those it must be this file's, and not that of another that got the name.
+    ///
+    /// - Returns: nil if it has changed since it was looked at.
+    private func value(of found: Capability, _ entry: TreeEntry) throws(SystemError) -> [UInt8]? {
+        switch found {
+        case .none: []
+        case .gone: nil
+        case .some: try tree.pin(entry) { (pinned) throws(SystemError) in try pinned.attribute(Self.capability) ?? [] }
+        }
     }
 
     private func finishBatch() throws(SystemError) {
         guard isWanted() else { throw SystemError("chown", .canceled, on: "the tree", hint: "the container has gone meanwhile") }
         try journal.commit()
-        for entry in batch {
-            let new = ranges.given(entry.owner)
-            let isSpecial = journal.index.specials[entry.status.inode] != nil
-            // What has changed since it was looked at is left.
-            let changed = try tree.pin(entry) { (pinned) throws(SystemError) -> EntryStatus.Time? in
-                try pinned.setOwner(user: new.user, group: new.group)
-                return isSpecial ? try pinned.status().change : nil
-            }
-            if let changed, let changed { journal.add(.given(inode: entry.status.inode, changed: changed)) }
-        }
+        let files = batch.map { (entry: $0, isSpecial: journal.index.specials[$0.status.inode] != nil) }
         batch.removeAll(keepingCapacity: true)
+        let least = isInParallel ? Self.leastOfThread : Int.max
+        let pieces = ParallelWork.map(files, atLeast: least, named: "chown") { [ranges, place = tree.place] files in
+            Self.give(files, ranges, Tree(at: place))
+        }
+        // All that was done is written down, also if something else failed.
+        for given in pieces.flatMap(\.given) { journal.add(.given(inode: given.inode, changed: given.changed)) }
+        if let failure = pieces.lazy.compactMap(\.failure).first { throw failure }
+    }
+
+    /// - Returns: of special files, when they were changed; and the failure that was the end of it.
+    private static func give(
+        _ files: ArraySlice<(entry: TreeEntry, isSpecial: Bool)>, _ ranges: IDRanges, _ tree: Tree
+    ) -> (given: [(inode: UInt64, changed: EntryStatus.Time)], failure: SystemError?) {
+        var given: [(inode: UInt64, changed: EntryStatus.Time)] = []
+        do throws(SystemError) {
+            for (entry, isSpecial) in files {
+                let new = ranges.given(entry.owner)
+                // What has changed since it was looked at is left.
+                let changed = try tree.pin(entry) { (pinned) throws(SystemError) -> EntryStatus.Time? in
+                    try pinned.setOwner(user: new.user, group: new.group)
+                    return isSpecial ? try pinned.status().change : nil
+                }
+                if let changed, let changed { given.append((entry.status.inode, changed)) }
+            }
+            return (given, nil)
+        } catch {
+            return (given, error)
+        }
     }
 }

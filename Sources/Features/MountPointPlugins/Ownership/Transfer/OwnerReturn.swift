@@ -33,10 +33,20 @@ final class OwnerReturn {
     private var failures: [SystemError] = []
     private var linked: [UInt64: [TreeEntry]] = [:]
     private var specials: [UInt64: TreeEntry] = [:]
+    /// That are carried out together.
+    private var changes: [Change] = []
+
+    private struct Change: Sendable {
+        var entry: TreeEntry
+        var owner: FileOwner
+        /// Whether the journal does not have it.
+        var isMade: Bool
+    }
 
     /// So often a tree is walked in which others move folders meanwhile.
     private static let mostWalks = 3
     private static let mostNamed = 20
+    private static let mostChanges = 8192
     private static let capability = "security.capability"
 
     private init(_ transfer: KeptTransfer, _ path: FilePath) throws(SystemError) {
@@ -63,13 +73,18 @@ final class OwnerReturn {
     private func run() throws(SystemError) {
         for _ in 0..<Self.mostWalks {
             linked = [:]
-            let isWhole = try tree.walk { (entry, folder) throws(SystemError) in try look(at: entry, in: folder) }
+            let isWhole = try tree.walk(examining: { _, _ in }, { (entry, _) throws(SystemError) in look(at: entry) })
+            carryOutChanges()
             if isWhole { break }
         }
         for entries in linked.values {
             guard let first = entries.first else { continue }
             if entries.count == Int(first.status.links) {
-                for entry in entries { change(entry, to: transfer.ranges.returned(entry.owner)) { $0.made += 1 } }
+                // Of several names of one file only the first finds it as it was.
+                for entry in entries {
+                    change(entry, to: transfer.ranges.returned(entry.owner), isMade: true)
+                    carryOutChanges()
+                }
             } else {
                 leave(first, "it has a name outside the tree")
             }
@@ -82,13 +97,13 @@ final class OwnerReturn {
         if outcome.left.count < Self.mostNamed { outcome.left.append("\(String(decoding: entry.path, as: UTF8.self)): \(reason)") }
     }
 
-    private func look(at entry: TreeEntry, in folder: OpenFolder) throws(SystemError) {
+    private func look(at entry: TreeEntry) {
         let status = entry.status
         if let before = journal.index.owner(of: status.inode, birth: tree.birth(of: status)) {
             if journal.index.specials[status.inode] != nil {
                 specials[status.inode] = entry
             } else {
-                change(entry, to: target(entry, FileOwner(user: before.user, group: before.group))) { $0.returned += 1 }
+                change(entry, to: target(entry, FileOwner(user: before.user, group: before.group)), isMade: false)
             }
             return
         }
@@ -99,7 +114,7 @@ final class OwnerReturn {
         if status.kind != .folder && status.links > 1 {
             linked[status.inode, default: []].append(entry)
         } else {
-            change(entry, to: owner) { $0.made += 1 }
+            change(entry, to: owner, isMade: true)
         }
     }
 
@@ -111,17 +126,41 @@ final class OwnerReturn {
             group: entry.owner.group == given.group ? before.group : entry.owner.group)
     }
 
-    private func change(_ entry: TreeEntry, to owner: FileOwner, _ count: (inout ReturnedTree) -> Void) {
+    private func change(_ entry: TreeEntry, to owner: FileOwner, isMade: Bool) {
         if owner == entry.owner { return }
-        do throws(SystemError) {
-            let isDone = try tree.pin(entry) { (pinned) throws(SystemError) -> Bool in
-                try pinned.setOwner(user: owner.user, group: owner.group)
-                return true
-            }
-            if isDone == true { count(&outcome) }
-        } catch {
-            failures.append(error)
+        changes.append(Change(entry: entry, owner: owner, isMade: isMade))
+        if changes.count >= Self.mostChanges { carryOutChanges() }
+    }
+
+    private func carryOutChanges() {
+        let pieces = ParallelWork.map(changes, atLeast: 128, named: "chown") { [place = tree.place] changes in
+            Self.carryOut(changes, Tree(at: place))
         }
+        changes.removeAll(keepingCapacity: true)
+        for piece in pieces {
+            outcome.returned += piece.returned
+            outcome.made += piece.made
+            failures += piece.failures
+        }
+    }
+
+    private static func carryOut(
+        _ changes: ArraySlice<Change>, _ tree: Tree
+    ) -> (returned: Int, made: Int, failures: [SystemError]) {
+        var (returned, made, failures): (Int, Int, [SystemError]) = (0, 0, [])
+        for change in changes {
+            do throws(SystemError) {
+                let isDone = try tree.pin(change.entry) { (pinned) throws(SystemError) -> Bool in
+                    try pinned.setOwner(user: change.owner.user, group: change.owner.group)
+                    return true
+                }
+                guard isDone == true else { continue }
+                if change.isMade { made += 1 } else { returned += 1 }
+            } catch {
+                failures.append(error)
+            }
+        }
+        return (returned, made, failures)
     }
 
     // MARK: Set-uid, set-gid and capabilities

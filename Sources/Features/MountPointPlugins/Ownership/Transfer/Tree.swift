@@ -4,7 +4,7 @@ import LinuxSystem
 import SystemPackage
 
 /// A folder of a tree, by the names that lead to it. It is opened when it is its turn: a deep tree needs no descriptor for each level.
-final class TreeFolder {
+final class TreeFolder: Sendable {
     let above: TreeFolder?
     let name: EntryName?
     let inode: UInt64
@@ -28,7 +28,7 @@ final class TreeFolder {
 }
 
 /// Something in a tree, as it was when it was looked at.
-struct TreeEntry {
+struct TreeEntry: Sendable {
     var folder: TreeFolder
     /// Nil for the tree's root, if that is a folder.
     var name: EntryName?
@@ -46,39 +46,46 @@ struct TreeEntry {
 /// What is below the source of a mount, walked by descriptors: no symbolic link is followed, and nothing that is mounted below is entered.
 /// Others may change it meanwhile.
 final class Tree {
-    private let root: OpenFolder
-    private let top: TreeFolder
-    /// The name of a source that is no folder; then the root is the folder that it is in.
-    private let single: EntryName?
-    private let inode: UInt64
-    private let device: UInt64
-    private let excluded: Set<UInt64>
-    /// Whether a file is made anew below the surface when it is changed for the first time, as on an overlay.
-    private let isOverlay: Bool
+    /// What is the same for all threads that look at a tree.
+    struct Place: Sendable {
+        fileprivate let root: OpenFolder
+        fileprivate let top: TreeFolder
+        /// The name of a source that is no folder; then the root is the folder that it is in.
+        fileprivate let single: EntryName?
+        fileprivate let device: UInt64
+        fileprivate let excluded: Set<UInt64>
+        /// Whether a file is made anew below the surface when it is changed for the first time, as on an overlay.
+        fileprivate let isOverlay: Bool
+    }
+
+    let place: Place
+    private var root: OpenFolder { place.root }
     private var last: (folder: TreeFolder, opened: OpenFolder)?
+
+    /// For another thread.
+    init(at place: Place) { self.place = place }
 
     /// - Throws: `SystemError`; `ESTALE` if something else is in its place.
     init(_ transfer: KeptTransfer) throws(SystemError) {
-        let place = FilePath(transfer.place)
-        root = try OpenFolder(at: transfer.isFolder ? place : place.removingLastComponent())
-        single = transfer.isFolder ? nil : EntryName(transfer.place.split(atByte: "/").last ?? "")
-        inode = transfer.inode
-        excluded = Set(transfer.excluded)
+        let path = FilePath(transfer.place)
+        let root = try OpenFolder(at: transfer.isFolder ? path : path.removingLastComponent())
+        let single = transfer.isFolder ? nil : EntryName(transfer.place.split(atByte: "/").last ?? "")
         let status: EntryStatus
         if let single { status = try root.status(of: single) } else { status = try root.status() }
-        device = status.device
-        guard status.inode == inode, (status.kind == .folder) == transfer.isFolder else {
+        guard status.inode == transfer.inode, (status.kind == .folder) == transfer.isFolder else {
             throw SystemError("open", .staleNFSFileHandle, on: transfer.place, hint: "something else is in its place")
         }
         if single != nil && status.isMountRoot {
             throw SystemError("open", .improperLink, on: transfer.place, hint: "it is a mount itself")
         }
-        top = TreeFolder(nil, in: nil, inode: transfer.isFolder ? inode : try root.status().inode)
-        isOverlay = try PinnedEntry(nil, in: root).isOnOverlay()
+        let top = TreeFolder(nil, in: nil, inode: transfer.isFolder ? transfer.inode : try root.status().inode)
+        place = Place(
+            root: root, top: top, single: single, device: status.device, excluded: Set(transfer.excluded),
+            isOverlay: try PinnedEntry(nil, in: root).isOnOverlay())
     }
 
     /// When a file was made; nil where that says nothing.
-    func birth(of status: EntryStatus) -> EntryStatus.Time? { isOverlay ? nil : status.birth }
+    func birth(of status: EntryStatus) -> EntryStatus.Time? { place.isOverlay ? nil : status.birth }
 
     /// - Returns: nil if it is not where it was any more.
     func open(_ folder: TreeFolder) throws(SystemError) -> OpenFolder? {
@@ -123,35 +130,79 @@ final class Tree {
 
     /// Shows all that is in the tree, a folder before what is in it.
     ///
+    /// - Parameters:
+    ///   - examine: what else is to be found out of each thing; by several threads at a time.
     /// - Returns: whether nothing was moved away meanwhile, with what is below it.
-    func walk(_ visit: (TreeEntry, OpenFolder) throws(SystemError) -> Void) throws(SystemError) -> Bool {
-        if let single {
-            try visit(TreeEntry(folder: top, name: single, status: root.status(of: single)), root)
-            return true
-        }
-        try visit(TreeEntry(folder: top, name: nil, status: root.status()), root)
+    func walk<Finding: Sendable>(
+        examining examine: @escaping @Sendable (TreeEntry, OpenFolder) -> Finding,
+        _ visit: (TreeEntry, Finding) throws(SystemError) -> Void
+    ) throws(SystemError) -> Bool {
+        let status: EntryStatus
+        if let single = place.single { status = try root.status(of: single) } else { status = try root.status() }
+        let first = TreeEntry(folder: place.top, name: place.single, status: status)
+        try visit(first, examine(first, root))
+        if place.single != nil { return true }
         var isWhole = true
-        var pending = [top]
+        var pending = [place.top]
         while let folder = pending.popLast() {
             guard let opened = try open(folder) else {
                 isWhole = false
                 continue
             }
-            for name in try opened.names() {
-                guard let status = try opened.statusIfThere(of: name) else {
-                    isWhole = false
-                    continue
+            var names = try opened.names()[...]
+            while !names.isEmpty {
+                let some = Array(names.prefix(Self.together))
+                let pieces: [Looked<Finding>] = ParallelWork.map(some, atLeast: 128, named: "walk") { names in
+                    Result { () throws(SystemError) in try Self.look(at: names, in: folder, opened, examine) }
                 }
-                // A subvolume is another device, though nothing is mounted; an overlay shows files, but no folders, of other devices.
-                let isFolder = status.kind == .folder
-                if status.isMountRoot || (isFolder && (status.device != device || excluded.contains(status.inode))) { continue }
-                try visit(TreeEntry(folder: folder, name: name, status: status), opened)
-                if isFolder { pending.append(TreeFolder(name, in: folder, inode: status.inode)) }
+                names = names.dropFirst(Self.together)
+                for piece in pieces {
+                    for found in try piece.get() {
+                        guard let (entry, finding) = found else {
+                            isWhole = false
+                            continue
+                        }
+                        if place.isOutside(entry.status) { continue }
+                        try visit(entry, finding)
+                        if entry.status.kind == .folder, let name = entry.name {
+                            pending.append(TreeFolder(name, in: folder, inode: entry.status.inode))
+                        }
+                    }
+                }
             }
         }
         return isWhole
     }
 
+    /// Nil for each name that has gone.
+    private typealias Looked<Finding> = Result<[(TreeEntry, Finding)?], SystemError>
+
+    /// Names that are looked at before any of them is shown.
+    private static let together = 2048
+
+    private static func look<Finding>(
+        at names: ArraySlice<EntryName>, in folder: TreeFolder, _ opened: OpenFolder, _ examine: (TreeEntry, OpenFolder) -> Finding
+    ) throws(SystemError) -> [(TreeEntry, Finding)?] {
+        var found: [(TreeEntry, Finding)?] = []
+        found.reserveCapacity(names.count)
+        for name in names {
+            guard let status = try opened.statusIfThere(of: name) else {
+                found.append(nil)
+                continue
+            }
+            let entry = TreeEntry(folder: folder, name: name, status: status)
+            found.append((entry, examine(entry, opened)))
+        }
+        return found
+    }
+
     /// Returns when all changes are on the disk.
     func sync() throws(SystemError) { try root.syncFileSystem() }
+}
+
+extension Tree.Place {
+    /// A subvolume is another device, though nothing is mounted; an overlay shows files, but no folders, of other devices.
+    fileprivate func isOutside(_ status: EntryStatus) -> Bool {
+        status.isMountRoot || status.kind == .folder && (status.device != device || excluded.contains(status.inode))
+    }
 }
