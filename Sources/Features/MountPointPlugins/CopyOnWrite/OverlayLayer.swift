@@ -90,11 +90,17 @@ struct EntryAttributes {
     /// - Parameter name: nil for the folder itself.
     init(of name: EntryName?, in folder: OpenFolder) throws(SystemError) {
         if let name { status = try folder.status(of: name) } else { status = try folder.status() }
-        for key in try folder.attributeKeys(of: name) {
+        for key in try folder.attributeKeys(of: name) where !Self.isFileSystemsOwn(key) {
             guard let shown = OverlayLayer.key(inContainer: key), let value = try folder.attribute(key, of: name) else { continue }
             attributes.append((shown, value))
         }
         attributes.sort { $0.key.utf8.lexicographicallyPrecedes($1.key.utf8) }
+    }
+
+    /// Whether a key is another form of owner and mode, by which a file system shows what its server has, such as `system.nfs4_acl`: it
+    /// cannot be taken off, and no other file system takes it.
+    private static func isFileSystemsOwn(_ key: String) -> Bool {
+        key.hasBytePrefix("system.") && !key.hasBytePrefix("system.posix_acl_")
     }
 
     /// Whether all but times is the same.
