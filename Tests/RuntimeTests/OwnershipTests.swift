@@ -71,6 +71,32 @@ extension SharedEngineTests {
             }
         }
 
+        @Test("The name of a user is the image's, also if this host has another of that name")
+        func byName() async throws {
+            try await Scenario.run { scenario in
+                let tree = try scenario.folder("data")
+                let image = try scenario.folder("image")
+                let script = "chown 1000:1000 \(tree); mkdir \(image)/etc; echo 'daemon:x:4242:4343::/:' > \(image)/etc/passwd"
+                let made = try await scenario.host.run(["sh", "-ec", script])
+                try #require(made.status == 0, "\(made)")
+                try await ServedPlugin.run("ownership", settings: "{}", in: scenario) {
+                    try scenario.setChain(["ownership"])
+                    for (name, label) in [("web", "daemon"), ("other", "nobody-here")] {
+                        try await scenario.docker(
+                            "create", "--name", name, "--runtime", "mountpoint", "--network", "none", "-v", "\(tree):/work", "--label",
+                            "mountpoint.ownership=/work:match-user:\(label)", "busybox", "sh", "-c", "stat -c %u:%g /work")
+                        try await scenario.docker("cp", "\(image)/etc", "\(name):/")
+                    }
+                    #expect(try await scenario.docker("start", "--attach", "web") == "4242:4343")
+                    let refused = try await scenario.runDocker(["start", "--attach", "other"])
+                    #expect(
+                        refused.status == 1
+                            && refused.output.contains("the container has no user nobody-here in its /etc/passwd; give one that it has"),
+                        "\(refused)")
+                }
+            }
+        }
+
         @Test("If the plugin is away at the end, the container fails and says whose the tree is; the next process gives it back")
         func away() async throws {
             try await Scenario.run { scenario in
