@@ -96,6 +96,35 @@ struct CopyOnWriteHostilityTests {
         }
     }
 
+    @Test("Changes that a container takes up are not committed by somebody else, and those that are being committed not taken up")
+    func committedMeanwhile() async throws {
+        try await withCopiedSource { source, host in
+            let run = try await CopyOnWriteRun(source, "reuse=work", on: host)
+            let file = ContainerFiles(in: host.places.state.appending("copy-on-write"))
+            let mount = try #require(try file.read(run.request.id)?.mounts.first)
+            try run.write("one", "ours\n")
+            try await run.end()
+            let folder = host.places.state.appending("copy-on-write/changes/work")
+            let instance = try PluginInstance(of: "copy-on-write", named: nil, places: host.places)
+            let sets = ChangeSets(of: instance)
+            var seen = try #require(try ChangeSet.read(folder))
+            let next = try await CopyOnWriteRun(source, "reuse=work", on: host, id: "b")
+            try host.run(next.request.id)
+            let refused = #expect(throws: CommitError.self) { try sets.commit(&seen, .all, conflict: .fail) }
+            #expect("\(refused, default: "")" == "a container has the changes work by now; stop it first")
+            #expect(text("\(next.shown)/one") == "ours\n" && text("\(source)/one") == "old one\n")
+            try await next.end()
+            var begun = try #require(try ChangeSet.read(folder))
+            begun.record.state = .committing
+            try begun.write()
+            let error = #expect(throws: SystemError.self) {
+                _ = try sets.begin(folder, mount, CopyOnWriteSource(source), CopyOnWriteOptions("reuse=work"))
+            }
+            #expect("\(error, default: "")".contains("they are being committed"))
+            #expect(try ChangeSet.read(folder)?.record.state == .committing)
+        }
+    }
+
     @Test("Texts that differ in very many lines make a patch all the same, and soon") func longPatch() throws {
         let old = (0..<40_000).map { "old \($0)\n" }.joined()
         let new = (0..<40_000).map { "new \($0)\n" }.joined()

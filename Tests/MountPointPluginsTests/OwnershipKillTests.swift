@@ -65,6 +65,43 @@ struct OwnershipKillTests {
         }
     }
 
+    @Test(
+        "A tree that one process began to give and another went on with: set-uid comes back unless somebody wrote to the file, and forged its time",
+        arguments: [true, false])
+    func goneOnWith(isForged: Bool) async throws {
+        try await withTree { tree, host in
+            let (first, second) = (ownershipRequest(tree.path, "mode=transfer"), ownershipRequest(tree.path, "mode=transfer", id: "second"))
+            for request in [first, second] { try host.run(request.id) }
+            let file = "\(tree.path)/set-uid"
+            var place = 2
+            while true {
+                try "program 1".write(toFile: file, atomically: false, encoding: .utf8)
+                chmod(file, 0o4755)
+                let end = try await InterruptedProgram.run(["ownership"], on: host, calls: "fchownat", at: place) { process in
+                    try await eventually("it is served, or killed") { !process.isRunning || host.isServed("ownership") }
+                    _ = try? await host.call("ownership", .attach) { first.write(to: &$0) }
+                    try await InterruptedProgram.end(process)
+                }
+                let plugin = try host.plugin(of: OwnershipKind.self)
+                _ = try await plugin.attach(second)
+                #expect(tree.owner("set-uid") == [33, 33] && tree.mode("set-uid") == 0o755)
+                if isForged {
+                    var status = stat()
+                    stat(file, &status)
+                    try "program 2".write(toFile: file, atomically: false, encoding: .utf8)
+                    utimensat(AT_FDCWD, file, [status.st_atim, status.st_mtim], 0)
+                }
+                for request in [first, second] { try await plugin.detach(MountPointDetachRequest(id: request.id)) }
+                #expect(tree.owner("set-uid") == [1000, 1000], "killed at call \(place)")
+                #expect(tree.mode("set-uid") == (isForged ? 0o755 : 0o4755), "killed at call \(place)")
+                unlink(host.places.sockets.appending("ownership.sock").string)
+                if !end.wasInterrupted { break }
+                place += 2
+            }
+            #expect(place > 6)
+        }
+    }
+
     @Test("It is killed at each call by which a tree goes back; the next one goes on") func killedWhileGivingBack() async throws {
         try await withTree { tree, host in
             let before = try OwnerSnapshot(of: tree.path)

@@ -92,6 +92,11 @@ struct OwnershipMapTests {
             #expect(
                 throws: PluginError("the container has no user we in its /etc/passwd; give one that it has, or a number")
             ) { try wanted("match-user:we") }
+            try "web:x:0:0::/:\nroot:x:0:0::/:\n".write(toFile: root + "/store/passwd", atomically: false, encoding: .utf8)
+            #expect(
+                throws: PluginError("the container's user web is root in its /etc/passwd; if that is meant, say match-user:0")
+            ) { try wanted("match-user:web") }
+            #expect(try wanted("match-user:root") == [[0], [0]])
             unlink(root + "/etc/passwd")
             mkfifo(root + "/etc/passwd", 0o644)
             let error = #expect(throws: PluginError.self) { try wanted("match-user:web") }

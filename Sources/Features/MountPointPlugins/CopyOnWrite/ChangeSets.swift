@@ -97,12 +97,25 @@ struct ChangeSets: Sendable {
     ) throws(SystemError) -> ChangeSet {
         var record = ChangeSet.Record()
         let container = mount.record["container"]?.stringValue ?? ""
-        let present: ChangeSet?
-        do throws(PluginError) { present = try ChangeSet.read(folder) } catch {
-            throw SystemError("read", .invalidArgument, on: folder.string, hint: error.message)
+        var present: ChangeSet?
+        var lock: FileLock?
+        defer { lock?.leaveToChildren() }
+        do throws(CommitError) {
+            present = try Self.read(folder)
+            if let found = present {
+                lock = try Self.lock(found)
+                present = try Self.read(folder)
+            }
+        } catch {
+            throw SystemError("read", .invalidArgument, on: folder.string, hint: "\(error)")
         }
         if let present {
             record = present.record
+            // Since this was planned, somebody may have begun to commit them.
+            if record.state == .committing || record.state == .stopped {
+                let hint = "they are being committed: mountpoint-plugin copy-on-write commit \(present.name), then try again"
+                throw SystemError("mount", .resourceBusy, on: present.name, hint: hint)
+            }
             // Another may have come since this was planned.
             if !record.container.hasSameBytes(as: container) && isInUse(present) {
                 throw SystemError("mount", .resourceBusy, on: present.name, hint: "another container has these changes; take another name")

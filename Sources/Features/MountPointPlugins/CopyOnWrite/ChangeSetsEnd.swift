@@ -87,6 +87,9 @@ extension ChangeSets {
         defer { lock.leaveToChildren() }
         // Another process may have come first.
         guard let present = try Self.read(set.folder) else { return }
+        if present.record.state == .attached && set.record.state != .attached {
+            throw CommitError("a container has the changes \(set.name) by now; stop it first")
+        }
         set = present
         while try !commitOnce(&set, selection, conflict) {}
     }
@@ -182,14 +185,15 @@ extension ChangeSets {
 
     private static let surveyFile = "survey.json"
 
-    private static func lock(_ set: ChangeSet) throws(CommitError) -> FileLock {
+    /// While one has it, no other process commits these changes, or takes them up.
+    static func lock(_ set: ChangeSet) throws(CommitError) -> FileLock {
         let path = set.folder.appending("lock")
         let lock = try failing { () throws(SystemError) in try FileLock.wait(for: path, until: Deadline(after: patience)) }
         guard let lock else { throw CommitError("another process is at work on the changes \(set.name); try again when it is done") }
         return lock
     }
 
-    private static func read(_ folder: FilePath) throws(CommitError) -> ChangeSet? {
+    static func read(_ folder: FilePath) throws(CommitError) -> ChangeSet? {
         do throws(PluginError) { return try ChangeSet.read(folder) } catch { throw CommitError(error.message) }
     }
 

@@ -69,6 +69,8 @@ struct InnerMount: Sendable, Equatable {
         }
         let original = try PinnedFile(at: path, beneath: source)
         guard target.isFolder == original.isFolder, try isSocket == (target.status().kind == .socket) else { return }
+        // One that has been unmounted meanwhile is a folder of the source like others, which the layer has.
+        if !isSocket, try !original.status().isMountRoot { return }
         let clone = try original.clone(recursively: false)
         if isSocket { try clone.leavePeers() } else { try clone.set(.readOnly, becomesPrivate: true) }
         try clone.attach(over: target)

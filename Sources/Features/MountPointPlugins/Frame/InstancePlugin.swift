@@ -142,15 +142,20 @@ public final class InstancePlugin: MountPointPlugin {
         var said: DetachError?
         for mount in container.mounts.reversed() {
             do throws(DetachError) {
-                let words = try kind.undo(mount, end)
-                said = said ?? words
+                said = Self.joined(said, try kind.undo(mount, end))
             } catch {
-                failure = failure ?? error
+                failure = Self.joined(failure, error)
             }
         }
-        if let failure { throw failure }
+        if let failure { throw Self.joined(failure, said) ?? failure }
         try recoverably { () throws(PluginError) in try files.remove(id) }
         return said
+    }
+
+    /// Both are told, for a further call says only what is still so.
+    private static func joined(_ one: DetachError?, _ other: DetachError?) -> DetachError? {
+        guard let one, let other else { return one ?? other }
+        return DetachError("\(one.message); \(other.message)", isRecoverable: one.isRecoverable && other.isRecoverable)
     }
 
     private func recoverably<Value>(_ body: () throws(PluginError) -> Value) throws(DetachError) -> Value {

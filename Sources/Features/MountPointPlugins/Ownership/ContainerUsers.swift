@@ -3,9 +3,10 @@
 import DockerPluginAPI
 import LinuxSystem
 
-/// The names of a container's own users and groups: `/etc/passwd` and `/etc/group` of its root file system, as its image has them.
+/// The names of a container's own users and groups: `/etc/passwd` and `/etc/group` of its root file system, as its image has them, or as
+/// an earlier run of it has left them.
 ///
-/// The container's image is somebody else's. No link in it leads out of it, nothing but a regular file is read, and not without end.
+/// All of that is somebody else's. No link in it leads out of it, nothing but a regular file is read, and not without end.
 struct ContainerUsers {
     private let root: String
     /// Bytes of one file.
@@ -21,12 +22,17 @@ struct ContainerUsers {
 
     /// - Returns: the ids of a user and its first group. passwd(5)
     func user(_ name: String) throws(PluginError) -> (user: UInt32, group: UInt32) {
-        try entry(name, in: "/etc/passwd", "user") { fields in
+        let found = try entry(name, in: "/etc/passwd", "user") { fields -> (user: UInt32, group: UInt32)? in
             guard fields.count >= 4, let user = OwnershipOptions.id(fields[2]), let group = OwnershipOptions.id(fields[3]) else {
                 return nil
             }
             return (user, group)
         }
+        // A container that could write its own passwd would be given root's files by it.
+        if found.user == 0 && !name.hasSameBytes(as: "root") {
+            throw PluginError("the container's user \(name) is root in its /etc/passwd; if that is meant, say match-user:0")
+        }
+        return found
     }
 
     /// - Returns: the id of a group. group(5)

@@ -94,7 +94,7 @@ struct Policy: Sendable {
             let other = decide(on: mount, showing: below, surroundings)
             if other.action.strictness > decision.action.strictness { decision = other }
         }
-        if decision.action == .deny, let mover = mount.mover, surroundings.shown.contains("/"), mount.effectiveSource != "/" {
+        if decision.action == .deny, let mover = mount.mover, mover.hasBytePrefix("copy-on-write"), surroundings.shown.contains("/") {
             decision.text += "; what \(mover) has made cannot be looked through: let policy come before it in the chain"
         }
         let isLater = Self.laterWords.contains(mount.propagation)

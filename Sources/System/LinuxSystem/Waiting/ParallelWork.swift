@@ -3,7 +3,8 @@
 import Glibc
 import Synchronization
 
-/// Work on many things that is spent in the kernel, such as a change of each of a tree's files, done by a thread for each processor.
+/// Work on many things that is spent in the kernel, such as a change of each of a tree's files, done by a thread for each processor,
+/// and at most by four.
 public enum ParallelWork {
     /// More threads than that wait for one another in the file system.
     private static let mostThreads = 4

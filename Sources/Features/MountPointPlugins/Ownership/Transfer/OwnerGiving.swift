@@ -85,8 +85,17 @@ final class OwnerGiving {
                         isFile: status.kind == .file, mode: status.mode, size: status.size, modified: status.modification,
                         capability: capability)))
         }
-        if !isGiven { batch.append(entry) }
+        if isGiven { noteGiven(entry) } else { batch.append(entry) }
         if batch.count >= Self.batchSize || journal.pendingSize >= Self.batchLimit { try finishBatch() }
+    }
+
+    /// A file that another process has given before it could write down when: that is now, if nobody has changed the file meanwhile.
+    private func noteGiven(_ entry: TreeEntry) {
+        let status = entry.status
+        guard let special = journal.index.specials[status.inode], special.changed == nil, !special.isReturning,
+            special.size == status.size, special.modified == status.modification
+        else { return }
+        journal.add(.given(inode: status.inode, changed: status.change))
     }
 
     /// Things of one folder mostly come one after the other.
@@ -127,17 +136,20 @@ final class OwnerGiving {
     }
 
     private func finishBatch() throws(SystemError) {
-        guard isWanted() else { throw SystemError("chown", .canceled, on: "the tree", hint: "the container has gone meanwhile") }
+        // With what the last batch has done, also if this one is not wanted any more.
         try journal.commit()
+        guard isWanted() else { throw SystemError("chown", .canceled, on: "the tree", hint: "the container has gone meanwhile") }
         let files = batch.map { (entry: $0, isSpecial: journal.index.specials[$0.status.inode] != nil) }
         batch.removeAll(keepingCapacity: true)
         let least = isInParallel ? Self.leastOfThread : Int.max
         let pieces = ParallelWork.map(files, atLeast: least, named: "chown") { [ranges, place = tree.place] files in
             Self.give(files, ranges, Tree(at: place))
         }
-        // All that was done is written down, also if something else failed.
         for given in pieces.flatMap(\.given) { journal.add(.given(inode: given.inode, changed: given.changed)) }
-        if let failure = pieces.lazy.compactMap(\.failure).first { throw failure }
+        guard let failure = pieces.lazy.compactMap(\.failure).first else { return }
+        // What was done counts, whoever goes on with it.
+        try journal.commit()
+        throw failure
     }
 
     /// - Returns: of special files, when they were changed; and the failure that was the end of it.

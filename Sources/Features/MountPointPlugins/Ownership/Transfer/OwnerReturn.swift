@@ -73,7 +73,13 @@ final class OwnerReturn {
     private func run() throws(SystemError) {
         for _ in 0..<Self.mostWalks {
             linked = [:]
-            let isWhole = try tree.walk(examining: { _, _ in }, { (entry, _) throws(SystemError) in look(at: entry) })
+            var isWhole = true
+            do throws(SystemError) {
+                isWhole = try tree.walk(examining: { _, _ in }, { (entry, _) throws(SystemError) in look(at: entry) })
+            } catch {
+                // What was found until then goes back.
+                failures.append(error)
+            }
             carryOutChanges()
             if isWhole { break }
         }
@@ -104,6 +110,8 @@ final class OwnerReturn {
                 specials[status.inode] = entry
             } else {
                 change(entry, to: target(entry, FileOwner(user: before.user, group: before.group)), isMade: false)
+                // Of several names of one file only the first finds it as it was.
+                if status.kind != .folder && status.links > 1 { carryOutChanges() }
             }
             return
         }
@@ -188,6 +196,8 @@ final class OwnerReturn {
 
     private func isUnchanged(_ entry: TreeEntry, _ special: JournalIndex.Special) -> Bool {
         if let changed = special.changed, !special.isReturning { return changed == entry.status.change }
+        // Nobody can tell whether a container has changed it.
+        if transfer.isGiven && transfer.isComplete && !special.isReturning { return false }
         // Its owner was changed, and the process killed before it could look when; or it is on its way back, after a kill.
         return entry.status.size == special.size && entry.status.modification == special.modified
     }
