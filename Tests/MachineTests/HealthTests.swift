@@ -24,12 +24,13 @@ extension MachineTests.ServerFaults {
                 metrics() { printf 'GET /metrics HTTP/1.1\r\nHost: m\r\nConnection: close\r\n\r\n' | socat -t 20 STDIO,ignoreeof UNIX-CONNECT:/run/docker-nfsd/metrics.sock | grep -E 'seen|10.77.0.2' || true; }
                 inspect() { docker volume inspect -f '{{json .Status}}' seen; }
                 knows() { inspect | grep -q "$1"; }
+                all_read() { [ "$(inspect | grep -oE '"bytesRead":[0-9]+' | tr -dc 0-9)" -ge $((8 << 20)) ] 2> /dev/null; }
                 logged() { journalctl -q -u docker-nfsd --since "$since" -o cat; }
                 since=$(date '+%Y-%m-%d %H:%M:%S')
                 docker-nfsd top --interval 1 --count 60 > /tmp/top & top=$!; until_true 20 test -s /tmp/top
                 dd if=/dev/urandom of=$at/seen/file bs=1M count=8 conv=fsync 2> /dev/null; echo 3 > /proc/sys/vm/drop_caches; cat $at/seen/file > /dev/null
                 until_true 20 grep -qE '^seen +10.77.0.2 +mounted +[0-9.]+ +[0-9.]+ [KM]iB' /tmp/top; kill $top; echo "== top"; cat /tmp/top
-                until_true 40 knows '"usage"'; until_true 40 knows '"bytesRead":[1-9]'
+                until_true 40 knows '"usage"'; until_true 40 all_read
                 echo "== inspect"; inspect; echo "== status"; docker-nfsd status; echo "== metrics"; metrics
                 echo "== disk"; df -B1 --output=size /exports/far | tail -n 1
                 echo "== died"; date -u '+%Y-%m-%dT%H:%M:%SZ'; far iptables -I INPUT -j DROP; (echo late > $at/seen/late) & writer=$!
