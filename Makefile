@@ -153,7 +153,7 @@ test-swarm: build ## Run the tests of a Swarm of two virtual machines
 	Scripts/test-needs
 	Scripts/machine build
 	$(MAKE) debug
-	DOCKER_NFSD_TEST_SWARM=1 $(TEST) --filter SwarmTests
+	DOCKER_NFSD_TEST_LONG=1 DOCKER_NFSD_TEST_SWARM=1 $(TEST) --filter SwarmTests
 
 .PHONY: test-plain
 test-plain: ## Run the tests whose needs this machine has, and skip the rest

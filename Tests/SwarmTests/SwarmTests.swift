@@ -37,12 +37,14 @@ struct SwarmTests {
         }
     }
 
+    /// `make test-swarm` has them all.
+    private static let lockOptions = [
+        ("nfsvers=4.2", true), ("nfsvers=3", true), ("o=vers=3,nolock", false), ("nfsvers=4.1", true), ("o=local_lock=all,vers=3", false),
+    ].prefix(ProcessInfo.processInfo.environment["DOCKER_NFSD_TEST_LONG"] == "1" ? 5 : 3)
+
     @Test(
         "Locks that a container takes on one node are seen in the other's, unless the volume keeps them to itself",
-        arguments: [
-            ("nfsvers=4.1", true), ("nfsvers=4.2", true), ("nfsvers=3", true), ("o=vers=3,nolock", false),
-            ("o=local_lock=all,vers=3", false),
-        ])
+        arguments: lockOptions)
     func locks(option: String, areShared: Bool) async throws {
         let swarm = try swarm
         // Version 3 has a program of its own for locks, on the server and on each node.
