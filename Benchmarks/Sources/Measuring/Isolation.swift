@@ -17,7 +17,7 @@ package enum Isolation {
         if geteuid() != 0 { throw BenchmarkError("mounting needs root; run: sudo make bench") }
         // Not in /tmp, which may be in memory: what the daemon keeps is on a disk in real life.
         var template = Array("/var/tmp/docker-nfsd-bench.XXXXXX\0".utf8CString)
-        guard let made = mkdtemp(&template) else { throw BenchmarkError("mkdtemp: \(String(cString: strerror(errno)))") }
+        guard let made = mkdtemp(&template) else { throw BenchmarkError("mkdtemp: \(lastError())") }
         let folder = String(cString: made)
         defer { _ = try? Measuring.run("rm", ["-rf", "--one-file-system", folder]) }
         var signals = sigset_t()
@@ -45,7 +45,28 @@ package enum Isolation {
     package static func ownProgram() throws -> String {
         var path = [UInt8](repeating: 0, count: Int(PATH_MAX))
         let count = path.withUnsafeMutableBytes { readlink("/proc/self/exe", $0.baseAddress!, $0.count) }
-        if count < 0 { throw BenchmarkError("readlink /proc/self/exe: \(String(cString: strerror(errno)))") }
+        if count < 0 { throw BenchmarkError("readlink /proc/self/exe: \(lastError())") }
         return String(decoding: path[..<count], as: UTF8.self)
+    }
+
+    /// Has mounts as systemd leaves them on every host; here only among those of this program.
+    package static func shareMounts() throws { try Measuring.run("mount", ["--make-rshared", "/"]) }
+
+    /// Puts folders of this program's own, in memory, over those in which engines and plugins are found.
+    package static func coverEngineFolders() throws {
+        for path in ["/run", "/etc/docker"] {
+            try Measuring.run("mkdir", ["-p", path])
+            try Measuring.run("mount", ["-t", "tmpfs", "-o", "mode=755", "none", path])
+        }
+    }
+}
+
+/// The control groups of the containers that are measured.
+package enum ControlGroups {
+    package static let name = "docker-nfsd-bench"
+
+    /// Removes what is left of containers when the inner program is killed: everything else goes with its namespaces.
+    package static func remove() {
+        _ = try? run("find", ["/sys/fs/cgroup", "-depth", "-type", "d", "-path", "*/\(name)*", "-delete"])
     }
 }

@@ -112,7 +112,7 @@ package func memory(_ kind: String, of process: pid_t) throws -> Double {
 @discardableResult
 package func run(_ program: String, _ arguments: [String], environment: [String: String] = [:], errors: CInt? = nil) throws -> String {
     var ends: [CInt] = [-1, -1]
-    guard pipe(&ends) == 0 else { throw BenchmarkError("pipe: \(String(cString: strerror(errno)))") }
+    guard pipe(&ends) == 0 else { throw BenchmarkError("pipe: \(lastError())") }
     for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
     defer { close(ends[0]) }
     let process: Process
@@ -128,7 +128,7 @@ package func run(_ program: String, _ arguments: [String], environment: [String:
 
 package func readFile(_ path: String) throws -> String {
     let descriptor = open(path, O_RDONLY | O_CLOEXEC)
-    if descriptor < 0 { throw BenchmarkError("cannot read \(path): \(String(cString: strerror(errno)))") }
+    if descriptor < 0 { throw BenchmarkError("cannot read \(path): \(lastError())") }
     defer { close(descriptor) }
     return readAll(descriptor)
 }
@@ -147,18 +147,18 @@ private func readAll(_ descriptor: CInt) -> String {
 /// Replaces a file's content.
 package func writeFile(_ path: String, _ text: String) throws {
     let descriptor = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
-    if descriptor < 0 { throw BenchmarkError("cannot write \(path): \(String(cString: strerror(errno)))") }
+    if descriptor < 0 { throw BenchmarkError("cannot write \(path): \(lastError())") }
     defer { close(descriptor) }
     var rest = Array(text.utf8)[...]
     while !rest.isEmpty {
         let count = rest.withUnsafeBytes { write(descriptor, $0.baseAddress, $0.count) }
-        if count < 0 { throw BenchmarkError("cannot write \(path): \(String(cString: strerror(errno)))") }
+        if count < 0 { throw BenchmarkError("cannot write \(path): \(lastError())") }
         rest = rest.dropFirst(count)
     }
 }
 
 package func makeFolder(_ path: String) throws {
-    if mkdir(path, 0o755) < 0 && errno != EEXIST { throw BenchmarkError("mkdir \(path): \(String(cString: strerror(errno)))") }
+    if mkdir(path, 0o755) < 0 && errno != EEXIST { throw BenchmarkError("mkdir \(path): \(lastError())") }
 }
 
 package func monotonicNanoseconds() -> Double {

@@ -95,7 +95,7 @@ struct Server {
 
     private func openLog() throws -> CInt {
         let descriptor = open(log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o644)
-        if descriptor < 0 { throw BenchmarkError("cannot write \(log): \(String(cString: strerror(errno)))") }
+        if descriptor < 0 { throw BenchmarkError("cannot write \(log): \(lastError())") }
         return descriptor
     }
 

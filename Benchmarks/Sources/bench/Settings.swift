@@ -3,7 +3,7 @@
 import Measuring
 
 /// What the command line says.
-struct Settings {
+struct Settings: BenchmarkSettings {
     static let usage = """
         usage: bench --daemon PROGRAM --peer PROGRAM --bare PROGRAM --load PROGRAM [OPTION]...
           --daemon PROGRAM      docker-nfsd
@@ -41,38 +41,25 @@ struct Settings {
     var fewRounds: Int { max(3, rounds / 3) }
 
     init(_ arguments: [String]) throws {
-        var words = arguments[...]
-        func value(of option: String) throws -> String {
-            guard let value = words.popFirst() else { throw BenchmarkError("\(option) needs a value\n\(Self.usage)") }
-            return value
-        }
-        while let option = words.popFirst() {
+        var options = OptionReader(arguments, usage: Self.usage)
+        while let option = options.next() {
             switch option {
-            case "--daemon": daemon = try value(of: option)
-            case "--peer": peer = try value(of: option)
-            case "--bare": bare = try value(of: option)
-            case "--load": load = try value(of: option)
+            case "--daemon": daemon = try options.value(of: option)
+            case "--peer": peer = try options.value(of: option)
+            case "--bare": bare = try options.value(of: option)
+            case "--load": load = try options.value(of: option)
             case "--report-only": reportOnly = true
             case "--emulated": isEmulated = true
-            case "--mount-nfs": mountNFS = try value(of: option)
-            case "--rounds":
-                guard let number = Int(try value(of: option)), number > 0 else { throw BenchmarkError("--rounds needs a number above 0") }
-                rounds = number
-            case "--only":
-                measures = []
-                for name in try value(of: option).split(separator: ",") {
-                    guard let measure = Measure(rawValue: String(name)) else { throw BenchmarkError("no measure \(name)\n\(Self.usage)") }
-                    measures.insert(measure)
-                }
+            case "--mount-nfs": mountNFS = try options.value(of: option)
+            case "--rounds": rounds = try options.count(of: option)
+            case "--only": measures = try options.measures(of: option)
             case "--export":
-                let parts = try value(of: option).split(separator: ":", maxSplits: 1)
+                let parts = try options.value(of: option).split(separator: ":", maxSplits: 1)
                 guard parts.count == 2, parts[1].hasPrefix("/") else { throw BenchmarkError("--export needs SERVER:PATH") }
                 export = Export(server: String(parts[0]), path: String(parts[1]))
-            default: throw BenchmarkError("no option \(option)\n\(Self.usage)")
+            default: throw options.unknown(option)
             }
         }
-        for (option, program) in [("--daemon", daemon), ("--peer", peer), ("--bare", bare), ("--load", load)] where program.isEmpty {
-            throw BenchmarkError("\(option) is missing\n\(Self.usage)")
-        }
+        try options.require(["--daemon": daemon, "--peer": peer, "--bare": bare, "--load": load])
     }
 }

@@ -8,7 +8,6 @@ struct EngineLife {
     let settings: PluginSettings
     let host: PluginFolders
 
-    static let groups = "docker-nfsd-bench"
     private static let count = 10_000
     private static let user: uid_t = 33
     private static let image = "localhost/bench"
@@ -40,11 +39,6 @@ struct EngineLife {
         return report.missed
     }
 
-    /// What is left of containers when this program is killed.
-    static func removeControlGroups() {
-        _ = try? run("find", ["/sys/fs/cgroup", "-depth", "-type", "d", "-path", "*/\(groups)*", "-delete"])
-    }
-
     private func prepare() throws {
         try run("which", ["podman"])
         let root = host.trees + "/image"
@@ -57,7 +51,7 @@ struct EngineLife {
     }
 
     private static func words(_ options: [String]) -> [String] {
-        ["run", "--rm", "--network", "none", "--cgroup-parent", "/" + groups] + options + [image, "/bin/busybox", "true"]
+        ["run", "--rm", "--network", "none", "--cgroup-parent", "/" + ControlGroups.name] + options + [image, "/bin/busybox", "true"]
     }
 
     /// - Parameter runtime: nil for runc.

@@ -82,6 +82,3 @@ func readAll(below folder: String) throws { try run("sh", ["-ec", #"find "$1" -t
 
 /// Waits until all that was written below it is on the disk.
 func syncAll(_ folder: String) throws { try run("sync", ["--file-system", folder]) }
-
-/// What the last call of libc says about its failure.
-func lastError() -> String { String(cString: strerror(errno)) }

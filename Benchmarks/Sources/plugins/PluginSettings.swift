@@ -3,7 +3,7 @@
 import Measuring
 
 /// What the command line says.
-struct PluginSettings {
+struct PluginSettings: BenchmarkSettings {
     static let usage = """
         usage: plugins --plugin PROGRAM --runtime PROGRAM --bare PROGRAM [OPTION]...
           --plugin PROGRAM      mountpoint-plugin
@@ -27,31 +27,18 @@ struct PluginSettings {
     var fewRounds: Int { max(3, rounds / 3) }
 
     init(_ arguments: [String]) throws {
-        var words = arguments[...]
-        while let option = words.popFirst() {
-            if option == "--report-only" {
-                reportOnly = true
-                continue
-            }
-            guard let value = words.popFirst() else { throw BenchmarkError("\(option) needs a value\n\(Self.usage)") }
+        var options = OptionReader(arguments, usage: Self.usage)
+        while let option = options.next() {
             switch option {
-            case "--plugin": plugin = value
-            case "--runtime": runtime = value
-            case "--bare": bare = value
-            case "--rounds":
-                guard let number = Int(value), number > 0 else { throw BenchmarkError("--rounds needs a number above 0") }
-                rounds = number
-            case "--only":
-                measures = []
-                for name in value.split(separator: ",") {
-                    guard let measure = Measure(rawValue: String(name)) else { throw BenchmarkError("no measure \(name)\n\(Self.usage)") }
-                    measures.insert(measure)
-                }
-            default: throw BenchmarkError("no option \(option)\n\(Self.usage)")
+            case "--plugin": plugin = try options.value(of: option)
+            case "--runtime": runtime = try options.value(of: option)
+            case "--bare": bare = try options.value(of: option)
+            case "--rounds": rounds = try options.count(of: option)
+            case "--only": measures = try options.measures(of: option)
+            case "--report-only": reportOnly = true
+            default: throw options.unknown(option)
             }
         }
-        for (option, program) in [("--plugin", plugin), ("--runtime", runtime), ("--bare", bare)] where program.isEmpty {
-            throw BenchmarkError("\(option) is missing\n\(Self.usage)")
-        }
+        try options.require(["--plugin": plugin, "--runtime": runtime, "--bare": bare])
     }
 }

@@ -58,7 +58,7 @@ struct ContainerLife {
         figures.kill = try time(["kill", id, "9"])
         // As the shim does: the end of the process that it has been told of, which has become this one's child.
         var status: CInt = 0
-        guard waitpid(process, &status, 0) == process else { throw BenchmarkError("waitpid: \(String(cString: strerror(errno)))") }
+        guard waitpid(process, &status, 0) == process else { throw BenchmarkError("waitpid: \(lastError())") }
         figures.delete = try time(["delete", id])
         try Measuring.run("rm", ["-r", bundle])
         return figures

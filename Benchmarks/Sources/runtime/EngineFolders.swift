@@ -7,7 +7,6 @@ import Measuring
 /// the runtime: a bundle, and Docker's own record beside the root file system.
 struct EngineFolders {
     static let runtimeRoot = "/run/docker/runtime-runc/moby"
-    static let groups = "docker-nfsd-bench"
     private static let image = String(repeating: "1d", count: 32)
 
     let data: String
@@ -16,10 +15,7 @@ struct EngineFolders {
     private let rootFolder: String
 
     init(_ settings: RuntimeSettings, in folder: String) throws {
-        for path in ["/run", "/etc/docker"] {
-            try run("mkdir", ["-p", path])
-            try run("mount", ["-t", "tmpfs", "-o", "mode=755", "none", path])
-        }
+        try Isolation.coverEngineFolders()
         data = folder + "/docker"
         source = folder + "/srv/data"
         rootFolder = "\(data)/overlay2/\(Self.image)/merged"
@@ -29,11 +25,6 @@ struct EngineFolders {
         for file in ["hosts", "hostname", "resolv.conf"] { try writeFile("\(rootFolder)/etc/\(file)", "") }
         try run("cp", [settings.pause, rootFolder + "/pause"])
         try writeFile("\(images)/\(Self.image)", Self.imageDescription)
-    }
-
-    /// What is left of containers when this program is killed: everything else goes with its namespaces.
-    static func removeControlGroups() {
-        _ = try? run("find", ["/sys/fs/cgroup", "-depth", "-type", "d", "-path", "*/\(groups)*", "-delete"])
     }
 
     /// The chain of containers that are created from now on.
@@ -90,7 +81,7 @@ struct EngineFolders {
             + #""env":\#(Self.list(Self.environment)),"cwd":"/","capabilities":{"bounding":\#(capabilities),"effective":\#(capabilities),"#
             + #""permitted":\#(capabilities)},"oomScoreAdj":0},"root":{"path":"\#(rootFolder)"},"hostname":"bench","mounts":\#(mounts(record)),"#
             + #""linux":{"sysctl":{"net.ipv4.ip_unprivileged_port_start":"0"},"resources":{"devices":[{"allow":false,"access":"rwm"},"#
-            + #"\#(devices)],"memory":{"limit":268435456},"cpu":{"shares":0},"pids":{"limit":512}},"cgroupsPath":"/\#(Self.groups)/\#(id)","#
+            + #"\#(devices)],"memory":{"limit":268435456},"cpu":{"shares":0},"pids":{"limit":512}},"cgroupsPath":"/\#(ControlGroups.name)/\#(id)","#
             + #""namespaces":[{"type":"mount"},{"type":"network"},{"type":"uts"},{"type":"pid"},{"type":"ipc"}],"#
             + #""seccomp":{"defaultAction":"SCMP_ACT_ERRNO","architectures":["SCMP_ARCH_X86_64","SCMP_ARCH_X86","SCMP_ARCH_X32"],"#
             + #""syscalls":[{"names":\#(calls),"action":"SCMP_ACT_ALLOW"}]},"maskedPaths":\#(Self.list(masked)),"#

@@ -26,7 +26,7 @@ struct EngineMeasures {
             [
                 "--data-root", folder + "/engine", "--exec-root", "/run/engine", "--host", "unix://" + socket, "--pidfile",
                 "/run/engine.pid",
-                "--exec-opt", "native.cgroupdriver=cgroupfs", "--cgroup-parent", "/\(EngineFolders.groups)", "--iptables=false",
+                "--exec-opt", "native.cgroupdriver=cgroupfs", "--cgroup-parent", "/\(ControlGroups.name)", "--iptables=false",
                 "--bridge=none",
             ], output: log, errors: log)
         for _ in 0..<600 where access(socket, F_OK) != 0 { usleep(100_000) }

@@ -85,7 +85,7 @@ struct MeasuredPlugin {
         let bound = withUnsafePointer(to: &address) {
             $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { bind(listener, $0, socklen_t(MemoryLayout<sockaddr_un>.size)) }
         }
-        if bound != 0 || Glibc.listen(listener, 64) != 0 { throw BenchmarkError("listen on \(path): \(String(cString: strerror(errno)))") }
+        if bound != 0 || Glibc.listen(listener, 64) != 0 { throw BenchmarkError("listen on \(path): \(lastError())") }
         return listener
     }
 
@@ -94,7 +94,7 @@ struct MeasuredPlugin {
         defer { close(descriptor) }
         let size = MemoryLayout<Double>.size
         guard descriptor >= 0, let memory = mmap(nil, size, PROT_READ | PROT_WRITE, MAP_SHARED, descriptor, 0), memory != MAP_FAILED else {
-            throw BenchmarkError("mmap \(file): \(String(cString: strerror(errno)))")
+            throw BenchmarkError("mmap \(file): \(lastError())")
         }
         return memory.bindMemory(to: Double.self, capacity: 1)
     }

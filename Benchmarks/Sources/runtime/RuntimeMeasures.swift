@@ -23,7 +23,7 @@ struct RuntimeMeasures {
         // As systemd gives it to containerd.
         setenv("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", 1)
         setenv("EXEC_RUNC", settings.below, 1)
-        try run("mount", ["--make-rshared", "/"])
+        try Isolation.shareMounts()
         let folders = try EngineFolders(settings, in: folder)
         // As `make install` leaves it: a file that the linker has just written takes more page faults.
         let program = folder + "/mountpoint-runc"

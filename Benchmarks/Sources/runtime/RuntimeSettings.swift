@@ -3,7 +3,7 @@
 import Measuring
 
 /// What the command line says.
-struct RuntimeSettings {
+struct RuntimeSettings: BenchmarkSettings {
     static let usage = """
         usage: runtime --runtime PROGRAM --plugin PROGRAM --pause PROGRAM --peer PROGRAM [OPTION]...
           --runtime PROGRAM     mountpoint-runc
@@ -24,28 +24,19 @@ struct RuntimeSettings {
     var reportOnly = false
 
     init(_ arguments: [String]) throws {
-        var words = arguments[...]
-        while let option = words.popFirst() {
-            if option == "--report-only" {
-                reportOnly = true
-                continue
-            }
-            guard let value = words.popFirst() else { throw BenchmarkError("\(option) needs a value\n\(Self.usage)") }
+        var options = OptionReader(arguments, usage: Self.usage)
+        while let option = options.next() {
             switch option {
-            case "--runtime": runtime = value
-            case "--plugin": plugin = value
-            case "--pause": pause = value
-            case "--peer": peer = value
-            case "--below": below = value
-            case "--rounds":
-                guard let number = Int(value), number > 0 else { throw BenchmarkError("--rounds needs a number above 0") }
-                rounds = number
-            default: throw BenchmarkError("no option \(option)\n\(Self.usage)")
+            case "--runtime": runtime = try options.value(of: option)
+            case "--plugin": plugin = try options.value(of: option)
+            case "--pause": pause = try options.value(of: option)
+            case "--peer": peer = try options.value(of: option)
+            case "--below": below = try options.value(of: option)
+            case "--rounds": rounds = try options.count(of: option)
+            case "--report-only": reportOnly = true
+            default: throw options.unknown(option)
             }
         }
-        for (option, program) in [("--runtime", runtime), ("--plugin", plugin), ("--pause", pause), ("--peer", peer)] where program.isEmpty
-        {
-            throw BenchmarkError("\(option) is missing\n\(Self.usage)")
-        }
+        try options.require(["--runtime": runtime, "--plugin": plugin, "--pause": pause, "--peer": peer])
     }
 }

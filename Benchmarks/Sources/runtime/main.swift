@@ -3,22 +3,10 @@
 import Glibc
 import Measuring
 
-do {
-    let arguments = Array(CommandLine.arguments.dropFirst())
-    if arguments.first == MeasuredPlugin.word { try MeasuredPlugin.serve(Array(arguments.dropFirst())) }
-    let settings = try RuntimeSettings(arguments)
-    guard let folder = Isolation.folder else {
-        let status = try Isolation.run(arguments)
-        EngineFolders.removeControlGroups()
-        exit(status)
-    }
-    let missed = try RuntimeMeasures(settings: settings, folder: folder).measure()
-    if missed.isEmpty { exit(0) }
-    print("\nmissed: \(missed.joined(separator: "; "))")
-    exit(settings.reportOnly ? 0 : 1)
-} catch {
-    fflush(nil)
-    let message = "runtime: \(error)\n"
-    _ = write(STDERR_FILENO, message, message.utf8.count)
-    exit(2)
+let words = CommandLine.arguments.dropFirst()
+if words.first == MeasuredPlugin.word {
+    do { try MeasuredPlugin.serve(Array(words.dropFirst())) } catch { failBenchmark("runtime", error) }
+}
+runBenchmark("runtime", RuntimeSettings.self, afterwards: ControlGroups.remove) { settings, folder in
+    try RuntimeMeasures(settings: settings, folder: folder).measure()
 }
