@@ -54,7 +54,8 @@ extension FaultTests {
             let injector = try await FaultInjector.attach(
                 to: process, calls: FaultCalls.changingTrees + ",!NIO", at: place, place == 0 ? .count : .kill,
                 log: plugin.host.scratch + "/injector.log")
-            _ = try await plugin.ask(call, kind, id: "c1")
+            let answer = try await plugin.ask(call, kind, id: "c1")
+            if place == 0 && answer?["Success"] != true { trial.faults.append("\(call) fails: \(answer ?? .null)") }
             trial.points = try await injector.points(quiet: place == 0 ? 200 : 100)
             try await injector.end()
             await plugin.kill()
@@ -76,7 +77,9 @@ extension FaultTests {
             let after = try await plugin.snapshot()
             trial.source = after.source
             trial.faults += differences(after, before)
-            if call == "Attach" || kind.work == nil, after.source != before.source {
+            if call == "Detach", let outcome = kind.outcome {
+                if !after.source.contains(outcome + "\n") { trial.faults.append("there is no \(outcome) in\n\(after.source)") }
+            } else if after.source != before.source {
                 trial.faults.append("the source is\n\(after.source)and not\n\(before.source)")
             }
             if kind.hasOther { trial.faults += try await detachOther(kind, plugin) }

@@ -24,6 +24,8 @@ final class PluginHost: Sendable {
         var hasOther = false
         /// What the container does: a script that is given what it sees of the source.
         var work: String?
+        /// A line of what the source is afterwards; nil if it is what it was.
+        var outcome: String?
 
         static let all = [
             Kind(
@@ -40,18 +42,18 @@ final class PluginHost: Sendable {
             Kind(
                 name: "ownership", description: "ownership by transfer",
                 labels: ["mountpoint.ownership": "DESTINATION:match-user,mode=transfer"],
-                work: "cd $0; echo more >>file; echo made >made; chown 33:33 made"),
+                work: "cd $0; echo more >>file; echo made >made; chown 33:33 made", outcome: "./made f 1000 1000 644 1"),
             Kind(
                 name: "ownership", description: "ownership given back",
                 labels: ["mountpoint.ownership": "DESTINATION:match-user,mode=give-back"],
-                work: "cd $0; echo made >in/made; chown 33:33 in/made"),
+                work: "cd $0; echo made >in/made; chown 33:33 in/made", outcome: "./in/made f 1000 1000 644 1"),
             Kind(
                 name: "copy-on-write", description: "copy-on-write", labels: ["mountpoint.copy-on-write": "DESTINATION"],
                 work: "cd $0; echo more >>file; rmdir in; echo made >made"),
             Kind(
                 name: "copy-on-write", description: "copy-on-write with a commit",
                 labels: ["mountpoint.copy-on-write": "DESTINATION:commit"],
-                work: "cd $0; echo more >>file; mv in out; echo made >out/made; ln out/made link"),
+                work: "cd $0; echo more >>file; mv in out; echo made >out/made; ln out/made link", outcome: "./out/made f 0 0 644 2"),
         ]
 
         /// - Parameter count: mounts of the container.

@@ -76,11 +76,9 @@ extension InstanceHost {
         ]
     }
 
-    private static let programs = "\(Repository.root)/.build/debug"
-
     /// `mountpoint-plugin copy-on-write` with these words.
     func run(_ words: [String]) async throws -> CommandResult {
-        try await command(["\(Self.programs)/mountpoint-plugin", "copy-on-write"] + words, environment: environment)
+        try await command([InterruptedProgram.program, "copy-on-write"] + words, environment: environment)
     }
 
     /// Commits, and is interrupted at the nth call that changes something.

@@ -57,8 +57,8 @@ public struct NoSwapKind: PluginKind {
         }
         var record: JSONObject = [
             "type": .string(type), "size": .string(options.size ?? defaultSize), "mode": .string(options.mode ?? "1777"),
-            "uid": .string(try Self.onHost(options.uid, chosen.mount.container.uidMappings)),
-            "gid": .string(try Self.onHost(options.gid, chosen.mount.container.gidMappings)), "inodes": .string(options.inodes ?? ""),
+            "uid": .string(try Self.owner(options.uid, chosen.mount.container.uidMappings)),
+            "gid": .string(try Self.owner(options.gid, chosen.mount.container.gidMappings)), "inodes": .string(options.inodes ?? ""),
             "attributes": .array(options.attributes.map { .string($0) }),
         ]
         // A volume is what containers share; whoever asks for it twice expects to find what was written through the other.
@@ -71,15 +71,9 @@ public struct NoSwapKind: PluginKind {
             ])
     }
 
-    /// The number on the host of one that is the container's; root's if there is none.
-    private static func onHost(_ id: String?, _ mappings: [ContainerDescription.IDMapping]) throws(PluginError) -> String {
-        let id = id ?? "0"
-        if mappings.isEmpty { return id }
-        let number = UInt32(id) ?? .max
-        guard let mapping = mappings.first(where: { number >= $0.containerID && number - $0.containerID < $0.size }) else {
-            throw PluginError("id \(id) is none of the container's: its user namespace does not map it")
-        }
-        return String(UInt64(mapping.hostID) + UInt64(number - mapping.containerID))
+    /// As the mount has it on the host; root's without one.
+    private static func owner(_ id: String?, _ mappings: [ContainerDescription.IDMapping]) throws(PluginError) -> String {
+        String(try mappings.hostID(of: id.flatMap { UInt32($0) } ?? 0))
     }
 
     /// Bytes; 0 for none, and if it is not known.

@@ -159,23 +159,9 @@ extension OwnershipOptions {
     private static func onHost(
         _ ranges: [IDRange], _ mappings: [ContainerDescription.IDMapping]
     ) throws(PluginError) -> [IDRange] {
-        if mappings.isEmpty { return ranges }
-        var mapped: [IDRange] = []
-        for range in ranges {
-            let start = UInt64(range.outside)
-            guard
-                let mapping = mappings.first(where: {
-                    start >= UInt64($0.containerID) && start + UInt64(range.count) <= UInt64($0.containerID) + UInt64($0.size)
-                })
-            else {
-                throw PluginError("id \(range.outside) is none of the container's: its user namespace does not map it")
-            }
-            let host = UInt64(mapping.hostID) + start - UInt64(mapping.containerID)
-            guard host < OwnershipMap.end else {
-                throw PluginError("the container's user namespace maps \(range.outside) past the last id")
-            }
-            mapped.append(IDRange(inside: range.inside, outside: UInt32(truncatingIfNeeded: host), count: range.count))
+        try ranges.map { (range) throws(PluginError) in
+            IDRange(
+                inside: range.inside, outside: try mappings.hostID(of: range.outside, count: range.count), count: range.count)
         }
-        return mapped
     }
 }

@@ -184,15 +184,7 @@ extension MountPoint {
 
 extension ContainerDescription {
     /// Whom its process runs as, in the host's numbers; nil if that is not known.
-    var hostUID: UInt32? {
-        guard let user else { return nil }
-        if uidMappings.isEmpty { return user.uid }
-        for mapping in uidMappings where user.uid >= mapping.containerID && user.uid - mapping.containerID < mapping.size {
-            let (uid, overflows) = mapping.hostID.addingReportingOverflow(user.uid - mapping.containerID)
-            return overflows ? nil : uid
-        }
-        return nil
-    }
+    var hostUID: UInt32? { user.flatMap { try? uidMappings.hostID(of: $0.uid) } }
 }
 
 /// What becomes of a mount, and why.

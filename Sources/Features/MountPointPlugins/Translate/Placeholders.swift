@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 
-import DockerPluginAPI
 import LexicalPaths
 import LinuxSystem
 import SystemPackage
@@ -30,9 +29,4 @@ enum Placeholders {
         }
         return found
     }
-}
-
-extension [ContainerDescription.IDMapping] {
-    /// The number on the host of the container's root.
-    var root: UInt32 { first { $0.containerID == 0 }?.hostID ?? 0 }
 }

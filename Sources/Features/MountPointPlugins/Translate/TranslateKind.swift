@@ -71,7 +71,8 @@ public struct TranslateKind: PluginKind {
             found = nil
         }
         let hasPlaceholder = rule.removesCreated && chosen.options.isEmpty && chosen.mount.type == .bind
-        let (made, root) = (translation.folder(ofContainer: chosen.containerID), chosen.mount.container.uidMappings.root)
+        let made = translation.folder(ofContainer: chosen.containerID)
+        let root = (try? chosen.mount.container.uidMappings.hostID(of: 0)) ?? 0
         let placeholders = hasPlaceholder ? Placeholders.folders(of: path, upTo: rule.prefix, madeAfter: made, root: root) : []
         return MountPlan(
             changes: MountPointChanges(effectiveSource: chosen.folder),
