@@ -97,6 +97,10 @@ WIDTH := SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH=$(shell expr 2 \* $$(npr
 # What works with engines and machines of its own, or stops and kills what it tests, and so has a run of its own.
 MACHINES := DockerTests|MachineTests|SwarmTests|^RuntimeTests\.|^FaultTests\.
 
+# Where the words of what failed are kept, so that they come last.
+FAILURES := .build/test-failures
+BESIDE := DOCKER_NFSD_TEST_FAILURES=$(FAILURES) $(TEST) --ignore-lock
+
 .PHONY: shared-builds machine fuzz-build
 # One after another, for they share a build folder.
 shared-builds:
@@ -120,10 +124,20 @@ test: ## Run all tests: plain, with real engines and runtimes, in a virtual mach
 	$(MAKE) check
 	FUZZ_SEED=1 Scripts/fuzz run 5
 	$(WIDTH) $(TEST) --parallel --skip '$(MACHINES)'
-	$(TEST) --filter '^FaultTests\.'
-	$(TEST) --filter 'DockerTests|MachineTests'
-	$(TEST) --filter '^RuntimeTests\.'
-	DOCKER_NFSD_TEST_SWARM=1 $(TEST) --filter SwarmTests
+	@rm -f $(FAILURES)
+	$(MAKE) --jobs=2 --keep-going host-tests machine-tests || { cat $(FAILURES); exit 1; }
+
+# These two run beside one another: the first has engines of this host, and looks at the host's mounts, so its parts cannot; the
+# second has virtual machines, whose mounts are their own, and waits for them for much of its time.
+.PHONY: host-tests machine-tests
+host-tests:
+	$(BESIDE) --filter '^FaultTests\.'
+	$(BESIDE) --filter DockerTests
+	$(BESIDE) --filter '^RuntimeTests\.'
+
+machine-tests:
+	$(BESIDE) --filter MachineTests
+	DOCKER_NFSD_TEST_SWARM=1 $(BESIDE) --filter SwarmTests
 
 .PHONY: test-long
 test-long: build ## Run the long forms of the tests of faults, histories and load, for a night

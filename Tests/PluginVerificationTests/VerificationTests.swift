@@ -65,6 +65,11 @@ struct VerificationTests {
         #expect(report.broken == [.detachUndoes], "\(report.text)")
     }
 
+    @Test("A mount that somebody else makes meanwhile is not the plugin's", .needs(.root)) func mountsOfOthers() async throws {
+        let report = try await verify(fault: ["others", "mounting"], restarting: true)
+        #expect(report.results.filter { $0.outcome != .kept } == [])
+    }
+
     @Test("Only the rules that were asked for are tried") func chosenRules() async throws {
         let report = try await verify { $0.rules = [.activation, .words] }
         #expect(report.results.map(\.rule) == [.activation, .words])

@@ -4,7 +4,8 @@
 
 usage: faulty-plugin.py SOCKET FOLDER [FAULT]
 For each mount it makes FOLDER/ID/N the new source, a folder of its own, and takes it away at the detach. With the word
-mounting before the fault (or alone) the folder gets a tmpfs mounted on it. What it has made is only on disk, so it may be
+mounting before the fault (or alone) the folder gets a tmpfs mounted on it. With the word others somebody else has a mount that
+comes with every third Attach and goes with the next. What it has made is only on disk, so it may be
 killed and started again."""
 
 import ctypes
@@ -20,10 +21,11 @@ import time
 SOCKET, FOLDER = sys.argv[1:3]
 WORDS = sys.argv[3:]
 MOUNTING = "mounting" in WORDS
-FAULT = next((word for word in WORDS if word != "mounting"), "")
+OTHERS = os.path.join(FOLDER, "others") if "others" in WORDS else None
+FAULT = next((word for word in WORDS if word not in ("mounting", "others")), "")
 LIBC = ctypes.CDLL(None, use_errno=True)
 TYPE = "application/vnd.docker.plugins.v1.2+json"
-attached, seen, asked, leaked, busy, memory = set(), set(), [0], [], threading.Semaphore(1), set()
+seen, asked, leaked, busy, memory = set(), [0], [], threading.Semaphore(1), set()
 
 
 class Refusal(Exception):
@@ -66,6 +68,15 @@ def actions_for(folder, mount):
     return actions
 
 
+def mount_of_others():
+    os.makedirs(OTHERS, exist_ok=True)
+    with open(FOLDER + "-count", "ab") as file:
+        file.write(b".")
+        count = file.tell()
+    if count % 3 == 2: LIBC.mount(b"others", OTHERS.encode(), b"tmpfs", 0, None)
+    else: LIBC.umount2(OTHERS.encode(), 2)
+
+
 def attach(request):
     if not isinstance(request, dict) or not isinstance(request.get("ID"), str) or not request["ID"]: raise Refusal("no ID")
     if not isinstance(request.get("Mounts"), list): raise Refusal("no list of mounts")
@@ -86,6 +97,7 @@ def attach(request):
     if FAULT == "leaks-descriptors": leaked.append(os.open("/", os.O_RDONLY))
     if FAULT == "changes-source" and mounts:
         with open(os.path.join(mounts[0]["Source"], "left-behind"), "w") as file: file.write(name)
+    if OTHERS and mounts: mount_of_others()
     seen.add(name)
     memory.add(name)
     attachments = []

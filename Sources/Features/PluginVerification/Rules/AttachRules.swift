@@ -59,7 +59,7 @@ struct AttachRules: RuleChecks {
     }
 
     /// What is wrong with emergency actions, which root will carry out.
-    func emergencyFaults(_ attachments: [Attachment], mountsBefore: [Int: String]) throws(RuleEnd) -> [String] {
+    func emergencyFaults(_ attachments: [Attachment], mountsBefore: Set<Traces.SeenMount>) throws(RuleEnd) -> [String] {
         let mount = try mount()
         var faults: [String] = []
         for attachment in attachments where attachment.attach && attachment.emergencyDetach.isEmpty {
@@ -67,13 +67,13 @@ struct AttachRules: RuleChecks {
                 "an attached mount has no EmergencyDetach, so that the host must fail if the plugin is away; [{}] says that nothing is to be done"
             )
         }
-        let now = Traces.mounts()
+        let come = Traces.mounts().subtracting(mountsBefore)
         for action in Traces.actions(attachments) {
             switch action {
             case .unmount(let path):
                 if let fault = Self.fault(of: path, mount) {
                     faults.append("Unmount: \(fault)")
-                } else if !now.contains(where: { $0.value.utf8.elementsEqual(path.utf8) && mountsBefore[$0.key] == nil }) {
+                } else if !come.contains(where: { $0.path.utf8.elementsEqual(path.utf8) }) {
                     faults.append("Unmount: \(SanitizedText(path, limit: 200)) is no mount that came with Attach")
                 }
             case .remove(let path): if let fault = Self.fault(of: path, mount) { faults.append("Remove: \(fault)") }

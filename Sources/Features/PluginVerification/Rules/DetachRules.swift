@@ -9,27 +9,22 @@ struct DetachRules: RuleChecks {
 
     func checkDetachUndoes() throws(RuleEnd) -> [String] {
         let mount = try mount()
-        var faults: [String] = []
-        // Others mount, too, while this runs; what a plugin leaves, it leaves each time.
-        for _ in 0..<3 {
-            let (before, tree) = (Traces.mounts(), Traces.tree(mount.effectiveSource))
-            let id = subject.newID()
-            let attachments = try attach(id)
-            let during = Traces.mounts()
-            try detach(id)
-            faults = leftovers(attachments, before: before, during: during)
-            if Traces.tree(mount.effectiveSource) != tree {
-                faults.append("the source is not as it was: \(Self.difference(tree, Traces.tree(mount.effectiveSource)))")
-            }
-            if faults.isEmpty { break }
+        let (before, tree) = (Traces.mounts(), Traces.tree(mount.effectiveSource))
+        let id = subject.newID()
+        let attachments = try attach(id)
+        let during = Traces.mounts()
+        try detach(id)
+        var faults = leftovers(attachments, before: before, during: during)
+        if Traces.tree(mount.effectiveSource) != tree {
+            faults.append("the source is not as it was: \(Self.difference(tree, Traces.tree(mount.effectiveSource)))")
         }
         return faults
     }
 
     /// What has come with Attach and is still there.
-    func leftovers(_ attachments: [Attachment], before: [Int: String], during: [Int: String]) -> [String] {
-        let after = Traces.mounts()
-        let mounts = after.filter { before[$0.key] == nil && during[$0.key] != nil }.map { "the mount \(SanitizedText($0.value)) is left" }
+    func leftovers(_ attachments: [Attachment], before: Set<Traces.SeenMount>, during: Set<Traces.SeenMount>) -> [String] {
+        let left = during.subtracting(before).intersection(Traces.mounts())
+        let mounts = left.map { "the mount \(SanitizedText($0.path)) is left" }
         // What was there before is the matter of V8.
         let source = ((try? mount())?.effectiveSource ?? "") + "/"
         let files = Traces.removals(attachments).filter { Traces.isThere($0) && !source.utf8.starts(with: ($0 + "/").utf8) }.map {

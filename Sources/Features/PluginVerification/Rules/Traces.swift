@@ -12,10 +12,15 @@ enum Traces {
         return !path.utf8.contains(0) && lstat(path, &status) == 0
     }
 
-    /// The mounts of this process's namespace by their ids; empty where they cannot be read.
-    static func mounts() -> [Int: String] {
-        let entries = (try? MountTable().entries) ?? []
-        return Dictionary(entries.map { ($0.mountID, $0.mountPoint) }) { $1 }
+    /// A mount as it was seen. The kernel gives the number of one that has gone to the next that comes, so the number alone is not enough.
+    struct SeenMount: Hashable {
+        var id: Int
+        var path: String
+    }
+
+    /// The mounts of this process's namespace; empty where they cannot be read.
+    static func mounts() -> Set<SeenMount> {
+        Set(((try? MountTable().entries) ?? []).map { SeenMount(id: $0.mountID, path: $0.mountPoint) })
     }
 
     /// Files below a folder with what a plugin might change about them; of a large tree only the first.
