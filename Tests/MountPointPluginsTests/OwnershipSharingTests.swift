@@ -62,6 +62,48 @@ struct OwnershipSharingTests {
         }
     }
 
+    @Test("A tree that is mapped for a container is not given to another, which is said, nor is a part of it or what it is a part of")
+    func mapped() async throws {
+        try await OwnedTree.with { tree in
+            let before = try OwnerSnapshot(of: tree.path)
+            try await attach(tree.path, "one", "mode=map")
+            for source in [tree.path, "\(tree.path)/a", (tree.path as NSString).deletingLastPathComponent] {
+                await #expect {
+                    try await attach(source, "two")
+                } throws: {
+                    "\($0)".contains("is id-mapped for container one")
+                }
+                #expect(host.left(of: "ownership") == ["one.0", "one.json"], "the denied container has left nothing")
+            }
+            try await attach(tree.path, "three", "mode=map")
+            try await attach(tree.path, "four", "mode=give-back")
+            #expect(try OwnerSnapshot(of: tree.path) == before)
+            for id in ["one", "three", "four"] { try await detach(id) }
+            try await attach(tree.path, "two")
+            #expect(tree.owner("a/b/file") == [33, 33])
+            try await detach("two")
+            #expect(try OwnerSnapshot(of: tree.path) == before && host.left(of: "ownership") == [])
+        }
+    }
+
+    @Test("Of two containers that start at once, one with a map and one with a transfer, one at most has the tree") func mappedAtOnce()
+        async throws
+    {
+        try await OwnedTree.with { tree in
+            let before = try OwnerSnapshot(of: tree.path)
+            for round in 0..<40 {
+                async let one: Void = attach(tree.path, "map\(round)", "mode=map")
+                async let two: Void = attach(tree.path, "transfer\(round)")
+                let (isMapped, isGiven) = ((try? await one) != nil, (try? await two) != nil)
+                #expect(!isMapped || !isGiven)
+                try await detach("map\(round)")
+                try await detach("transfer\(round)")
+                #expect(try OwnerSnapshot(of: tree.path) == before)
+            }
+            #expect(host.left(of: "ownership") == [])
+        }
+    }
+
     @Test(
         "A part of a shared tree is shared, and stays given as long as one has it", arguments: [["inner", "outer"], ["outer", "inner"]])
     func inner(_ order: [String]) async throws {

@@ -57,6 +57,8 @@ public struct OwnershipKind: PluginKind {
     public func carryOut(_ mount: KeptMount) throws(PluginError) {
         if let transfer = try Self.transfer(of: mount) { return try transfers.take(transfer) }
         let source = try OwnedSource(mount.source)
+        // Another may have got the tree since this was planned. By now each sees what the other has written down.
+        if let other = try transfers.transfer(around: source.location()) { throw PluginError(other.denial(of: mount.source)) }
         let mapped = try source.mapped(IDRanges(mount.record))
         do throws(SystemError) { try PlacedMount.make(mapped, at: mount.folder, isFolder: source.isFolder) } catch {
             throw PluginError("the owners of \(mount.source) cannot be mapped: \(error)")
@@ -118,7 +120,8 @@ extension OwnershipKind {
             throw PluginError(
                 "\(mount.destination): an id-mapped mount cannot have the propagation \(word); leave it out, or take mode=transfer")
         }
-        if let other = try transfers.transfer(around: source.location()) {
+        let location = try source.location()
+        if let other = try transfers.transfer(around: location) {
             throw PluginError("\(mount.destination): \(other.denial(of: mount.effectiveSource))")
         }
         let maps = try options.maps(owner: source.owner, mount.container)
@@ -127,9 +130,12 @@ extension OwnershipKind {
             users: options.keepsOthers ? maps.users.total : maps.users.wanted,
             groups: options.keepsOthers ? maps.groups.total : maps.groups.wanted)
         try Self.checkMappable(mount, source, ranges)
+        var record = MappedMounts.record(of: location)
+        record["folder"] = .bool(source.isFolder)
+        (record["users"], record["groups"]) = (ranges.users.json, ranges.groups.json)
         return MountPlan(
             changes: MountPointChanges(effectiveSource: chosen.folder),
-            record: ["folder": .bool(source.isFolder), "users": ranges.users.json, "groups": ranges.groups.json],
+            record: .object(record),
             emergency: PlacedMount.emergency(chosen.folder, copyOf: source.place))
     }
 

@@ -9,11 +9,13 @@ import SystemPackage
 struct Transfers: Sendable {
     let store: TransferStore
     private let containers: FilePath
+    private let mapped: MappedMounts
 
     /// - Parameter state: the instance's folder.
     init(in state: FilePath) {
         store = TransferStore(in: state)
         containers = state
+        mapped = MappedMounts(in: state)
     }
 
     /// The frame writes a container's file before it asks for anything, and removes it after all was undone: a holder without one is a
@@ -60,6 +62,8 @@ struct Transfers: Sendable {
     func check(_ wanted: KeptTransfer) throws(PluginError) {
         let all = try store.all()
         if case .deny(let number) = TransferDecision(wanted, among: all) { throw Self.denial(wanted, all, number) }
+        // What is left of the container's own last run is undone before it takes part.
+        try mapped.check(wanted, besides: wanted.holders.first?.id)
     }
 
     private static func denial(_ wanted: KeptTransfer, _ all: [(number: Int, transfer: KeptTransfer)], _ number: Int) -> PluginError {
@@ -97,6 +101,8 @@ struct Transfers: Sendable {
                 try store.replace(number, with: transfer)
             }
             lock.leaveToChildren()
+            // Another may have mapped the tree since this was planned. By now each sees what the other has written down.
+            try mapped.check(wanted)
             for number in numbers { try complete(number, for: wanted.holders) }
             return
         }
