@@ -127,6 +127,37 @@ struct OwnershipKillTests {
         }
     }
 
+    @Test(
+        "A tree of many files is changed by several threads, and survives a kill between any of their calls",
+        arguments: [1, 40, 131, 262, 393, 524])
+    func killedInThreads(_ place: Int) async throws {
+        try await withMemoryTree { tree, host in
+            tree.folder("many")
+            for number in 0..<600 { tree.file("many/\(number)", mode: number % 10 == 0 ? 0o4755 : 0o644) }
+            let before = try OwnerSnapshot(of: tree.path)
+            let request = ownershipRequest(tree.path, "mode=transfer")
+            let giving = try await InterruptedProgram.run(["ownership"], on: host, calls: "fchownat", at: place) { process in
+                try await eventually("it is served, or killed") { !process.isRunning || host.isServed("ownership") }
+                _ = try? await host.call("ownership", .attach) { request.write(to: &$0) }
+                try await InterruptedProgram.end(process)
+            }
+            #expect(giving.wasInterrupted)
+            let plugin = try host.plugin(of: OwnershipKind.self)
+            plugin.recover()
+            let given = try OwnerSnapshot(of: tree.path)
+            #expect(given == before, "\(given.difference(from: before))")
+            #expect(host.left(of: "ownership") == [])
+            _ = try await plugin.attach(request)
+            #expect(tree.owner("many/599") == [33, 33] && tree.owner("many/0") == [33, 33])
+            let returning = try await InterruptedProgram.run(["ownership", "give-back", "--all"], on: host, calls: "fchownat", at: place)
+            #expect(returning.wasInterrupted)
+            try host.plugin(of: OwnershipKind.self).recover()
+            let after = try OwnerSnapshot(of: tree.path)
+            #expect(after == before, "\(after.difference(from: before))")
+            #expect(host.left(of: "ownership") == [])
+        }
+    }
+
     @Test("Killed at both ends one after the other, it still ends as it began", arguments: [3, 9, 15, 21, 27])
     func killedTwice(_ place: Int) async throws {
         try await withTree { tree, host in

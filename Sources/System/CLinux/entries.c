@@ -96,6 +96,11 @@ long CLinux_get_attribute(int folder, const char *name, const char *key, void *v
   return attribute_path(path, sizeof path, folder, name) < 0 ? -1 : lgetxattr(path, key, value, size);
 }
 
+int CLinux_has_attribute(int folder, const char *name, const char *key) {
+  if (CLinux_get_attribute(folder, name, key, NULL, 0) >= 0) return 1;
+  return errno == ENODATA || errno == EOPNOTSUPP ? 0 : -1;
+}
+
 int CLinux_set_attribute(int folder, const char *name, const char *key, const void *value, size_t size) {
   char path[PATH_MAX];
   return attribute_path(path, sizeof path, folder, name) < 0 ? -1 : lsetxattr(path, key, value, size, 0);

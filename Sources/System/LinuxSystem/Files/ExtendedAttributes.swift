@@ -14,6 +14,11 @@ extension OpenFolder {
 
     private func text(of name: EntryName?, _ key: String) -> String { "\(key) of \(name.map(path(of:)) ?? text)" }
 
+    /// Whether there is one of that key: for many files, of which few have one. lgetxattr(2) without a value
+    public func hasAttribute(_ key: String, of name: EntryName) throws(SystemError) -> Bool {
+        try systemCall("lgetxattr", on: text(of: name, key)) { CLinux_has_attribute(descriptor, name.terminated, key) } == 1
+    }
+
     /// - Returns: nil if there is none of that key, or its file system has no such attributes.
     public func attribute(_ key: String, of name: EntryName? = nil) throws(SystemError) -> [UInt8]? {
         let entry = Self.terminated(name)

@@ -117,7 +117,7 @@ final class OwnerGiving {
     private static func capability(of entry: TreeEntry, in folder: OpenFolder, _ ranges: IDRanges) throws(SystemError) -> Capability {
         guard entry.status.kind == .file, let name = entry.name, ranges.given(entry.owner) != entry.owner else { return .none }
         do throws(SystemError) {
-            return try folder.attribute(capability, of: name) == nil ? .none : .some
+            return try folder.hasAttribute(capability, of: name) ? .some : .none
         } catch {
             if error.errno == .noSuchFileOrDirectory { return .gone }
             throw error
