@@ -21,7 +21,7 @@ extension SharedEngineTests {
             try await Scenario.run { scenario in
                 try await PluginPage("translate").follow(in: scenario, over: "/srv", after: script) { host in
                     // What dockerd has made for the written paths.
-                    let left = try await host.run(["sh", "-c", "ls -d /c /__w/project 2>/dev/null || true"])
+                    let left = try await host.run(["sh", "-c", "ls -d /c /__w 2>/dev/null || true"])
                     #expect(left.output == "", "\(left)")
                 }
             }

@@ -29,4 +29,11 @@ enum Placeholders {
         }
         return found
     }
+
+    /// One with something in it stays, and so does what is above it.
+    static func remove(_ folders: [String]) {
+        for folder in folders {
+            guard (try? removeEmptyFolder(FilePath(folder))) != nil else { return }
+        }
+    }
 }

@@ -63,23 +63,31 @@ public struct TranslateKind: PluginKind {
             throw PluginError("no rule translates \(path); there are \(translation.rules.map(\.prefix).joined(separator: ", "))")
         }
         // A source that is where its rule leads anyway is translated all the same: its folder is then the container's own view of it.
+        let placeholders = placeholders(chosen, path, rule)
         let found: TranslatedPath?
         do throws(PluginError) {
             found = try translation.translated(path, by: rule, rest: rest, making: false)
         } catch {
-            guard rule.createsMissing else { throw PluginError("\(path) (\(rule.prefix) -> \(rule.text)): \(error)") }
+            guard rule.createsMissing else {
+                Placeholders.remove(placeholders)
+                throw PluginError("\(path) (\(rule.prefix) -> \(rule.text)): \(error)")
+            }
             found = nil
         }
-        let hasPlaceholder = rule.removesCreated && chosen.options.isEmpty && chosen.mount.type == .bind
-        let made = translation.folder(ofContainer: chosen.containerID)
-        let root = (try? chosen.mount.container.uidMappings.hostID(of: 0)) ?? 0
-        let placeholders = hasPlaceholder ? Placeholders.folders(of: path, upTo: rule.prefix, madeAfter: made, root: root) : []
         return MountPlan(
             changes: MountPointChanges(effectiveSource: chosen.folder),
             record: [
                 "path": .string(path), "rule": .string(rule.prefix), "target": .string(found?.path ?? rule.text),
                 "placeholders": .array(placeholders.map(JSONValue.string)),
             ], emergency: PlacedMount.emergency(chosen.folder, copyOf: (try? found?.file.path()) ?? chosen.folder))
+    }
+
+    /// What an engine has made for the path.
+    private func placeholders(_ chosen: ChosenMount, _ path: String, _ rule: TranslationRule) -> [String] {
+        guard rule.removesCreated, chosen.options.isEmpty, chosen.mount.type == .bind else { return [] }
+        let root = (try? chosen.mount.container.uidMappings.hostID(of: 0)) ?? 0
+        let made = translation.folder(ofContainer: chosen.containerID)
+        return Placeholders.folders(of: path, upTo: rule.prefix, madeAfter: made, root: root)
     }
 
     /// Behind a plugin that has moved the mount, the path that was asked for is no longer to be seen, or what that plugin made would be lost.
@@ -110,10 +118,7 @@ public struct TranslateKind: PluginKind {
                 "what \(mount.source) was translated to cannot be taken away: \(error); see who uses it with fuser -m \(mount.folder)",
                 isRecoverable: true)
         }
-        // One with something in it stays, and so does what is above it.
-        for folder in mount.record["placeholders"]?.arrayValue ?? [] {
-            guard let folder = folder.stringValue, (try? removeEmptyFolder(FilePath(folder))) != nil else { break }
-        }
+        Placeholders.remove((mount.record["placeholders"]?.arrayValue ?? []).compactMap(\.stringValue))
         return nil
     }
 
