@@ -27,6 +27,28 @@ struct CopyOnWriteHostilityTests {
         }
     }
 
+    @Test("What a container has made immutable or append-only is in nobody's way at its end", arguments: ["discard", "commit"])
+    func immutable(options: String) async throws {
+        try await withCopiedSource { source, host in
+            let run = try await CopyOnWriteRun(source, options, on: host)
+            try run.write("one", "new\n")
+            mkdir("\(run.shown)/made", 0o755)
+            try run.write("made/file", "new\n")
+            for (flag, names) in [("+i", ["one", "made/file", "made"]), ("+a", ["two", "sub"])] {
+                let done = try await command(["chattr", flag] + names.map { "\(run.shown)/\($0)" })
+                #expect(done.status == 0, "\(done)")
+            }
+            #expect(throws: (any Error).self) { try run.write("one", "again\n") }
+            try await run.end()
+            #expect(host.changes == [] && MountTable.isFree(below: host.root.string))
+            let isCommitted = options == "commit"
+            #expect(text("\(source)/one") == (isCommitted ? "new\n" : "old one\n"))
+            #expect(text("\(source)/made/file") == (isCommitted ? "new\n" : nil))
+            // The flags were of what the container saw.
+            try "by hand\n".write(toFile: "\(source)/one", atomically: false, encoding: .utf8)
+        }
+    }
+
     @Test("Marks that a container makes itself mean nothing to a commit") func ownMarks() async throws {
         try await withCopiedSource { source, host in
             let run = try await CopyOnWriteRun(source, "commit", on: host)

@@ -3,6 +3,7 @@
 import DockerPluginAPI
 import Foundation
 import Glibc
+import JSON
 import LinuxSystem
 import SystemPackage
 import TestSupport
@@ -127,6 +128,28 @@ struct CopyOnWriteTests {
             #expect(text("\(again.shown)/one") == "kept\n" && text("\(source)/one") == "old one\n")
             try await again.end(.notStarted)
             #expect(host.changes == ["aaaaaaaaaaaa-f35ebbe5.0"])
+        }
+    }
+
+    @Test("Of changes one of which cannot be read, the others are shown and can be had") func damaged() async throws {
+        try await withCopiedSource { source, host in
+            for id: Character in ["a", "b"] {
+                let run = try await CopyOnWriteRun(source, "keep", on: host, id: id)
+                try run.write("one", "new\n")
+                try await run.end()
+            }
+            let (whole, damaged) = (host.changes[0], host.changes[1])
+            let record = host.places.state.appending("copy-on-write/changes/\(damaged)/set.json").string
+            #expect(text(record) != nil)
+            try "{".write(toFile: record, atomically: false, encoding: .utf8)
+            let lines = try await host.run(["list"]).output.split(separator: "\n")
+            #expect(lines.count == 2 && lines[0].hasPrefix("\(whole)  \(source)") && lines[1].hasPrefix("\(damaged)  damaged: "))
+            let rows = try await JSONValue(parsing: host.run(["list", "--json"]).output).arrayValue
+            #expect(rows?.map { $0["name"] } == [.string(whole), .string(damaged)] && rows?[1]["state"] == "damaged")
+            let diff = try await host.run(["diff", damaged])
+            #expect(diff.status != 0 && diff.output.contains(record), "\(diff)")
+            #expect(try await host.run(["commit", whole]).status == 0)
+            #expect(text("\(source)/one") == "new\n")
         }
     }
 

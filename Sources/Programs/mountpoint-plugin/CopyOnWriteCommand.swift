@@ -48,7 +48,7 @@ struct CopyOnWriteList: AsyncParsableCommand {
 
     func run() async throws {
         let json = json
-        await flags.run { try Array($0.list(json: json).utf8) }
+        await flags.run { Array($0.list(json: json).utf8) }
     }
 }
 

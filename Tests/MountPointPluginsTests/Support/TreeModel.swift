@@ -15,6 +15,7 @@ private let exchange: UInt32 = 2
     _ path: UnsafePointer<CChar>, _ key: UnsafePointer<CChar>, _ value: UnsafeMutableRawPointer?, _ size: Int
 ) -> Int
 @_silgen_name("llistxattr") private func llistxattr(_ path: UnsafePointer<CChar>, _ list: UnsafeMutablePointer<CChar>?, _ size: Int) -> Int
+@_silgen_name("fallocate") private func fallocate(_ file: CInt, _ mode: CInt, _ offset: off_t, _ length: off_t) -> CInt
 @_silgen_name("lremovexattr") private func lremovexattr(_ path: UnsafePointer<CChar>, _ key: UnsafePointer<CChar>) -> CInt
 
 /// Numbers that look random and are the same for the same seed. xorshift64*
@@ -46,7 +47,7 @@ struct TreeWorkload {
 
     func run(at root: String) {
         var numbers = SeededNumbers(seed: seed)
-        for step in 0..<steps { Self.act(&numbers, 1000 + step, root, kinds: Array(0...17)) }
+        for step in 0..<steps { Self.act(&numbers, 1000 + step, root, kinds: Array(0...22)) }
     }
 
     private static func path(_ numbers: inout SeededNumbers, _ root: String) -> String {
@@ -73,12 +74,17 @@ struct TreeWorkload {
         case 13: if !isLink(one) { _ = lremovexattr(one, "user.key\(number % 3)") }
         case 14: sparse(one, number)
         case 16: removeAll(one)
+        case 18: writeMapped(one, number)
+        case 19: setList("system.posix_acl_access", of: one, number)
+        case 20: setList("system.posix_acl_default", of: one, number)
+        case 21: mknod(one, mode_t(S_IFCHR | 0o640), dev_t((1 << 8) | UInt(3 + number % 5)))
+        case 22: punch(one, number)
         default:
             let times = [timespec(tv_sec: 1_000_000 + number, tv_nsec: 5), timespec(tv_sec: 2_000_000 + number, tv_nsec: 7)]
             utimensat(AT_FDCWD, one, times, AT_SYMLINK_NOFOLLOW)
         }
         // What takes the time of the step is as if all runs were at the same time.
-        if [0, 1, 8, 9, 14].contains(kind) {
+        if [0, 1, 8, 9, 14, 18, 21, 22].contains(kind) {
             let times = [timespec](repeating: timespec(tv_sec: 1_600_000_000 + step, tv_nsec: 1), count: 2)
             utimensat(AT_FDCWD, one, times, AT_SYMLINK_NOFOLLOW)
         }
@@ -105,6 +111,36 @@ struct TreeWorkload {
         if file < 0 { return }
         ftruncate(file, off_t(number + 100_000))
         pwrite(file, "x", 1, off_t(number / 2 + 50_000))
+        close(file)
+    }
+
+    /// Through shared memory, without a call that names the file.
+    private static func writeMapped(_ path: String, _ number: Int) {
+        let file = open(path, O_RDWR | O_NOFOLLOW | O_NONBLOCK)
+        if file < 0 { return }
+        defer { close(file) }
+        var status = stat()
+        guard fstat(file, &status) == 0, status.st_mode & S_IFMT == S_IFREG, status.st_size > 0 else { return }
+        let size = Int(status.st_size)
+        guard let memory = mmap(nil, size, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0), memory != MAP_FAILED else { return }
+        memory.storeBytes(of: UInt8(truncatingIfNeeded: number), toByteOffset: number % size, as: UInt8.self)
+        munmap(memory, size)
+    }
+
+    /// user::rw-, user:UID:r--, group::r--, mask::r--, other::r--. acl(5), linux/posix_acl_xattr.h
+    private static func setList(_ key: String, of path: String, _ number: Int) {
+        if isLink(path) { return }
+        let list: [UInt8] =
+            [2, 0, 0, 0] + [1, 0, 6, 0, 255, 255, 255, 255] + [2, 0, 4, 0, UInt8(number % 200), 3, 0, 0]
+            + [4, 0, 4, 0, 255, 255, 255, 255] + [0x10, 0, 4, 0, 255, 255, 255, 255] + [0x20, 0, 4, 0, 255, 255, 255, 255]
+        _ = lsetxattr(path, key, list, list.count, 0)
+    }
+
+    /// Gives a part of a file's space back: it reads as zeros. FALLOC_FL_PUNCH_HOLE with FALLOC_FL_KEEP_SIZE
+    private static func punch(_ path: String, _ number: Int) {
+        let file = open(path, O_WRONLY | O_NOFOLLOW | O_NONBLOCK)
+        if file < 0 { return }
+        _ = fallocate(file, 3, off_t(number % 60_000), 8192)
         close(file)
     }
 

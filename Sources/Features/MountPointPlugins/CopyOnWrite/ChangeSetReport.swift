@@ -19,13 +19,16 @@ public struct ChangesOfInstance: Sendable {
 
     // MARK: Showing
 
-    /// All changes, a line each.
-    public func list(json: Bool) throws(PluginError) -> String {
-        var trouble: PluginError?
-        let all = sets.all { trouble = trouble ?? $0 }
-        if let trouble { throw trouble }
-        if json { return "\(JSONValue.array(all.map(row)))\n" }
-        if all.isEmpty { return "there are no changes\n" }
+    /// All changes, a line each; those that cannot be read come last, in the state `damaged`.
+    public func list(json: Bool) -> String {
+        var damaged: [(name: String, why: PluginError)] = []
+        let all = sets.all { damaged.append((name: $0, why: $1)) }
+        if json {
+            let rows = damaged.map { ["name": .string($0.name), "state": "damaged", "reason": .string("\($0.why)")] as JSONValue }
+            return "\(JSONValue.array(all.map(row) + rows))\n"
+        }
+        if all.isEmpty && damaged.isEmpty { return "there are no changes\n" }
+        let lines = damaged.map { SanitizedText.withoutControls("\($0.name)  damaged: \($0.why)") + "\n" }
         return all.map { set in
             let record = set.record
             let who = record.containerName.isEmpty ? String(record.container.prefix(12)) : record.containerName
@@ -33,7 +36,7 @@ public struct ChangesOfInstance: Sendable {
             let why = record.reason.isEmpty ? "" : ": \(record.reason)"
             return SanitizedText.withoutControls("\(set.name)  \(record.source)\(file)  \(who)  \(record.since)  \(state(of: set))\(why)")
                 + "\n"
-        }.joined()
+        }.joined() + lines.joined()
     }
 
     private func state(of set: ChangeSet) -> String {

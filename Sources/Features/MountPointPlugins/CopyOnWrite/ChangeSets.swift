@@ -34,12 +34,12 @@ struct ChangeSets: Sendable {
 
     /// All that there are, by name.
     ///
-    /// - Parameter report: is given what cannot be read.
-    func all(_ report: (PluginError) -> Void = { _ in }) -> [ChangeSet] {
+    /// - Parameter report: is given the name of each that cannot be read, and why.
+    func all(_ report: (String, PluginError) -> Void = { _, _ in }) -> [ChangeSet] {
         folders.flatMap { folder in
             ((try? namesInFolder(folder)) ?? []).filter(ChangeSet.isName).sorted().compactMap { name -> ChangeSet? in
                 do throws(PluginError) { return try ChangeSet.read(folder.appending(name)) } catch {
-                    report(error)
+                    report(name, error)
                     return nil
                 }
             }
@@ -49,10 +49,12 @@ struct ChangeSets: Sendable {
     /// - Parameter text: a name, its beginning if no other has it, or a container's name if it has only one.
     /// - Throws: `PluginError` that says which there are.
     func find(_ text: String) throws(PluginError) -> ChangeSet {
-        let all = all()
+        var damaged: [(name: String, why: PluginError)] = []
+        let all = all { damaged.append((name: $0, why: $1)) }
         if let exact = all.first(where: { $0.name.hasSameBytes(as: text) }) { return exact }
         let found = all.filter { !text.isEmpty && ($0.name.hasBytePrefix(text) || $0.record.containerName.hasSameBytes(as: text)) }
         if found.count == 1 { return found[0] }
+        if let unreadable = damaged.first(where: { $0.name.hasSameBytes(as: text) }) { throw unreadable.why }
         let names = (found.isEmpty ? all : found).map(\.name).joined(separator: ", ")
         throw PluginError(
             found.isEmpty ? "there are no changes \(text); there are \(names.isEmpty ? "none" : names)" : "\(text) may be \(names)")
