@@ -174,6 +174,38 @@ final class PluginHost: Sendable {
         return answer
     }
 
+    /// Verifies it with a mount that it takes, and has it killed and started again meanwhile. None runs before and afterwards.
+    ///
+    /// - Returns: the report in JSON.
+    func verify(_ kind: Kind) async throws -> JSONValue {
+        try host.write(kind.settings, to: "\(Self.folder)/etc/\(kind.name).json")
+        let (restart, number) = (Self.folder + "/restart", Self.folder + "/number")
+        let (environment, socket) = (Self.environment.map { "\($0)=\($1)" }, "\(Self.folder)/sockets/\(kind.name).sock")
+        let script = """
+            #!/bin/bash
+            if [ -e \(number) ]; then kill -9 $(cat \(number)); fi
+            rm -f \(socket)
+            # Whoever waits for this script waits for all that has what it was given open.
+            (for file in /proc/$BASHPID/fd/*; do [ ${file##*/} -le 2 ] || eval "exec ${file##*/}>&-"; done
+              exec env \(environment.joined(separator: " ")) \(Programs.plugin) \(kind.name)) </dev/null >>\(host.scratch)/plugin.log 2>&1 &
+            echo $! >\(number)
+            for ((tries = 0; tries < 1000; tries++)); do [ ! -S \(socket) ] || exit 0; sleep 0.02; done
+            exit 1
+            """
+        try host.write(script, to: restart)
+        let started = try await host.run(["bash", restart])
+        guard started.status == 0 else { throw Trouble("\(kind) does not start: \(started), \(log)") }
+        guard let mount = kind.mounts().arrayValue?.first else { throw Trouble("\(kind) has no mount") }
+        let done = try await host.run(
+            [
+                Programs.plugin, "verify", "unix://" + socket, "--report", "json", "--mount", "\(mount)", "--cycles", "100",
+                "--restart-command", "/bin/bash \(restart)",
+            ], limit: 600)
+        _ = try await host.run(["bash", "-c", "kill -9 $(cat \(number)); rm -f \(socket)"])
+        guard let report = try? JSONValue(parsing: done.output) else { throw Trouble("\(kind): \(done)") }
+        return report
+    }
+
     // MARK: The host
 
     /// As mountpoint-runc does it before it asks plugins, and when all have been asked to detach.
