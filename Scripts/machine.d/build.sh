@@ -1,31 +1,41 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
-# Makes the image: a Debian trixie disk with systemd, Docker and the kernel NFS server, its kernel and an initramfs.
+# Makes the image: a Debian disk with systemd, Docker and the kernel NFS server, its kernel and an initramfs.
 # Sourced by Scripts/machine.
 # shellcheck shell=bash
 
-image_suite=trixie
-image_packages=systemd,systemd-sysv,dbus,kmod,iproute2,nfs-kernel-server,docker.io,docker-cli,iptables,procps,socat,make,libstdc++6,python3
+image_packages=systemd,systemd-sysv,dbus,kmod,iproute2,nfs-kernel-server,docker.io,iptables,procps,socat,make,libstdc++6,python3
+case "$suite" in
+  # docker.io has the command, and there is no Compose that is a part of it.
+  bookworm) ;;
+  trixie) image_packages+=,docker-cli,docker-compose ;;
+  # mount is no essential package there.
+  forky) image_packages+=,docker-cli,docker-compose,mount ;;
+esac
 image_kernel=linux-image-cloud-amd64
 # Sparse: only what is written takes room in the cache.
 image_size=6G
 
 machine_build() {
   [ $# -eq 0 ] || fail "machine build: takes no arguments, was given: $*"
-  mkdir -p "$cache"
+  case "$suite" in
+    bookworm | trixie | forky) ;;
+    *) fail "machine: $suite is no suite that a machine can be made of; there are bookworm, trixie and forky" ;;
+  esac
+  mkdir -p "$suite_cache"
   # Two builds at once (a test run and a person) would write the same files.
-  exec {build_lock}>"$cache/lock"
+  exec {build_lock}>"$suite_cache/lock"
   flock -n "$build_lock" || {
-    step "waiting for whoever makes the image in $cache"
+    step "waiting for whoever makes the image in $suite_cache"
     flock "$build_lock"
   }
   local wanted
   wanted=$(image_fingerprint)
-  if [ "$(cat "$cache/image/fingerprint" 2>/dev/null)" = "$wanted" ]; then
-    step "the image is up to date"
+  if [ "$(cat "$suite_cache/image/fingerprint" 2>/dev/null)" = "$wanted" ]; then
+    step "the image of $suite is up to date"
   else
     build_image
-    printf '%s\n' "$wanted" >"$cache/image/fingerprint"
-    step "the image is made: $(du -sh "$cache/image" | cut -f1)"
+    printf '%s\n' "$wanted" >"$suite_cache/image/fingerprint"
+    step "the image is made: $(du -sh "$suite_cache/image" | cut -f1)"
   fi
   need_emulator
   build_warm_state
@@ -34,22 +44,25 @@ machine_build() {
 
 # What the image is made from. The mirror is left out: the same suite gives the same machine.
 image_fingerprint() {
-  (cd "$machine_parts" && find build.sh guest -type f -print0 | LC_ALL=C sort -z | xargs -0 sha256sum) | sha256sum | cut -c1-32
+  (
+    printf '%s\n' "$suite"
+    cd "$machine_parts" && find build.sh guest -type f -print0 | LC_ALL=C sort -z | xargs -0 sha256sum
+  ) | sha256sum | cut -c1-32
 }
 
 build_image() {
   need_commands mmdebstrap:mmdebstrap cpio:cpio mkfs.ext4:e2fsprogs xz:xz-utils
-  local work=$cache/image.new
+  local work=$suite_cache/image.new
   rm -rf "$work"
   mkdir -p "$work"
-  step "installing Debian $image_suite into a folder"
+  step "installing Debian $suite into a folder"
   make_root "$work"
   step "making the initramfs"
   make_initramfs "$work"
   step "making the disk"
   make_disk "$work/root" "$work/root.img" "$image_size"
-  rm -rf "$work/root" "$work/busybox" "$cache/image"
-  mv "$work" "$cache/image"
+  rm -rf "$work/root" "$work/busybox" "$suite_cache/image"
+  mv "$work" "$suite_cache/image"
 }
 
 # The URI from which this machine gets its own release. Asking apt itself covers both forms of source files.
@@ -94,9 +107,9 @@ make_root() {
     --dpkgopt='path-exclude=/usr/share/info/*' --dpkgopt='path-exclude=/usr/share/locale/*' \
     --dpkgopt='path-exclude=/usr/share/bash-completion/*' --dpkgopt='path-exclude=/usr/share/zsh/*' \
     --customize-hook="env MACHINE_KERNEL=$image_kernel bash $(printf %q "$machine_parts/guest/customize") \"\$1\" $(printf %q "$work")" \
-    "$image_suite" "$work/root" "deb [signed-by=$keyring] $mirror $image_suite main" >"$cache/build.log" 2>&1 </dev/null; then
-    tail -n 25 "$cache/build.log" >&2
-    fail "machine build: could not install Debian $image_suite; see the last lines of $cache/build.log above"
+    "$suite" "$work/root" "deb [signed-by=$keyring] $mirror $suite main" >"$suite_cache/build.log" 2>&1 </dev/null; then
+    tail -n 25 "$suite_cache/build.log" >&2
+    fail "machine build: could not install Debian $suite; see the last lines of $suite_cache/build.log above"
   fi
   # Nothing can be installed in a machine without a network, and the mirror's name need not be known there.
   rm -rf "$work"/root/{etc,var/lib,var/cache}/apt

@@ -4,6 +4,9 @@
 
 repository="$(cd "$machine_parts/../.." && pwd)"
 cache="${DOCKER_NFSD_MACHINE_CACHE:-$repository/.machine}"
+suite="${DOCKER_NFSD_MACHINE_SUITE:-trixie}"
+# What is made of one suite; the emulator is every suite's.
+suite_cache=$cache/$suite
 
 # How many scripts can run in one machine at the same time; the guest's agent serves every port that it finds.
 channel_count=4

@@ -51,9 +51,9 @@ machine_start() {
   else
     truncate -s "$payload_size" "$folder/payload.img"
   fi
-  machine_base=$cache/image
-  if [ "$cold" = no ] && [ "$(warm_fingerprint)" = "$(cat "$cache/warm/fingerprint" 2>/dev/null)" ]; then
-    machine_base=$cache/warm
+  machine_base=$suite_cache/image
+  if [ "$cold" = no ] && [ "$(warm_fingerprint)" = "$(cat "$suite_cache/warm/fingerprint" 2>/dev/null)" ]; then
+    machine_base=$suite_cache/warm
   fi
   machine_base_fingerprint=$(cat "$machine_base/fingerprint")
   # What reset needs to start the same machine again.
@@ -61,12 +61,12 @@ machine_start() {
     machine_base machine_base_fingerprint | sed 's/^declare -- //' >"$folder/settings"
 
   trap 'abandon "$folder"' EXIT
-  if [ "$machine_base" = "$cache/warm" ]; then
-    make_overlay "$cache/warm/disk.qcow2" qcow2 "$folder/disk.qcow2"
-    launch "$folder" -incoming "exec:cat $(printf %q "$cache/warm/state")"
+  if [ "$machine_base" = "$suite_cache/warm" ]; then
+    make_overlay "$suite_cache/warm/disk.qcow2" qcow2 "$folder/disk.qcow2"
+    launch "$folder" -incoming "exec:cat $(printf %q "$suite_cache/warm/state")"
     await_agent "$folder"
   else
-    make_overlay "$cache/image/root.img" raw "$folder/disk.qcow2"
+    make_overlay "$suite_cache/image/root.img" raw "$folder/disk.qcow2"
     launch "$folder"
     await_boot "$folder"
   fi

@@ -25,7 +25,7 @@ accelerator() {
   if [ "$device" = present ]; then
     step "probing whether /dev/kvm runs a kernel"
     if timeout -k 1 20 "$emulator" -nodefaults -no-user-config -display none -no-reboot -m 256 \
-      -accel kvm -cpu host -kernel "$cache/image/vmlinuz" -initrd "$cache/image/initramfs" \
+      -accel kvm -cpu host -kernel "$suite_cache/image/vmlinuz" -initrd "$suite_cache/image/initramfs" \
       -append 'console=ttyS0 quiet panic=-1 machine.probe' -serial stdio </dev/null 2>&1 |
       grep -q 'machine: the kernel runs'; then
       answer=kvm
@@ -57,7 +57,7 @@ launch() {
   arguments+=(
     -name "$machine_name" -nodefaults -no-user-config -display none -no-reboot -daemonize -pidfile "$folder/pid"
     -machine pc,usb=off,vmport=off -smp 2 -m "$machine_memory"
-    -kernel "$cache/image/vmlinuz" -initrd "$cache/image/initramfs" -append "$append"
+    -kernel "$suite_cache/image/vmlinuz" -initrd "$suite_cache/image/initramfs" -append "$append"
     -serial "file:$folder/console.log"
     # A power cut is the emulator's death, not the host's: what it has written is safe without waiting for the disk.
     -drive "file=$folder/disk.qcow2,if=none,id=root,format=qcow2,cache=unsafe"

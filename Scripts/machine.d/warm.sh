@@ -6,24 +6,24 @@
 # The state fits only the disk it was running from and the very same virtual hardware.
 warm_fingerprint() {
   {
-    cat "$cache/image/fingerprint" "$machine_parts/qemu.sh" "$machine_parts/warm.sh"
+    cat "$suite_cache/image/fingerprint" "$machine_parts/qemu.sh" "$machine_parts/warm.sh"
     "$emulator" --version
     printf '%s %s\n' "$(accelerator)" "$machine_memory"
   } | sha256sum | cut -c1-32
 }
 
 build_warm_state() {
-  local wanted folder=$cache/warm.new answer
+  local wanted folder=$suite_cache/warm.new answer
   # A memory size of one's own, given to start, is no reason to make another state.
   [ "$machine_memory" = "$default_memory" ] || return 0
   wanted=$(warm_fingerprint)
-  if [ "$(cat "$cache/warm/fingerprint" 2>/dev/null)" = "$wanted" ]; then
+  if [ "$(cat "$suite_cache/warm/fingerprint" 2>/dev/null)" = "$wanted" ]; then
     step "the warm state is up to date"
     return
   fi
   step "booting once to save the warm state"
   cut_power "$folder"
-  rm -rf "$folder" "$cache/warm"
+  rm -rf "$folder" "$suite_cache/warm"
   mkdir -p "$folder"
   (
     new_machine
@@ -56,6 +56,6 @@ build_warm_state() {
   ) || exit 1
   printf '%s\n' "$wanted" >"$folder/fingerprint"
   rm -f "$folder"/{payload.img,script,settings,pid} "$folder"/channel* "$folder"/monitor.*
-  mv "$folder" "$cache/warm"
-  step "the warm state is saved: $(du -sh "$cache/warm" | cut -f1)"
+  mv "$folder" "$suite_cache/warm"
+  step "the warm state is saved: $(du -sh "$suite_cache/warm" | cut -f1)"
 }

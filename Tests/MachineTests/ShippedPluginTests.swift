@@ -86,5 +86,86 @@ extension MachineTests {
             #expect(line("after commit") == "after commit: owned 1000:1000 owned/file 1000:1000 owned/moved 1000:1000 ", "\(output)")
             #expect(output.hasSuffix("text\nmore\nlayer\nowned\n0\nthere are no changes\n"), "\(output)")
         }
+
+        @Test("docker compose in a container that has Docker's socket: its relative paths are what they are in that container")
+        func compose() async throws {
+            let output = try await Guest.expect(
+                """
+                \(Self.setup)
+                mkdir -p /srv/work/project/data; cd /srv/work/project; echo of the project > data/file; echo settings > config.yml
+                cat > compose.yaml <<'END'
+                services:
+                  app:
+                    image: alpine
+                    runtime: mountpoint
+                    network_mode: none
+                    command: sh -c 'cat /data/file /etc/app.yml; echo built > /data/made'
+                    volumes:
+                      - ./data:/data
+                      - ./config.yml:/etc/app.yml:ro
+                END
+                echo '{"paths": [{"prefix": "/test-workspace", "to": "container:runner"}]}' > /etc/docker/mountpoint-plugin/translate.json
+                systemctl stop mountpoint-plugin@translate.service
+                docker run -d --name runner -v /var/run/docker.sock:/var/run/docker.sock -v /srv/work:/test-workspace -v /usr:/usr:ro \\
+                  -v /usr/lib:/lib:ro -v /usr/lib64:/lib64:ro -e HOME=/root -w /test-workspace/project alpine sleep 1000 >/dev/null
+                compose() { docker exec runner /usr/bin/docker compose "$@"; }
+                for round in one two; do
+                  compose up --no-color --no-log-prefix 2>/dev/null | grep -v -e Attaching -e exited
+                  cat data/made; rm data/made; compose down --volumes 2>/dev/null
+                done
+                ls -d /test-workspace 2>/dev/null || true; docker rm -f runner >/dev/null; rm -r /srv/work
+                rm /etc/docker/mountpoint-plugin/translate.json; systemctl stop mountpoint-plugin@translate.service
+                """, limit: 300)
+            let lines = output.split(separator: "\n").filter { !$0.isEmpty }
+            #expect(lines == ["of the project", "settings", "built", "of the project", "settings", "built"], "\(output)")
+        }
+
+        @Test("after a power cut trees are given back, what was to be kept is kept, what was to be dropped is, and nothing else is left")
+        func powerCut() async throws {
+            let before = try await Guest.expect(
+                """
+                \(Self.setup)
+                systemctl enable mountpoint-runc-recover 2>/dev/null
+                mkdir -p /srv/own /srv/tree; for file in own/file tree/file; do echo old > /srv/$file; done; chown -R 1000:1000 /srv/own
+                run="docker run -d --runtime mountpoint"
+                $run --name own --user 33 --label mountpoint.ownership=/m:match-user,mode=transfer -v /srv/own:/m alpine \\
+                  sh -c 'echo made > /m/made; sleep 1000' >/dev/null
+                for end in keep commit discard; do
+                  $run --name $end --label mountpoint.copy-on-write=/m:$end -v /srv/tree:/m alpine \\
+                    sh -c "echo $end > /m/file; echo > /m/made; sleep 1000" >/dev/null
+                done
+                $run --name memory --label mountpoint.noswap=/m:size=1m -v /srv/tree:/m alpine sh -c 'echo > /m/made; sleep 1000' >/dev/null
+                for name in own keep commit discard memory; do until docker exec $name test -e /m/made; do sleep 0.2; done; done
+                docker exec keep cat /m/file; stat -c '%u %n' /srv/own /srv/own/*; cat /srv/tree/*; sync
+                """, limit: 300)
+            #expect(before == "keep\n33 /srv/own\n33 /srv/own/file\n33 /srv/own/made\nold\n", "\(before)")
+            try await Guest.machine?.reset()
+            let after = try await Guest.expect(
+                """
+                until docker info >/dev/null 2>&1; do sleep 0.5; done
+                for kind in ownership copy-on-write noswap; do systemctl start mountpoint-plugin@$kind.service; done
+                for i in $(seq 100); do ls /var/lib/mountpoint-plugin/*/*.json >/dev/null 2>&1 || break; sleep 0.2; done
+                stat -c '%u %n' /srv/own /srv/own/*; cat /srv/tree/*
+                mountpoint-plugin copy-on-write list | awk '{ print $3 }' | sort; mountpoint-plugin copy-on-write diff keep
+                mountpoint-plugin copy-on-write commit keep; mountpoint-plugin copy-on-write discard commit; cat /srv/tree/file
+                docker rm -f own keep commit discard memory >/dev/null; mountpoint-runc status | grep owed || true
+                find /var/lib/mountpoint-plugin -name '*.json'; grep -c /var/lib/mountpoint-plugin /proc/self/mountinfo || true
+                rm -r /srv/own /srv/tree; systemctl disable mountpoint-runc-recover 2>/dev/null
+                """, limit: 300)
+            #expect(
+                after == """
+                    1000 /srv/own
+                    1000 /srv/own/file
+                    1000 /srv/own/made
+                    old
+                    commit
+                    keep
+                    M file
+                    A made
+                    keep
+                    0
+
+                    """, "\(after)")
+        }
     }
 }
