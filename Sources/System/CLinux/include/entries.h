@@ -44,7 +44,7 @@ int CLinux_change_mode(int folder, const char *name, uint32_t mode);
 
 // lgetxattr(2) and its kin, by `/proc/self/fd/FOLDER/NAME`, for the calls that take descriptors open the file first, which acts on devices.
 long CLinux_get_attribute(int folder, const char *name, const char *key, void *value, size_t size);
-// 1 if there is one of that key, 0 if not, -1 for a failure.
+// 1 if there is one of that key, 0 if not, -1 for a failure. getxattrat(2), Linux 6.13, else as the others.
 int CLinux_has_attribute(int folder, const char *name, const char *key);
 int CLinux_set_attribute(int folder, const char *name, const char *key, const void *value, size_t size);
 int CLinux_remove_attribute(int folder, const char *name, const char *key);

@@ -33,20 +33,28 @@ final class OwnerReturn {
     private var failures: [SystemError] = []
     private var linked: [UInt64: [TreeEntry]] = [:]
     private var specials: [UInt64: TreeEntry] = [:]
-    /// That are carried out together.
-    private var changes: [Change] = []
 
-    private struct Change: Sendable {
-        var entry: TreeEntry
-        var owner: FileOwner
-        /// Whether the journal does not have it.
-        var isMade: Bool
+    /// What becomes of an entry.
+    private enum Fate: Sendable {
+        case stays
+        /// It had set-id bits or capabilities.
+        case special
+        /// - isMade: whether the journal does not have it.
+        case changes(FileOwner, isMade: Bool)
+    }
+
+    private enum Outcome: Sendable {
+        case done(isMade: Bool)
+        case failed(SystemError)
+        /// What it is now is not what it was a moment before.
+        case gone
+        /// Not by the thread that met it.
+        case remains(Fate)
     }
 
     /// So often a tree is walked in which others move folders meanwhile.
     private static let mostWalks = 3
     private static let mostNamed = 20
-    private static let mostChanges = 8192
     private static let capability = "security.capability"
 
     private init(_ transfer: KeptTransfer, _ path: FilePath) throws(SystemError) {
@@ -75,22 +83,19 @@ final class OwnerReturn {
             linked = [:]
             var isWhole = true
             do throws(SystemError) {
-                isWhole = try tree.walk(examining: { _, _ in }, { (entry, _) throws(SystemError) in look(at: entry) })
+                // What was found until an error goes back.
+                isWhole = try tree.walk { [transfer, index = journal.index, place = tree.place] entry, folder in
+                    Self.meet(entry, in: folder, place, Self.fate(of: entry, place, transfer, index))
+                } _: { (entry, outcome) throws(SystemError) in note(entry, outcome) }
             } catch {
-                // What was found until then goes back.
                 failures.append(error)
             }
-            carryOutChanges()
             if isWhole { break }
         }
         for entries in linked.values {
             guard let first = entries.first else { continue }
             if entries.count == Int(first.status.links) {
-                // Of several names of one file only the first finds it as it was.
-                for entry in entries {
-                    change(entry, to: transfer.ranges.returned(entry.owner), isMade: true)
-                    carryOutChanges()
-                }
+                for entry in entries { change(entry, to: transfer.ranges.returned(entry.owner), isMade: true) }
             } else {
                 leave(first, "it has a name outside the tree")
             }
@@ -103,72 +108,66 @@ final class OwnerReturn {
         if outcome.left.count < Self.mostNamed { outcome.left.append("\(String(decoding: entry.path, as: UTF8.self)): \(reason)") }
     }
 
-    private func look(at entry: TreeEntry) {
+    private static func fate(of entry: TreeEntry, _ place: Tree.Place, _ transfer: KeptTransfer, _ index: JournalIndex) -> Fate {
         let status = entry.status
-        if let before = journal.index.owner(of: status.inode, birth: tree.birth(of: status)) {
-            if journal.index.specials[status.inode] != nil {
-                specials[status.inode] = entry
-            } else {
-                change(entry, to: target(entry, FileOwner(user: before.user, group: before.group)), isMade: false)
-                // Of several names of one file only the first finds it as it was.
-                if status.kind != .folder && status.links > 1 { carryOutChanges() }
-            }
-            return
-        }
-        // Before all had been written down, no container had begun to make anything.
-        if transfer.isGiven ? !transfer.isComplete : status.change < transfer.since { return }
-        let owner = transfer.ranges.returned(entry.owner)
-        if owner == entry.owner { return }
-        if status.kind != .folder && status.links > 1 {
-            linked[status.inode, default: []].append(entry)
+        let owner: FileOwner
+        let before = index.owner(of: status.inode, birth: place.birth(of: status))
+        if let before {
+            if index.specials[status.inode] != nil { return .special }
+            owner = target(entry, FileOwner(user: before.user, group: before.group), transfer)
         } else {
-            change(entry, to: owner, isMade: true)
+            // Before all had been written down, no container had begun to make anything.
+            if transfer.isGiven ? !transfer.isComplete : status.change < transfer.since { return .stays }
+            owner = transfer.ranges.returned(entry.owner)
         }
+        return owner == entry.owner ? .stays : .changes(owner, isMade: before == nil)
     }
 
     /// Whose a file becomes that was `before`'s: what somebody gave to a third one meanwhile stays so.
-    private func target(_ entry: TreeEntry, _ before: FileOwner) -> FileOwner {
+    private static func target(_ entry: TreeEntry, _ before: FileOwner, _ transfer: KeptTransfer) -> FileOwner {
         let given = transfer.ranges.given(before)
         return FileOwner(
             user: entry.owner.user == given.user ? before.user : entry.owner.user,
             group: entry.owner.group == given.group ? before.group : entry.owner.group)
     }
 
+    /// Changes the owner of what has one name. Of several names of one file only the first finds it as it was, so these are left to one
+    /// thread.
+    private static func meet(_ entry: TreeEntry, in folder: OpenFolder, _ place: Tree.Place, _ fate: Fate) -> Outcome {
+        guard case .changes(let owner, let isMade) = fate, entry.status.kind == .folder || entry.status.links == 1 else {
+            return .remains(fate)
+        }
+        do throws(SystemError) {
+            return try place.pin(entry, in: folder) { (pinned) throws(SystemError) in try give(pinned, to: owner, isMade) } ?? .gone
+        } catch {
+            return .failed(error)
+        }
+    }
+
+    private static func give(_ pinned: borrowing PinnedEntry, to owner: FileOwner, _ isMade: Bool) throws(SystemError) -> Outcome {
+        try pinned.setOwner(user: owner.user, group: owner.group)
+        return .done(isMade: isMade)
+    }
+
+    private func note(_ entry: TreeEntry, _ outcome: Outcome) {
+        switch outcome {
+        case .done(let isMade): if isMade { self.outcome.made += 1 } else { self.outcome.returned += 1 }
+        case .failed(let error): failures.append(error)
+        case .gone, .remains(.stays): return
+        case .remains(.special): specials[entry.status.inode] = entry
+        case .remains(.changes(let owner, let isMade)):
+            if isMade { linked[entry.status.inode, default: []].append(entry) } else { change(entry, to: owner, isMade: false) }
+        }
+    }
+
     private func change(_ entry: TreeEntry, to owner: FileOwner, isMade: Bool) {
         if owner == entry.owner { return }
-        changes.append(Change(entry: entry, owner: owner, isMade: isMade))
-        if changes.count >= Self.mostChanges { carryOutChanges() }
-    }
-
-    private func carryOutChanges() {
-        let pieces = ParallelWork.map(changes, atLeast: 128, named: "chown") { [place = tree.place] changes in
-            Self.carryOut(changes, Tree(at: place))
+        do throws(SystemError) {
+            let outcome = try tree.pin(entry) { (pinned) throws(SystemError) in try Self.give(pinned, to: owner, isMade) }
+            note(entry, outcome ?? .gone)
+        } catch {
+            failures.append(error)
         }
-        changes.removeAll(keepingCapacity: true)
-        for piece in pieces {
-            outcome.returned += piece.returned
-            outcome.made += piece.made
-            failures += piece.failures
-        }
-    }
-
-    private static func carryOut(
-        _ changes: ArraySlice<Change>, _ tree: Tree
-    ) -> (returned: Int, made: Int, failures: [SystemError]) {
-        var (returned, made, failures): (Int, Int, [SystemError]) = (0, 0, [])
-        for change in changes {
-            do throws(SystemError) {
-                let isDone = try tree.pin(change.entry) { (pinned) throws(SystemError) -> Bool in
-                    try pinned.setOwner(user: change.owner.user, group: change.owner.group)
-                    return true
-                }
-                guard isDone == true else { continue }
-                if change.isMade { made += 1 } else { returned += 1 }
-            } catch {
-                failures.append(error)
-            }
-        }
-        return (returned, made, failures)
     }
 
     // MARK: Set-uid, set-gid and capabilities
@@ -205,7 +204,7 @@ final class OwnerReturn {
     private func carryOut(
         _ entry: TreeEntry, _ special: JournalIndex.Special, _ before: FileOwner, isWorthy: Bool
     ) throws(SystemError) {
-        let owner = target(entry, before)
+        let owner = Self.target(entry, before, transfer)
         let folder = try tree.open(entry.folder)
         if owner == entry.owner && entry.status.mode == special.mode {
             guard let folder, let name = entry.name else { return }

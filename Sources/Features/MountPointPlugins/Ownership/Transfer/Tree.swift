@@ -84,8 +84,7 @@ final class Tree {
             isOverlay: try PinnedEntry(nil, in: root).isOnOverlay())
     }
 
-    /// When a file was made; nil where that says nothing.
-    func birth(of status: EntryStatus) -> EntryStatus.Time? { place.isOverlay ? nil : status.birth }
+    func birth(of status: EntryStatus) -> EntryStatus.Time? { place.birth(of: status) }
 
     /// - Returns: nil if it is not where it was any more.
     func open(_ folder: TreeFolder) throws(SystemError) -> OpenFolder? {
@@ -94,7 +93,7 @@ final class Tree {
         do throws(SystemError) {
             opened = try openFolder(folder.path, below: root)
         } catch {
-            if Self.isAbsence(error) { return nil }
+            if Place.isAbsence(error) { return nil }
             throw error
         }
         guard try opened.status().inode == folder.inode else { return nil }
@@ -109,29 +108,13 @@ final class Tree {
         _ entry: TreeEntry, _ body: (borrowing PinnedEntry) throws(SystemError) -> Value
     ) throws(SystemError) -> Value? {
         guard let folder = try open(entry.folder) else { return nil }
-        do throws(SystemError) {
-            let pinned = try PinnedEntry(entry.name, in: folder)
-            let now = try pinned.status()
-            guard now.inode == entry.status.inode, now.kind == entry.status.kind, birth(of: now) == birth(of: entry.status),
-                now.user == entry.status.user, now.group == entry.status.group,
-                now.kind == .folder || now.links == entry.status.links
-            else { return nil }
-            return try body(pinned)
-        } catch {
-            if error.call == "openat2" && Self.isAbsence(error) { return nil }
-            throw error
-        }
-    }
-
-    /// Of a name that leads nowhere, or elsewhere, by now.
-    private static func isAbsence(_ error: SystemError) -> Bool {
-        [.noSuchFileOrDirectory, .notDirectory, .tooManySymbolicLinkLevels, .improperLink].contains(error.errno)
+        return try place.pin(entry, in: folder, body)
     }
 
     /// Shows all that is in the tree, a folder before what is in it.
     ///
     /// - Parameters:
-    ///   - examine: what else is to be found out of each thing; by several threads at a time.
+    ///   - examine: what else is to be found out of each thing, or done with it; by several threads at a time.
     /// - Returns: whether nothing was moved away meanwhile, with what is below it.
     func walk<Finding: Sendable>(
         examining examine: @escaping @Sendable (TreeEntry, OpenFolder) -> Finding,
@@ -152,20 +135,20 @@ final class Tree {
             var names = try opened.names()[...]
             while !names.isEmpty {
                 let some = Array(names.prefix(Self.together))
-                let pieces: [Looked<Finding>] = ParallelWork.map(some, atLeast: 128, named: "walk") { names in
-                    Result { () throws(SystemError) in try Self.look(at: names, in: folder, opened, examine) }
+                let pieces = ParallelWork.map(some, atLeast: 128, named: "walk") { [place] names in
+                    Result { () throws(SystemError) in try Self.look(at: names, in: folder, opened, place, examine) }
                 }
                 names = names.dropFirst(Self.together)
                 for piece in pieces {
                     for found in try piece.get() {
-                        guard let (entry, finding) = found else {
-                            isWhole = false
-                            continue
-                        }
-                        if place.isOutside(entry.status) { continue }
-                        try visit(entry, finding)
-                        if entry.status.kind == .folder, let name = entry.name {
-                            pending.append(TreeFolder(name, in: folder, inode: entry.status.inode))
+                        switch found {
+                        case .gone: isWhole = false
+                        case .outside: continue
+                        case .inside(let entry, let finding):
+                            try visit(entry, finding)
+                            if entry.status.kind == .folder, let name = entry.name {
+                                pending.append(TreeFolder(name, in: folder, inode: entry.status.inode))
+                            }
                         }
                     }
                 }
@@ -174,24 +157,30 @@ final class Tree {
         return isWhole
     }
 
-    /// Nil for each name that has gone.
-    private typealias Looked<Finding> = Result<[(TreeEntry, Finding)?], SystemError>
+    /// What became of a name.
+    private enum Look<Finding: Sendable>: Sendable {
+        case gone
+        /// Something is mounted there, or it is another transfer.
+        case outside
+        case inside(TreeEntry, Finding)
+    }
 
     /// Names that are looked at before any of them is shown.
     private static let together = 2048
 
     private static func look<Finding>(
-        at names: ArraySlice<EntryName>, in folder: TreeFolder, _ opened: OpenFolder, _ examine: (TreeEntry, OpenFolder) -> Finding
-    ) throws(SystemError) -> [(TreeEntry, Finding)?] {
-        var found: [(TreeEntry, Finding)?] = []
+        at names: ArraySlice<EntryName>, in folder: TreeFolder, _ opened: OpenFolder, _ place: Place,
+        _ examine: (TreeEntry, OpenFolder) -> Finding
+    ) throws(SystemError) -> [Look<Finding>] {
+        var found: [Look<Finding>] = []
         found.reserveCapacity(names.count)
         for name in names {
             guard let status = try opened.statusIfThere(of: name) else {
-                found.append(nil)
+                found.append(.gone)
                 continue
             }
             let entry = TreeEntry(folder: folder, name: name, status: status)
-            found.append((entry, examine(entry, opened)))
+            found.append(place.isOutside(status) ? .outside : .inside(entry, examine(entry, opened)))
         }
         return found
     }
@@ -201,6 +190,32 @@ final class Tree {
 }
 
 extension Tree.Place {
+    /// When a file was made; nil where that says nothing.
+    func birth(of status: EntryStatus) -> EntryStatus.Time? { isOverlay ? nil : status.birth }
+
+    /// The same as ``Tree/pin(_:_:)``, for who has the folder that the entry is in.
+    func pin<Value>(
+        _ entry: TreeEntry, in folder: OpenFolder, _ body: (borrowing PinnedEntry) throws(SystemError) -> Value
+    ) throws(SystemError) -> Value? {
+        do throws(SystemError) {
+            let pinned = try PinnedEntry(entry.name, in: folder)
+            let now = try pinned.status()
+            guard now.inode == entry.status.inode, now.kind == entry.status.kind, birth(of: now) == birth(of: entry.status),
+                now.user == entry.status.user, now.group == entry.status.group,
+                now.kind == .folder || now.links == entry.status.links
+            else { return nil }
+            return try body(pinned)
+        } catch {
+            if error.call == "openat2" && Self.isAbsence(error) { return nil }
+            throw error
+        }
+    }
+
+    /// Of a name that leads nowhere, or elsewhere, by now.
+    fileprivate static func isAbsence(_ error: SystemError) -> Bool {
+        [.noSuchFileOrDirectory, .notDirectory, .tooManySymbolicLinkLevels, .improperLink].contains(error.errno)
+    }
+
     /// A subvolume is another device, though nothing is mounted; an overlay shows files, but no folders, of other devices.
     fileprivate func isOutside(_ status: EntryStatus) -> Bool {
         status.isMountRoot || status.kind == .folder && (status.device != device || excluded.contains(status.inode))
