@@ -101,7 +101,7 @@ extension InnerMount {
 private struct SocketSearch {
     private(set) var paths: [String] = []
     /// Entries that are looked at.
-    private static let limit = 5000
+    private static let limit = 1000
 
     init(below place: String, _ table: MountTable) {
         let prefix = place == "/" ? "/" : place + "/"

@@ -14,7 +14,7 @@ extension OpenFolder {
 
     private func text(of name: EntryName?, _ key: String) -> String { "\(key) of \(name.map(path(of:)) ?? text)" }
 
-    /// Whether there is one of that key: for many files, of which few have one. lgetxattr(2) without a value
+    /// Whether there is one of that key: for many files, of which few have one. getxattrat(2), Linux 6.13, else lgetxattr(2)
     public func hasAttribute(_ key: String, of name: EntryName) throws(SystemError) -> Bool {
         try systemCall("lgetxattr", on: text(of: name, key)) { CLinux_has_attribute(descriptor, name.terminated, key) } == 1
     }

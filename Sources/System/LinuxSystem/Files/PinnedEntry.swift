@@ -7,7 +7,7 @@ import SystemPackage
 /// Something below a folder, held open: what is changed is this, whatever gets its name meanwhile.
 ///
 /// It was reached without a symbolic link, and on the folder's own mount. openat2(2), O_PATH, RESOLVE_NO_XDEV, Linux 5.6
-public struct PinnedEntry: ~Copyable {
+public struct PinnedEntry: ~Copyable, Sendable {
     private let descriptor: CInt
     private let folder: OpenFolder
     private let name: EntryName?

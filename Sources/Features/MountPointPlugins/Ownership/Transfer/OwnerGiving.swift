@@ -12,12 +12,26 @@ final class OwnerGiving {
     private let ranges: IDRanges
     private let isWanted: () -> Bool
     private let journal: TransferJournal
-    private var batch: [TreeEntry] = []
+    private let held: HeldEntries
+    private var batch: [Waiting] = []
     /// Of files with several names, those that were met.
     private var linked: [UInt64: [TreeEntry]] = [:]
     private var isInParallel = true
     /// With the path to what is in it.
     private var lastFolder: (folder: TreeFolder, bytes: [UInt8])?
+
+    /// A file that has been looked at.
+    private struct Met: Sendable {
+        var capability: Result<Capability, SystemError>
+        /// Nil if it has to be looked up again.
+        var held: HeldEntries.Entry?
+    }
+
+    /// A file whose owner is changed once that is written down.
+    private struct Waiting: Sendable {
+        var entry: TreeEntry
+        var held: HeldEntries.Entry?
+    }
 
     private static let batchSize = 16 << 10
     private static let leastOfThread = 128
@@ -25,7 +39,10 @@ final class OwnerGiving {
     private static let batchLimit = 4 << 20
     private static let capability = "security.capability"
 
-    private init(_ transfer: KeptTransfer, _ path: FilePath, _ isWanted: @escaping () -> Bool) throws(SystemError) {
+    private init(
+        _ transfer: KeptTransfer, _ path: FilePath, _ held: HeldEntries, _ isWanted: @escaping () -> Bool
+    ) throws(SystemError) {
+        self.held = held
         tree = try Tree(transfer)
         ranges = transfer.ranges
         journal = try TransferJournal(path)
@@ -34,19 +51,23 @@ final class OwnerGiving {
 
     /// - Parameter isWanted: asked before each batch; if not, it ends with an error.
     /// - Throws: `PluginError` that names the first file that cannot be given.
-    static func run(_ transfer: KeptTransfer, journal: FilePath, while isWanted: @escaping () -> Bool) throws(PluginError) {
+    static func run(
+        _ transfer: KeptTransfer, journal: FilePath, holding held: HeldEntries, while isWanted: @escaping () -> Bool
+    ) throws(PluginError) {
         do throws(SystemError) {
-            try OwnerGiving(transfer, journal, isWanted).run()
+            try OwnerGiving(transfer, journal, held, isWanted).run()
         } catch {
             throw PluginError("the files of \(transfer.source) cannot be given to \(transfer.ranges.given(transfer.owner)): \(error)")
         }
     }
 
     private func run() throws(SystemError) {
-        _ = try tree.walk { [ranges] entry, folder in
-            Result { () throws(SystemError) in try Self.capability(of: entry, in: folder, ranges) }
-        } _: { (entry, capability) throws(SystemError) in
-            try look(at: entry, capability)
+        _ = try tree.walk { [ranges, held] entry, folder, pinned in
+            if ranges.given(entry.owner) == entry.owner { return Met(capability: .success(.none)) }
+            let capability = Result { () throws(SystemError) in try Self.capability(of: entry, in: folder) }
+            return Met(capability: capability, held: held.hold(pinned))
+        } _: { (entry, met) throws(SystemError) in
+            try look(at: entry, met)
         }
         try finishBatch()
         // Of several names of one file only the first finds it as it was.
@@ -54,25 +75,25 @@ final class OwnerGiving {
         for entries in linked.values {
             guard let first = entries.first, entries.count == Int(first.status.links) else { continue }
             for entry in entries {
-                if let folder = try tree.open(entry.folder) { try add(entry, Self.capability(of: entry, in: folder, ranges)) }
+                if let folder = try tree.open(entry.folder) { try add(entry, Self.capability(of: entry, in: folder), held: nil) }
             }
         }
         try finishBatch()
         try journal.commit()
     }
 
-    private func look(at entry: TreeEntry, _ capability: Result<Capability, SystemError>) throws(SystemError) {
+    private func look(at entry: TreeEntry, _ met: Met) throws(SystemError) {
         let owner = entry.owner
         // Also what belongs to the new owner already: else it would count as made by the container at the end.
         if ranges.given(owner) == owner && ranges.returned(owner) == owner { return }
         if entry.status.kind != .folder && entry.status.links > 1 {
             linked[entry.status.inode, default: []].append(entry)
         } else {
-            try add(entry, capability.get())
+            try add(entry, met.capability.get(), held: met.held)
         }
     }
 
-    private func add(_ entry: TreeEntry, _ found: Capability) throws(SystemError) {
+    private func add(_ entry: TreeEntry, _ found: Capability, held: HeldEntries.Entry?) throws(SystemError) {
         let status = entry.status
         let isGiven = ranges.given(entry.owner) == entry.owner
         let birth = tree.birth(of: status)
@@ -85,7 +106,7 @@ final class OwnerGiving {
                         isFile: status.kind == .file, mode: status.mode, size: status.size, modified: status.modification,
                         capability: capability)))
         }
-        if isGiven { noteGiven(entry) } else { batch.append(entry) }
+        if isGiven { noteGiven(entry) } else { batch.append(Waiting(entry: entry, held: held)) }
         if batch.count >= Self.batchSize || journal.pendingSize >= Self.batchLimit { try finishBatch() }
     }
 
@@ -114,8 +135,8 @@ final class OwnerGiving {
         case gone
     }
 
-    private static func capability(of entry: TreeEntry, in folder: OpenFolder, _ ranges: IDRanges) throws(SystemError) -> Capability {
-        guard entry.status.kind == .file, let name = entry.name, ranges.given(entry.owner) != entry.owner else { return .none }
+    private static func capability(of entry: TreeEntry, in folder: OpenFolder) throws(SystemError) -> Capability {
+        guard entry.status.kind == .file, let name = entry.name else { return .none }
         do throws(SystemError) {
             return try folder.hasAttribute(capability, of: name) ? .some : .none
         } catch {
@@ -139,7 +160,7 @@ final class OwnerGiving {
         // With what the last batch has done, also if this one is not wanted any more.
         try journal.commit()
         guard isWanted() else { throw SystemError("chown", .canceled, on: "the tree", hint: "the container has gone meanwhile") }
-        let files = batch.map { (entry: $0, isSpecial: journal.index.specials[$0.status.inode] != nil) }
+        let files = batch.map { (file: $0, isSpecial: journal.index.specials[$0.entry.status.inode] != nil) }
         batch.removeAll(keepingCapacity: true)
         let least = isInParallel ? Self.leastOfThread : Int.max
         let pieces = ParallelWork.map(files, atLeast: least, named: "chown") { [ranges, place = tree.place] files in
@@ -154,22 +175,31 @@ final class OwnerGiving {
 
     /// - Returns: of special files, when they were changed; and the failure that was the end of it.
     private static func give(
-        _ files: ArraySlice<(entry: TreeEntry, isSpecial: Bool)>, _ ranges: IDRanges, _ tree: Tree
+        _ files: ArraySlice<(file: Waiting, isSpecial: Bool)>, _ ranges: IDRanges, _ tree: Tree
     ) -> (given: [(inode: UInt64, changed: EntryStatus.Time)], failure: SystemError?) {
         var given: [(inode: UInt64, changed: EntryStatus.Time)] = []
         do throws(SystemError) {
-            for (entry, isSpecial) in files {
-                let new = ranges.given(entry.owner)
-                // What has changed since it was looked at is left.
-                let changed = try tree.pin(entry) { (pinned) throws(SystemError) -> EntryStatus.Time? in
-                    try pinned.setOwner(user: new.user, group: new.group)
-                    return isSpecial ? try pinned.status().change : nil
+            for (file, isSpecial) in files {
+                let changed: EntryStatus.Time??
+                let new = ranges.given(file.entry.owner)
+                if let held = file.held {
+                    changed = try give(held.pinned, to: new, isSpecial)
+                } else {
+                    // What has changed since it was looked at is left.
+                    changed = try tree.pin(file.entry) { (pinned) throws(SystemError) in try give(pinned, to: new, isSpecial) }
                 }
-                if let changed, let changed { given.append((entry.status.inode, changed)) }
+                if let changed, let changed { given.append((file.entry.status.inode, changed)) }
             }
             return (given, nil)
         } catch {
             return (given, error)
         }
+    }
+
+    private static func give(
+        _ pinned: borrowing PinnedEntry, to new: FileOwner, _ isSpecial: Bool
+    ) throws(SystemError) -> EntryStatus.Time? {
+        try pinned.setOwner(user: new.user, group: new.group)
+        return isSpecial ? try pinned.status().change : nil
     }
 }

@@ -84,9 +84,11 @@ final class OwnerReturn {
             var isWhole = true
             do throws(SystemError) {
                 // What was found until an error goes back.
-                isWhole = try tree.walk { [transfer, index = journal.index, place = tree.place] entry, folder in
-                    Self.meet(entry, in: folder, place, Self.fate(of: entry, place, transfer, index))
-                } _: { (entry, outcome) throws(SystemError) in note(entry, outcome) }
+                isWhole = try tree.walk { [transfer, index = journal.index, place = tree.place] entry, _, pinned in
+                    Self.meet(entry, pinned, Self.fate(of: entry, place, transfer, index))
+                } _: { (entry, outcome) throws(SystemError) in
+                    note(entry, outcome)
+                }
             } catch {
                 failures.append(error)
             }
@@ -133,15 +135,11 @@ final class OwnerReturn {
 
     /// Changes the owner of what has one name. Of several names of one file only the first finds it as it was, so these are left to one
     /// thread.
-    private static func meet(_ entry: TreeEntry, in folder: OpenFolder, _ place: Tree.Place, _ fate: Fate) -> Outcome {
+    private static func meet(_ entry: TreeEntry, _ pinned: borrowing PinnedEntry, _ fate: Fate) -> Outcome {
         guard case .changes(let owner, let isMade) = fate, entry.status.kind == .folder || entry.status.links == 1 else {
             return .remains(fate)
         }
-        do throws(SystemError) {
-            return try place.pin(entry, in: folder) { (pinned) throws(SystemError) in try give(pinned, to: owner, isMade) } ?? .gone
-        } catch {
-            return .failed(error)
-        }
+        do throws(SystemError) { return try give(pinned, to: owner, isMade) } catch { return .failed(error) }
     }
 
     private static func give(_ pinned: borrowing PinnedEntry, to owner: FileOwner, _ isMade: Bool) throws(SystemError) -> Outcome {

@@ -10,6 +10,7 @@ struct Transfers: Sendable {
     let store: TransferStore
     private let containers: FilePath
     private let mapped: MappedMounts
+    private let held = HeldEntries()
 
     /// - Parameter state: the instance's folder.
     init(in state: FilePath) {
@@ -119,7 +120,7 @@ struct Transfers: Sendable {
         }
         guard let transfer = try store.read(number), isWanted() else { throw gone }
         if !transfer.isGiven || transfer.isComplete { return }
-        try OwnerGiving.run(transfer, journal: store.journal(of: number), while: isWanted)
+        try OwnerGiving.run(transfer, journal: store.journal(of: number), holding: held, while: isWanted)
         let all = try store.lock()
         defer { all.leaveToChildren() }
         guard var now = try store.read(number), isWanted() else { throw gone }

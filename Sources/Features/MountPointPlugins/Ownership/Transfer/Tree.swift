@@ -108,22 +108,32 @@ final class Tree {
         _ entry: TreeEntry, _ body: (borrowing PinnedEntry) throws(SystemError) -> Value
     ) throws(SystemError) -> Value? {
         guard let folder = try open(entry.folder) else { return nil }
-        return try place.pin(entry, in: folder, body)
+        do throws(SystemError) {
+            let pinned = try PinnedEntry(entry.name, in: folder)
+            let now = try pinned.status()
+            guard now.inode == entry.status.inode, now.kind == entry.status.kind, birth(of: now) == birth(of: entry.status),
+                now.user == entry.status.user, now.group == entry.status.group,
+                now.kind == .folder || now.links == entry.status.links
+            else { return nil }
+            return try body(pinned)
+        } catch {
+            if error.call == "openat2" && Place.isAbsence(error) { return nil }
+            throw error
+        }
     }
 
     /// Shows all that is in the tree, a folder before what is in it.
     ///
     /// - Parameters:
-    ///   - examine: what else is to be found out of each thing, or done with it; by several threads at a time.
+    ///   - examine: what else is to be found out of each thing, or done with it, while it is held; by several threads at a time.
     /// - Returns: whether nothing was moved away meanwhile, with what is below it.
     func walk<Finding: Sendable>(
-        examining examine: @escaping @Sendable (TreeEntry, OpenFolder) -> Finding,
+        examining examine: @escaping @Sendable (TreeEntry, OpenFolder, consuming PinnedEntry) -> Finding,
         _ visit: (TreeEntry, Finding) throws(SystemError) -> Void
     ) throws(SystemError) -> Bool {
-        let status: EntryStatus
-        if let single = place.single { status = try root.status(of: single) } else { status = try root.status() }
-        let first = TreeEntry(folder: place.top, name: place.single, status: status)
-        try visit(first, examine(first, root))
+        let top = try PinnedEntry(place.single, in: root)
+        let first = TreeEntry(folder: place.top, name: place.single, status: try top.status())
+        try visit(first, examine(first, root, top))
         if place.single != nil { return true }
         var isWhole = true
         var pending = [place.top]
@@ -170,17 +180,20 @@ final class Tree {
 
     private static func look<Finding>(
         at names: ArraySlice<EntryName>, in folder: TreeFolder, _ opened: OpenFolder, _ place: Place,
-        _ examine: (TreeEntry, OpenFolder) -> Finding
+        _ examine: (TreeEntry, OpenFolder, consuming PinnedEntry) -> Finding
     ) throws(SystemError) -> [Look<Finding>] {
         var found: [Look<Finding>] = []
         found.reserveCapacity(names.count)
         for name in names {
-            guard let status = try opened.statusIfThere(of: name) else {
-                found.append(.gone)
-                continue
+            do throws(SystemError) {
+                let pinned = try PinnedEntry(name, in: opened)
+                let entry = TreeEntry(folder: folder, name: name, status: try pinned.status())
+                found.append(place.isOutside(entry.status) ? .outside : .inside(entry, examine(entry, opened, pinned)))
+            } catch {
+                guard error.call == "openat2" && Place.isAbsence(error) else { throw error }
+                // EXDEV of something that is mounted there.
+                found.append(error.errno == .improperLink ? .outside : .gone)
             }
-            let entry = TreeEntry(folder: folder, name: name, status: status)
-            found.append(place.isOutside(status) ? .outside : .inside(entry, examine(entry, opened)))
         }
         return found
     }
@@ -192,24 +205,6 @@ final class Tree {
 extension Tree.Place {
     /// When a file was made; nil where that says nothing.
     func birth(of status: EntryStatus) -> EntryStatus.Time? { isOverlay ? nil : status.birth }
-
-    /// The same as ``Tree/pin(_:_:)``, for who has the folder that the entry is in.
-    func pin<Value>(
-        _ entry: TreeEntry, in folder: OpenFolder, _ body: (borrowing PinnedEntry) throws(SystemError) -> Value
-    ) throws(SystemError) -> Value? {
-        do throws(SystemError) {
-            let pinned = try PinnedEntry(entry.name, in: folder)
-            let now = try pinned.status()
-            guard now.inode == entry.status.inode, now.kind == entry.status.kind, birth(of: now) == birth(of: entry.status),
-                now.user == entry.status.user, now.group == entry.status.group,
-                now.kind == .folder || now.links == entry.status.links
-            else { return nil }
-            return try body(pinned)
-        } catch {
-            if error.call == "openat2" && Self.isAbsence(error) { return nil }
-            throw error
-        }
-    }
 
     /// Of a name that leads nowhere, or elsewhere, by now.
     fileprivate static func isAbsence(_ error: SystemError) -> Bool {
