@@ -105,16 +105,16 @@ extension MachineTests {
                       - ./config.yml:/etc/app.yml:ro
                 END
                 echo '{"paths": [{"prefix": "/test-workspace", "to": "container:runner"}]}' > /etc/docker/mountpoint-plugin/translate.json
-                systemctl stop mountpoint-plugin@translate.service
+                systemctl stop mountpoint-plugin@translate.service 2>/dev/null
                 docker run -d --name runner -v /var/run/docker.sock:/var/run/docker.sock -v /srv/work:/test-workspace -v /usr:/usr:ro \\
                   -v /usr/lib:/lib:ro -v /usr/lib64:/lib64:ro -e HOME=/root -w /test-workspace/project alpine sleep 1000 >/dev/null
                 compose() { docker exec runner /usr/bin/docker compose "$@"; }
                 for round in one two; do
-                  compose up --no-color --no-log-prefix 2>/dev/null | grep -v -e Attaching -e exited
+                  compose up --no-color --no-log-prefix 2>/dev/null | sed 's/\\x1b\\[[0-9;]*[A-Za-z]//g' | grep -v -e Attaching -e exited
                   cat data/made; rm data/made; compose down --volumes 2>/dev/null
                 done
                 ls -d /test-workspace 2>/dev/null || true; docker rm -f runner >/dev/null; rm -r /srv/work
-                rm /etc/docker/mountpoint-plugin/translate.json; systemctl stop mountpoint-plugin@translate.service
+                rm /etc/docker/mountpoint-plugin/translate.json; systemctl stop mountpoint-plugin@translate.service 2>/dev/null
                 """, limit: 300)
             let lines = output.split(separator: "\n").filter { !$0.isEmpty }
             #expect(lines == ["of the project", "settings", "built", "of the project", "settings", "built"], "\(output)")

@@ -118,13 +118,26 @@ import Testing
             try? FileManager.default.removeItem(atPath: container.string)
             try FileManager.default.createDirectory(atPath: container.string, withIntermediateDirectories: true)
         } while try birthTime(of: container) <= birthTime(of: FilePath(root + "/p"))
-        try FileManager.default.createDirectory(atPath: root + "/p/a/b", withIntermediateDirectories: true)
+        // Of two mounts, the second of which the engine has taken for a folder though it is a file.
+        for name in ["b", "c.yml"] {
+            try FileManager.default.createDirectory(atPath: root + "/p/a/\(name)", withIntermediateDirectories: true)
+        }
+        try "text".write(toFile: target + "/a/c.yml", atomically: false, encoding: .utf8)
         let plugin = try host.plugin(#"{"paths":[{"prefix":"\#(root)/p","to":"\#(target)"}]}"#, of: TranslateKind.self)
-        _ = try await attach(plugin, [.bind(root + "/p/a/b", "/w")])
-        #expect(FileManager.default.fileExists(atPath: root + "/p/a/b"))
-        try await detach(plugin)
+        // What somebody has put there stays, and so does what is above it.
+        try FileManager.default.createDirectory(atPath: root + "/p/a/own", withIntermediateDirectories: true)
+        try "text".write(toFile: root + "/p/a/own/file", atomically: false, encoding: .utf8)
+        for remains in [["a"], []] {
+            _ = try await attach(plugin, [.bind(root + "/p/a/b", "/w"), .bind(root + "/p/a/c.yml", "/c.yml")])
+            #expect(FileManager.default.fileExists(atPath: root + "/p/a/b"))
+            try await detach(plugin)
+            #expect(try FileManager.default.contentsOfDirectory(atPath: root + "/p") == remains)
+            if remains.isEmpty { break }
+            #expect(try FileManager.default.contentsOfDirectory(atPath: root + "/p/a") == ["own"])
+            try FileManager.default.removeItem(atPath: root + "/p/a/own")
+            for name in ["b", "c.yml"] { mkdir(root + "/p/a/\(name)", 0o755) }
+        }
         // The prefix was there before the container, and is somebody's.
-        #expect(try FileManager.default.contentsOfDirectory(atPath: root + "/p") == [])
         #expect(FileManager.default.fileExists(atPath: target + "/a/b"))
     }
 
