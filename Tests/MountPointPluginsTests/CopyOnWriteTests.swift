@@ -150,6 +150,15 @@ struct CopyOnWriteTests {
             #expect(diff.status != 0 && diff.output.contains(record), "\(diff)")
             #expect(try await host.run(["commit", whole]).status == 0)
             #expect(text("\(source)/one") == "new\n")
+            // The name of one is the beginning of another's.
+            for name in ["work", "work-2"] {
+                let run = try await CopyOnWriteRun(source, "keep,reuse=\(name)", on: host, id: name == "work" ? "c" : "d")
+                try run.write("two", "new\n")
+                try await run.end()
+            }
+            try "{".write(toFile: record.replacing(damaged, with: "work"), atomically: false, encoding: .utf8)
+            #expect(try await host.run(["discard", "work"]).status != 0)
+            #expect(host.changes.contains("work-2") && text("\(source)/two") == "old two\n")
         }
     }
 

@@ -24,6 +24,19 @@ struct OwnershipSharingTests {
         _ = try await plugin.attach(ownershipRequest(source, options, user: user, id: id, name: id))
     }
 
+    /// - Returns: why a container is denied that wants a tree mapped and given.
+    private func attachBoth(_ source: String) async throws -> String {
+        var request = ownershipRequest(source, "mode=map;/other:match-user,mode=transfer", id: "both", name: "both")
+        request.mounts.append(request.mounts[0])
+        request.mounts[1].destination = "/other"
+        do {
+            _ = try await plugin.attach(request)
+            return ""
+        } catch {
+            return "\(error)"
+        }
+    }
+
     private func detach(_ id: String) async throws { try await plugin.detach(MountPointDetachRequest(id: id)) }
 
     @Test("Containers of one user share it, and it goes back with the last of them", arguments: [["one", "two"], ["two", "one"]])
@@ -91,15 +104,21 @@ struct OwnershipSharingTests {
     {
         try await OwnedTree.with { tree in
             let before = try OwnerSnapshot(of: tree.path)
+            var served = 0
             for round in 0..<40 {
                 async let one: Void = attach(tree.path, "map\(round)", "mode=map")
                 async let two: Void = attach(tree.path, "transfer\(round)")
                 let (isMapped, isGiven) = ((try? await one) != nil, (try? await two) != nil)
                 #expect(!isMapped || !isGiven)
+                if isMapped || isGiven { served += 1 }
                 try await detach("map\(round)")
                 try await detach("transfer\(round)")
                 #expect(try OwnerSnapshot(of: tree.path) == before)
             }
+            #expect(served > 0)
+            let plan = try await attachBoth(tree.path)
+            #expect(plan.contains("is id-mapped for the same container"))
+            #expect(try OwnerSnapshot(of: tree.path) == before)
             #expect(host.left(of: "ownership") == [])
         }
     }

@@ -60,6 +60,12 @@ struct VerificationTests {
         #expect(report.broken == [.restart], "\(report.text)")
     }
 
+    @Test("A mount for all containers that a killed plugin forgets is found, though the next container uses it again", .needs(.root))
+    func forgettingSharedMount() async throws {
+        let report = try await verify(fault: ["forgets-shared-mount"], restarting: true)
+        #expect(report.broken == [.restart], "\(report.text)")
+    }
+
     @Test("A mount that is left breaks the rule of Detach alone", .needs(.root)) func leavingMount() async throws {
         let report = try await verify(fault: ["mounting", "leaves-mount"])
         #expect(report.broken == [.detachUndoes], "\(report.text)")

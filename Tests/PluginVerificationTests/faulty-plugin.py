@@ -48,6 +48,23 @@ def properties(request):
     return answer
 
 
+def shared_mount(name):
+    folder = os.path.join(FOLDER, "shared")
+    with busy:
+        os.makedirs(folder, exist_ok=True)
+        if not os.path.ismount(folder): LIBC.mount(b"shared", folder.encode(), b"tmpfs", 0, None)
+        memory.add(name)
+    return folder
+
+
+def leave_shared_mount(name):
+    with busy:
+        known = name in memory
+        memory.discard(name)
+        if known and not memory: LIBC.umount2(os.path.join(FOLDER, "shared").encode(), 2)
+    return {"Success": True}
+
+
 def source_of(request, number):
     folder = os.path.join(FOLDER, request["ID"], str(number))
     if FAULT == "shared-folder": folder = os.path.join(FOLDER, "shared", str(number))
@@ -99,8 +116,12 @@ def attach(request):
         with open(os.path.join(mounts[0]["Source"], "left-behind"), "w") as file: file.write(name)
     if OTHERS and mounts: mount_of_others()
     seen.add(name)
-    memory.add(name)
+    if FAULT != "forgets-shared-mount": memory.add(name)
     attachments = []
+    if FAULT == "forgets-shared-mount" and mounts:
+        folder = shared_mount(name)
+        attachments = [{"Attach": True, "EmergencyDetach": [{"Unmount": folder}], "Changes": {"EffectiveSource": folder}} for _ in mounts]
+        return {"Success": True, "Attachments": attachments}
     for number, mount in enumerate(mounts):
         folder = source_of(request, number)
         source = folder
@@ -114,6 +135,7 @@ def attach(request):
 
 def detach(request):
     if not isinstance(request, dict) or not isinstance(request.get("ID"), str) or not request["ID"]: raise Refusal("no ID")
+    if FAULT == "forgets-shared-mount": return leave_shared_mount(request["ID"])
     folder = os.path.join(FOLDER, "shared" if FAULT == "shared-folder" else request["ID"])
     if FAULT == "leaves-folder": return {"Success": True}
     if FAULT == "forgets" and request["ID"] not in memory: return {"Success": True}

@@ -15,6 +15,7 @@ extension SharedEngineTests {
 
         @Test func translate() async throws {
             let script = """
+                rmdir /__w/none /__w 2>/dev/null || true
                 mkdir -p /srv/work/project /srv/windows/Users/Me
                 echo of the project > /srv/work/project/file; echo of Windows > /srv/windows/Users/Me/file
                 """

@@ -77,6 +77,9 @@ public enum Repository {
         return FileManager.default.isExecutableFile(atPath: path) ? path : nil
     }
 
+    /// Of Debian, that virtual machines have.
+    public static var machineSuite: String { ProcessInfo.processInfo.environment["DOCKER_NFSD_MACHINE_SUITE"] ?? "trixie" }
+
     static var machineCache: String {
         ProcessInfo.processInfo.environment["DOCKER_NFSD_MACHINE_CACHE"] ?? "\(root)/.machine"
     }

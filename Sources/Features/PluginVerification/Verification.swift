@@ -7,6 +7,8 @@ import LinuxSystem
 final class Verification {
     let subject: Subject
     let source: ScratchSource
+    /// Where something was mounted before the plugin was asked for anything.
+    let placesBefore = Set(Traces.mounts().map(\.path))
     private(set) var outcomes: [VerificationRule: RuleOutcome] = [:]
     /// What the plugin has said of itself, once it has.
     var knownProperties: MountPointProperties?
@@ -31,7 +33,11 @@ final class Verification {
                     throw .notTried("the plugin is gone")
                 }
                 var faults = try check(rule)
-                for _ in 1..<Self.attempts(rule) where !faults.isEmpty { faults = try check(rule) }
+                for _ in 1..<Self.attempts(rule) where !faults.isEmpty {
+                    // What cannot be tried again is as it was found.
+                    guard let again = try? check(rule) else { break }
+                    faults = again
+                }
                 outcomes[rule] = faults.isEmpty ? .kept : .broken(faults)
             } catch {
                 switch error {

@@ -37,6 +37,8 @@ struct TreeWorkload {
     let seed: UInt64
     var steps = 120
 
+    /// null, zero, full, random, urandom: later steps write to them. makedev(3)
+    private static let harmlessDevices: [dev_t] = [0x103, 0x105, 0x107, 0x108, 0x109]
     private static let names = ["a", "b", "c", "d", "n\nl, é:\\"]
 
     /// A tree to begin with.
@@ -77,7 +79,7 @@ struct TreeWorkload {
         case 18: writeMapped(one, number)
         case 19: setList("system.posix_acl_access", of: one, number)
         case 20: setList("system.posix_acl_default", of: one, number)
-        case 21: mknod(one, mode_t(S_IFCHR | 0o640), dev_t((1 << 8) | UInt(3 + number % 5)))
+        case 21: mknod(one, mode_t(S_IFCHR | 0o640), harmlessDevices[number % harmlessDevices.count])
         case 22: punch(one, number)
         default:
             let times = [timespec(tv_sec: 1_000_000 + number, tv_nsec: 5), timespec(tv_sec: 2_000_000 + number, tv_nsec: 7)]

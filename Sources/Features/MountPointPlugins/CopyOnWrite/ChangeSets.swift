@@ -52,9 +52,9 @@ struct ChangeSets: Sendable {
         var damaged: [(name: String, why: PluginError)] = []
         let all = all { damaged.append((name: $0, why: $1)) }
         if let exact = all.first(where: { $0.name.hasSameBytes(as: text) }) { return exact }
+        if let unreadable = damaged.first(where: { $0.name.hasSameBytes(as: text) }) { throw unreadable.why }
         let found = all.filter { !text.isEmpty && ($0.name.hasBytePrefix(text) || $0.record.containerName.hasSameBytes(as: text)) }
         if found.count == 1 { return found[0] }
-        if let unreadable = damaged.first(where: { $0.name.hasSameBytes(as: text) }) { throw unreadable.why }
         let names = (found.isEmpty ? all : found).map(\.name).joined(separator: ", ")
         throw PluginError(
             found.isEmpty ? "there are no changes \(text); there are \(names.isEmpty ? "none" : names)" : "\(text) may be \(names)")

@@ -90,14 +90,23 @@ public final class InstancePlugin: MountPointPlugin {
         let choices = try choosing.choices(for: request.mounts, checking: kind)
         var attachments = request.mounts.map { _ in Attachment(attach: false) }
         var kept: [KeptMount] = []
-        for (index, mount) in request.mounts.enumerated() {
-            if information.isChosenByUsers && !information.looksAtOthers && choices[index] == nil { continue }
-            let chosen = ChosenMount(
-                mount: mount, containerID: request.id, options: choices[index]?.options ?? "", choice: choices[index]?.choice ?? "",
-                isNamed: choices[index]?.isNamed ?? true, folder: files.place(of: request.id, mount: index))
-            guard let plan = try kind.plan(chosen) else { continue }
-            attachments[index] = Attachment(attach: true, emergencyDetach: plan.emergency, changes: plan.changes)
-            kept.append(KeptMount(chosen, plan))
+        let chosen = request.mounts.indices.compactMap { index -> (index: Int, mount: ChosenMount)? in
+            let choice = choices[index]
+            if information.isChosenByUsers && !information.looksAtOthers && choice == nil { return nil }
+            let mount = ChosenMount(
+                mount: request.mounts[index], containerID: request.id, options: choice?.options ?? "", choice: choice?.choice ?? "",
+                isNamed: choice?.isNamed ?? true, folder: files.place(of: request.id, mount: index))
+            return (index, mount)
+        }
+        do throws(PluginError) {
+            for (index, mount) in chosen {
+                guard let plan = try kind.plan(mount) else { continue }
+                attachments[index] = Attachment(attach: true, emergencyDetach: plan.emergency, changes: plan.changes)
+                kept.append(KeptMount(mount, plan))
+            }
+        } catch {
+            kind.denied(chosen.map(\.mount))
+            throw error
         }
         if kept.isEmpty { return attachments }
         // A container that starts again under its id, after a host that could not ask to detach.

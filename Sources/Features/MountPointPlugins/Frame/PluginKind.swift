@@ -32,6 +32,10 @@ public protocol PluginKind: Sendable {
     /// - Throws: `PluginError`: the container does not start.
     func plan(_ mount: ChosenMount) throws(PluginError) -> MountPlan?
 
+    /// A plan of one of these mounts, all that the container has of this kind, has failed: the container does not start, and nothing was
+    /// done. Nothing by default.
+    func denied(_ mounts: [ChosenMount])
+
     /// Does what has been planned and is on disk by now.
     ///
     /// - Throws: `PluginError`: what has been done of it is undone, and the container does not start.
@@ -56,6 +60,7 @@ public protocol PluginKind: Sendable {
 extension PluginKind {
     public var patterns: [MountPointPattern] { [] }
     public func mounted(_ mount: KeptMount, in process: Int32) throws(PluginError) {}
+    public func denied(_ mounts: [ChosenMount]) {}
     public func recover() {}
     public static func findings(on instance: PluginInstance) -> [PluginFinding] { [] }
 }

@@ -25,6 +25,11 @@ struct MappedMounts: Sendable {
         for id in try files.ids() where other?.hasSameBytes(as: id) != true {
             guard let container = try files.read(id), let mount = container.mounts.first(where: { Self.isMapped($0, wanted.location) })
             else { continue }
+            if wanted.holders.first?.id.hasSameBytes(as: id) == true {
+                throw PluginError(
+                    "\(wanted.source) has files in common with \(mount.source), which is id-mapped for the same container at \(mount.destination); take mode=transfer for both"
+                )
+            }
             let name = container.name.isEmpty ? String(id.prefix(12)) : container.name
             let tree =
                 wanted.source.hasSameBytes(as: mount.source)

@@ -63,23 +63,30 @@ public struct TranslateKind: PluginKind {
             throw PluginError("no rule translates \(path); there are \(translation.rules.map(\.prefix).joined(separator: ", "))")
         }
         // A source that is where its rule leads anyway is translated all the same: its folder is then the container's own view of it.
-        let placeholders = placeholders(chosen, path, rule)
         let found: TranslatedPath?
         do throws(PluginError) {
             found = try translation.translated(path, by: rule, rest: rest, making: false)
         } catch {
-            guard rule.createsMissing else {
-                Placeholders.remove(placeholders)
-                throw PluginError("\(path) (\(rule.prefix) -> \(rule.text)): \(error)")
-            }
+            guard rule.createsMissing else { throw PluginError("\(path) (\(rule.prefix) -> \(rule.text)): \(error)") }
             found = nil
         }
+        let placeholders = placeholders(chosen, path, rule)
         return MountPlan(
             changes: MountPointChanges(effectiveSource: chosen.folder),
             record: [
                 "path": .string(path), "rule": .string(rule.prefix), "target": .string(found?.path ?? rule.text),
                 "placeholders": .array(placeholders.map(JSONValue.string)),
             ], emergency: PlacedMount.emergency(chosen.folder, copyOf: (try? found?.file.path()) ?? chosen.folder))
+    }
+
+    public func denied(_ mounts: [ChosenMount]) {
+        let placeholders = mounts.map { mount -> [String] in
+            guard let path = ForeignPath.absolute(mount.mount.effectiveSource), let (rule, _) = translation.rule(for: path) else {
+                return []
+            }
+            return self.placeholders(mount, path, rule)
+        }
+        for folders in placeholders { Placeholders.remove(folders) }
     }
 
     /// What an engine has made for the path.

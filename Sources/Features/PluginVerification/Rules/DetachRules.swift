@@ -23,8 +23,11 @@ struct DetachRules: RuleChecks {
 
     /// What has come with Attach and is still there.
     func leftovers(_ attachments: [Attachment], before: Set<Traces.SeenMount>, during: Set<Traces.SeenMount>) -> [String] {
-        let left = during.subtracting(before).intersection(Traces.mounts())
-        let mounts = left.map { "the mount \(SanitizedText($0.path)) is left" }
+        let after = Traces.mounts()
+        // What an earlier try has left may be in use again, and then was there before this one.
+        let own = Set(Traces.unmounts(attachments)).subtracting(verification.placesBefore).intersection(after.map(\.path))
+        let left = own.union(during.subtracting(before).intersection(after).map(\.path))
+        let mounts = left.map { "the mount \(SanitizedText($0)) is left" }
         // What was there before is the matter of V8.
         let source = ((try? mount())?.effectiveSource ?? "") + "/"
         let files = Traces.removals(attachments).filter { Traces.isThere($0) && !source.utf8.starts(with: ($0 + "/").utf8) }.map {

@@ -47,6 +47,10 @@ enum Traces {
         actions(attachments).compactMap { if case .remove(let path) = $0 { path } else { nil } }
     }
 
+    static func unmounts(_ attachments: [Attachment]) -> [String] {
+        actions(attachments).compactMap { if case .unmount(let path) = $0 { path } else { nil } }
+    }
+
     static func actions(_ attachments: [Attachment]) -> [EmergencyAction] {
         attachments.filter(\.attach).flatMap(\.emergencyDetach)
     }

@@ -182,10 +182,11 @@ final class OwnerGiving {
             for (file, isSpecial) in files {
                 let changed: EntryStatus.Time??
                 let new = ranges.given(file.entry.owner)
-                if let held = file.held {
+                // A file that got another name or owner since it was looked at has another time of change, too.
+                if let held = file.held, try held.pinned.status().change == file.entry.status.change {
                     changed = try give(held.pinned, to: new, isSpecial)
                 } else {
-                    // What has changed since it was looked at is left.
+                    // What is not the same any more is left.
                     changed = try tree.pin(file.entry) { (pinned) throws(SystemError) in try give(pinned, to: new, isSpecial) }
                 }
                 if let changed, let changed { given.append((file.entry.status.inode, changed)) }

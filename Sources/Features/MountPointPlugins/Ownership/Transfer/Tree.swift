@@ -191,8 +191,9 @@ final class Tree {
                 found.append(place.isOutside(entry.status) ? .outside : .inside(entry, examine(entry, opened, pinned)))
             } catch {
                 guard error.call == "openat2" && Place.isAbsence(error) else { throw error }
-                // EXDEV of something that is mounted there.
-                found.append(error.errno == .improperLink ? .outside : .gone)
+                // EXDEV: something is mounted there, or it was moved away while it was looked up.
+                let there = error.errno == .improperLink ? try opened.statusIfThere(of: name) : nil
+                found.append(there?.isMountRoot == true ? .outside : .gone)
             }
         }
         return found
