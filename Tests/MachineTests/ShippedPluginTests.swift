@@ -89,7 +89,7 @@ extension MachineTests {
 
         @Test(
             "docker compose in a container that has Docker's socket: its relative paths are what they are in that container",
-            .disabled(if: Repository.machineSuite == "bookworm", "bookworm has no Compose that is a part of Docker"))
+            .needs(.compose))
         func compose() async throws {
             let output = try await Guest.expect(
                 """

@@ -18,6 +18,8 @@ public enum Need: String, Sendable {
     case prometheus
     /// Podman, from Debian's package; root.
     case podman
+    /// Virtual machines with Compose 2, which bookworm does not have.
+    case compose
 
     var isThere: Bool {
         let files = FileManager.default
@@ -29,6 +31,7 @@ public enum Need: String, Sendable {
             return geteuid() == 0 && programs.allSatisfy(files.isExecutableFile) && Repository.runtimeBinary != nil
         case .prometheus: return ["/usr/bin/prometheus", "/usr/bin/promtool"].allSatisfy(files.isExecutableFile)
         case .podman: return geteuid() == 0 && files.isExecutableFile(atPath: "/usr/bin/podman")
+        case .compose: return Repository.machineSuite != "bookworm"
         case .machine: return geteuid() == 0 && Repository.releaseBinary != nil && files.fileExists(atPath: Repository.machineCache)
         }
     }
@@ -46,6 +49,7 @@ public enum Need: String, Sendable {
             "needs root, dockerd, containerd, runc, crun, podman and busybox-static (Scripts/test-needs), and mountpoint-runc (make)"
         case .podman: "needs root and podman (Scripts/test-needs)"
         case .prometheus: "needs prometheus and promtool (Scripts/test-needs)"
+        case .compose: "needs virtual machines of a suite that has Compose 2 (DOCKER_NFSD_MACHINE_SUITE)"
         case .machine: "needs root, a virtual machine's image (Scripts/machine build), and a release build (make)"
         }
     }
@@ -78,7 +82,7 @@ public enum Repository {
     }
 
     /// Of Debian, that virtual machines have.
-    public static var machineSuite: String { ProcessInfo.processInfo.environment["DOCKER_NFSD_MACHINE_SUITE"] ?? "trixie" }
+    static var machineSuite: String { ProcessInfo.processInfo.environment["DOCKER_NFSD_MACHINE_SUITE"] ?? "trixie" }
 
     static var machineCache: String {
         ProcessInfo.processInfo.environment["DOCKER_NFSD_MACHINE_CACHE"] ?? "\(root)/.machine"
