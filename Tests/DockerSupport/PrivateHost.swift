@@ -160,7 +160,7 @@ public final class PrivateHost: Sendable {
         let root = "/sys/fs/cgroup"
         let hierarchies = [root] + (try FileManager.default.contentsOfDirectory(atPath: root)).map { "\(root)/\($0)" }
         for place in hierarchies.map({ "\($0)/\(name)" }) where access(place, F_OK) == 0 {
-            try await eventually("\(place) is empty", within: .seconds(5)) { Self.removeFolders(place) }
+            try await eventually("\(place) is empty", within: .seconds(30)) { Self.removeFolders(place) }
         }
     }
 

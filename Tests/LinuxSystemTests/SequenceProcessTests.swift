@@ -24,7 +24,7 @@ import Testing
             let buffer = sequence.buffer(1)
             let read = sequence.add("read", CallNumber.read, on: "fifo", [.result(open), .buffer(buffer), .value(1)])
             let after = sequence.open(fifo, O_RDWR)
-            let deadline = Deadline(after: .milliseconds(200))
+            let deadline = Deadline(after: .seconds(3))
             let end = try await BlockingThread.run(named: "deadline") { try sequence.run(until: deadline) }
             #expect(deadline.hasPassed)
             #expect(reason(end) == .deadline)

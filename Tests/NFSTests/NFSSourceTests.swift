@@ -9,9 +9,9 @@ import Testing
 
 /// What a source says of its server without mounting anything.
 @Suite(.timeLimit(.minutes(5))) struct NFSSourceTests {
-    private func source(_ options: [String: String]) throws -> any FileSystemSource {
+    private func source(_ options: [String: String], probe: Duration = .seconds(100)) throws -> any FileSystemSource {
         var settings = NFSSettings()
-        settings.limits.probe = .milliseconds(300)
+        settings.limits.probe = probe
         return try NFS(settings).source(options["device"] == nil ? ["path": "/export"].merging(options) { $1 } : options)
     }
 
@@ -26,8 +26,8 @@ import Testing
         #expect(try source(options).serverKey == key)
     }
 
-    private func probe(_ options: [String: String]) async throws -> Bool {
-        try await blocking { try source(options).probe(until: Deadline(after: .seconds(200)), cancellation: nil) }
+    private func probe(_ options: [String: String], limit: Duration = .seconds(100)) async throws -> Bool {
+        try await blocking { try source(options, probe: limit).probe(until: Deadline(after: .seconds(200)), cancellation: nil) }
     }
 
     @Test func aServerThatAnswersIsSeen() async throws {
@@ -40,7 +40,10 @@ import Testing
     func oneThatDoesNotIsAnErrorAsOfAMount(manners: Loopback.Manners, code: StorageError.Code) async throws {
         let server = try Loopback(manners)
         defer { server.close() }
-        let error = await #expect(throws: StorageError.self) { try await probe(["server": "127.0.0.1", "o": "port=\(server.port)"]) }
+        let limit: Duration = manners == .hangsUp ? .seconds(100) : .milliseconds(500)
+        let error = await #expect(throws: StorageError.self) {
+            try await probe(["server": "127.0.0.1", "o": "port=\(server.port)"], limit: limit)
+        }
         #expect(error?.code == code)
         #expect(error?.reason.hasPrefix("the server does not answer at TCP port \(server.port)") == true)
     }

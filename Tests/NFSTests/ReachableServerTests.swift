@@ -11,7 +11,7 @@ import Testing
 /// From a name to addresses that answer, and the words where none does.
 @Suite(.timeLimit(.minutes(5))) struct ReachableServerTests {
     private func find(
-        _ server: String, _ options: String, versions: String = "4.1", probe: Duration = .milliseconds(1500),
+        _ server: String, _ options: String, versions: String = "4.1", probe: Duration = .seconds(100),
         cancellation: Cancellation? = nil
     ) async throws -> [ReachableServer] {
         try await blocking {
@@ -24,7 +24,7 @@ import Testing
     }
 
     private func failure(
-        _ server: String, _ options: String, versions: String = "4.1", probe: Duration = .milliseconds(1500),
+        _ server: String, _ options: String, versions: String = "4.1", probe: Duration = .seconds(100),
         cancellation: Cancellation? = nil
     ) async throws -> StorageError {
         let error = await #expect(throws: StorageError.self) {
@@ -95,7 +95,8 @@ import Testing
     func badManners(manners: Loopback.Manners, kind: StorageError.Code, cause: String, next: String) async throws {
         let server = try Loopback(manners)
         defer { server.close() }
-        let error = try await failure("127.0.0.1", "port=\(server.port)")
+        let limit: Duration = manners == .hangsUp ? .seconds(100) : .milliseconds(1500)
+        let error = try await failure("127.0.0.1", "port=\(server.port)", probe: limit)
         #expect(error.code == kind)
         #expect(error.mayPass)
         #expect(error.description.contains("127.0.0.1: "))

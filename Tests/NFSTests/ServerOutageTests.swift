@@ -29,7 +29,7 @@ import Volumes
 
     private func source(port: UInt16, path: String = "/export") throws -> any FileSystemSource {
         var settings = NFSSettings()
-        settings.limits.probe = .milliseconds(1100)
+        settings.limits.probe = .seconds(3)
         return try NFS(settings).source(["server": "127.0.0.1", "path": path, "o": "port=\(port)"])
     }
 
@@ -41,10 +41,9 @@ import Volumes
             defer { server.close() }
             let first = try await failure(states, folder, port: server.port)
             #expect(first.code == code && first.reason.hasPrefix("the server does not answer"))
-            let began = ContinuousClock.now
             let second = try await failure(states, folder, port: server.port, path: "/other")
-            #expect(ContinuousClock.now - began < .milliseconds(900).onThisMachine)
             #expect(second.code == code)
+            // Only the breaker says this, and it asks nobody.
             #expect(second.description.hasPrefix("cannot mount 127.0.0.1:/other: 127.0.0.1:\(server.port) has not answered since"))
             #expect(second.description.hasSuffix(first.reason))
             #expect(manners == .silent || server.callers.count == 1)

@@ -62,7 +62,7 @@ import Testing
         try await withScratchFolder { folder in
             let begin = ContinuousClock.now
             #expect(callError { _ = try loader(folder, .zero).load("p") }?.isAbsence == true)
-            #expect(begin.duration(to: .now) < .milliseconds(900))
+            #expect(begin.duration(to: .now) < .seconds(10))
         }
     }
 

@@ -172,11 +172,11 @@ import Testing
 
     @Test func theLimitEndsWithTheRequest() async throws {
         var limits = ServerLimits()
-        limits.requestArrival = .seconds(4)
+        limits.requestArrival = .seconds(10)
         try await withServer(limits: limits) { fixture in
             let client = try fixture.client()
             let clock = ContinuousClock()
-            let end = clock.now + .seconds(5)
+            let end = clock.now + .seconds(11)
             for piece in ["POST /VolumeDriver.Get HTTP/1.1\r\nHost: x\r\n", "Content-Length: 12\r\n\r\n", #"{"Name""#, #":"v"}"#] {
                 try await client.send(piece)
                 // An answer on another connection shows that the piece has been read.

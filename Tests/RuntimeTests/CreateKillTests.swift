@@ -38,7 +38,7 @@ extension SharedEngineTests {
             try await bundle.begin()
             try await bundle.delete()
             let log = bundle.scenario.log
-            try? await eventually("the books balance", within: .seconds(3)) { log.imbalance.isEmpty }
+            try? await eventually("the books balance", within: .seconds(30)) { log.imbalance.isEmpty }
             #expect(log.imbalance == [], "\(what)")
             return isKilled
         }

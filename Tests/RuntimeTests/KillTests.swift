@@ -227,7 +227,7 @@ extension SharedEngineTests {
                     let log = scenario.log
                     let calls = log.entries.dropFirst(before).map(\.call.description).joined(separator: ", ")
                     let what = "round \(round): \(name) killed \(delay / 1000) µs into step \(step): \(calls)"
-                    try? await eventually("the books balance", within: .seconds(3)) { log.imbalance.isEmpty }
+                    try? await eventually("the books balance", within: .seconds(30)) { log.imbalance.isEmpty }
                     try #require(log.imbalance == [], "\(what)\n\(bundle.output.suffix(1000))")
                     try #require(try await bundle.status() == nil, "\(what)")
                     try await eventually("nobody is left: \(what)") {

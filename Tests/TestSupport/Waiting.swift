@@ -10,7 +10,7 @@ public struct Trouble: Error, Sendable, CustomStringConvertible {
 ///
 /// - Parameter what: what is waited for, for the error.
 /// - Throws: `Trouble` if it does not hold within the limit, and what the condition throws.
-public func eventually(_ what: String, within limit: Duration = .seconds(20), _ condition: () async throws -> Bool) async throws {
+public func eventually(_ what: String, within limit: Duration = .seconds(60), _ condition: () async throws -> Bool) async throws {
     let limit = limit.onThisMachine
     let deadline = ContinuousClock.now + limit
     while true {

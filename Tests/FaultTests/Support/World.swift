@@ -82,7 +82,7 @@ extension DaemonHost {
     func lastingFaults(_ look: () async throws -> [String]) async -> [String] {
         var faults: [String] = []
         do {
-            try await eventually("nothing is wrong", within: .seconds(6)) {
+            try await eventually("nothing is wrong", within: .seconds(20)) {
                 faults = try await look()
                 return faults.isEmpty
             }

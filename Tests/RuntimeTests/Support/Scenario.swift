@@ -48,14 +48,14 @@ final class Scenario: DockerUser {
         }
         do { try await scenario.removeContainers() } catch { failure = failure ?? error }
         if isBalanced {
-            try? await eventually("the books balance", within: .seconds(5)) { scenario.log.imbalance.isEmpty }
+            try? await eventually("the books balance", within: .seconds(30)) { scenario.log.imbalance.isEmpty }
             #expect(scenario.log.imbalance == [], "\(scenario.log.lines.joined(separator: "\n"))", sourceLocation: sourceLocation)
         }
         scenario.plugins.withLock { plugins in
             for plugin in plugins.values { plugin.end() }
         }
         var leftovers: [String] = []
-        try? await eventually("nothing is left", within: .seconds(5)) {
+        try? await eventually("nothing is left", within: .seconds(30)) {
             leftovers = try host.state().differences(from: before)
             return leftovers.isEmpty
         }
