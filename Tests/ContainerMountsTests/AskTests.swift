@@ -55,6 +55,24 @@ struct AskTests {
         }
     }
 
+    @Test func theContainerItselfIsShownToWhomItsLabelsSpeak() async throws {
+        try await withPlaces { places, folder in
+            let plugin = try AnsweringPlugin(
+                "first", in: folder + "/plugins",
+                [
+                    "MountPointProperties": { _ in ["Success": true, "Patterns": [[:]], "Types": ["container"]] },
+                    "MountPointAttach": { _ in ["Success": true] },
+                ])
+            defer { plugin.end() }
+            let answer = try ask(["--label", "mountpoint.first=/x"], ["first"], places)
+            #expect(answer.status == 0 && answer.mounts?.isEmpty == true)
+            #expect(answer.text.contains("  was asked about the container itself, by pattern 1: {}\n"))
+            let mount = try #require(plugin.body(of: "MountPointAttach")?["Mounts"]?.arrayValue?.first)
+            #expect(mount["Type"] == "container" && mount["Source"] == "" && mount["Destination"] == "")
+            #expect(mount["Container"]?["Labels"] == ["mountpoint.first": "/x"])
+        }
+    }
+
     @Test func whoAsksByOriginIsAskedByWhereALinkLeads() async throws {
         try await withPlaces { places, folder in
             for name in ["guarded", "other"] {

@@ -189,7 +189,7 @@ import Testing
         private let isDone = Atomic(false)
 
         init(_ path: String, _ leaves: [[UInt8]]) throws {
-            let descriptor = open(path, O_WRONLY)
+            let descriptor = open(path, O_WRONLY | O_CLOEXEC)
             if descriptor < 0 { throw Trouble("open \(path)") }
             var pages = leaves
             for index in pages.indices { BoltFile.set(UInt32((pages[index].count - 1) / 4096), at: 12, in: &pages[index]) }

@@ -28,7 +28,7 @@ import Testing
             try makeFolder(target, mode: 0o700)
             try #require(mount("tmpfs", target.string, "tmpfs", 0, nil) == 0)
             try replaceFile(target.appending("file"), with: [7])
-            let user = open(target.appending("file").string, O_RDONLY)
+            let user = open(target.appending("file").string, O_RDONLY | O_CLOEXEC)
             defer { close(user) }
             #expect(try mounter(folder).unmount(target.string) == .detached)
             #expect(try !isMounted(target))
@@ -44,15 +44,18 @@ import Testing
             let target = folder.appending("target")
             try makeFolder(target, mode: 0o700)
             try #require(mount("tmpfs", target.string, "tmpfs", 0, nil) == 0)
-            let user = open(target.string, O_RDONLY)
+            let user = open(target.string, O_RDONLY | O_CLOEXEC)
             var unmounter = Unmounter(program: "test", limit: .seconds(60))
             var pauses = 0
-            unmounter.pause = { _ in
+            let pause = unmounter.pause
+            unmounter.pause = { length in
                 pauses += 1
                 if pauses == 2 { close(user) }
+                // A process that another test starts has a copy of the descriptor for a moment.
+                if pauses > 2 { pause(length) }
             }
             #expect(try unmounter.unmount(target.string) { _ in Issue.record("it was looked for users") } == .unmounted)
-            #expect(pauses == 2)
+            #expect(pauses >= 2)
         }
     }
 

@@ -74,7 +74,7 @@ import Testing
             let mounting = SystemCallSequence()
             mounting.add(.mount("tested", on: folder.string, type: "tmpfs", [], data: nil))
             try run(mounting)
-            let user = Glibc.open(folder.string, O_RDONLY)
+            let user = Glibc.open(folder.string, O_RDONLY | O_CLOEXEC)
             defer { close(user) }
             let plain = SystemCallSequence()
             plain.add(.unmount(folder.string, .noFollow))

@@ -108,7 +108,7 @@ import Testing
         try await withScratchFolder { folder in
             let fifo = folder.appending("fifo")
             try #require(mkfifo(fifo.string, 0o600) == 0)
-            let writer = Glibc.open(fifo.string, O_RDWR)
+            let writer = Glibc.open(fifo.string, O_RDWR | O_CLOEXEC)
             defer { close(writer) }
             let name = uniqueProcessName()
             let bytes = try await withThrowingTaskGroup { group in

@@ -108,6 +108,33 @@ import Testing
         #expect(attached.mounts[0].appliedChanges.effectiveSource == "/srv/disk")
     }
 
+    // MARK: The container itself
+
+    private let container = MountPoint(of: ContainerDescription(labels: ["mountpoint.a": "/x"]))
+
+    @Test func onlyThoseWhoAskAreShownTheContainerItself() throws {
+        let host = FakeHost()
+        let plugins = [FakePlugin]("ab", on: host)
+        #expect(!(try PluginChain(asking: plugins).isWanted([container])))
+        plugins[1].answerProperties = .success(MountPointProperties(patterns: [MountPointPattern()], types: [.container]))
+        #expect(try PluginChain(asking: plugins).isWanted([container]))
+        plugins[1].answerAttach = .success([])
+        host.events = []
+        let attached = try host.attach(plugins, [container])
+        #expect(host.events.suffix(1) == ["b attach 0f ="])
+        #expect(attached.stack.isEmpty)
+    }
+
+    @Test func whoAttachesToTheContainerItselfIsAskedToDetach() throws {
+        let host = FakeHost()
+        let plugins = [FakePlugin]("a", on: host)
+        plugins[0].answerProperties = .success(MountPointProperties(patterns: [MountPointPattern()], types: [.container]))
+        let error = #expect(throws: ChainError.self) { try host.attach(plugins, [container]) }
+        #expect(error?.kind == .invalidAnswer)
+        #expect(error?.message.contains("it attached to the container itself") == true)
+        #expect(host.events.last == "a detach 0f")
+    }
+
     // MARK: What detach is told
 
     @Test func detachSaysWhyAndWhatAndHasTheTimeThatThePluginNeeds() throws {

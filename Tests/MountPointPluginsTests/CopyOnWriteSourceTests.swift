@@ -69,7 +69,7 @@ struct CopyOnWriteSourceTests {
             let client = socket(AF_UNIX, CInt(SOCK_STREAM.rawValue), 0)
             defer { close(client) }
             // An address has 107 bytes at most.
-            let folder = open("\(run.shown)/sub", O_RDONLY | O_DIRECTORY)
+            let folder = open("\(run.shown)/sub", O_RDONLY | O_CLOEXEC | O_DIRECTORY)
             #expect(Self.withAddress("/proc/self/fd/\(folder)/socket") { connect(client, $0, $1) } == 0)
             close(folder)
             try run.write("one", "new\n")

@@ -61,6 +61,24 @@ struct InstancePluginTests {
         #expect(host.left() == [])
     }
 
+    @Test(
+        "A label of a container without mounts denies, unless it asks for none",
+        arguments: [
+            ("/z", "label mountpoint.folder=/z: /z is no mount of this container; it has none"),
+            ("*:wrod", "*, container label mountpoint.folder: wrod is not known; there are word and bad"), ("*", nil), ("none", nil),
+        ] as [(String, String?)])
+    func labelWithoutMounts(_ row: (label: String, denial: String?)) async throws {
+        let plugin = try host.plugin()
+        let container = MountPoint(of: ContainerDescription(labels: ["mountpoint.folder": row.label]))
+        #expect(plugin.properties.types == [.container])
+        if let denial = row.denial {
+            await #expect(throws: PluginError(denial)) { try await plugin.attach(request([container])) }
+        } else {
+            #expect(try await plugin.attach(request([container])).map(\.attach) == [false])
+        }
+        #expect(host.left() == [])
+    }
+
     @Test("If one mount fails, all that was made is undone")
     func failure() async throws {
         let plugin = try host.plugin()

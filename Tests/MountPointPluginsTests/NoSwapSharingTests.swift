@@ -55,7 +55,7 @@ struct NoSwapSharingTests {
         try put("key", first + "/key")
         #expect(text(second + "/key") == "key")
         #expect(try options(second).filter { ["noswap", "size=1024k", "nosuid", "nodev", "noexec"].contains($0) }.count == 5)
-        let open = Glibc.open(first + "/key", O_RDONLY)
+        let open = Glibc.open(first + "/key", O_RDONLY | O_CLOEXEC)
         defer { close(open) }
         try await detach(order[0])
         var bytes: [UInt8] = [1, 1, 1]
@@ -140,7 +140,7 @@ struct NoSwapSharingTests {
         #expect(text(place + "/key") == "key")
         // Killed when a's mount was away, and its file not.
         try MemoryMount.remove(first)
-        let open = Glibc.open(place + "/key", O_RDONLY)
+        let open = Glibc.open(place + "/key", O_RDONLY | O_CLOEXEC)
         defer { close(open) }
         try FileManager.default.removeItem(atPath: host.places.runtime.appending("containers/default/c").string)
         let third = try host.plugin(of: NoSwapKind.self)

@@ -82,8 +82,8 @@ struct NoSwapTests {
         symlink("/etc/passwd", folder + "/link")
         mkfifo(folder + "/fifo", 0o600)
         let hostile: [CChar] = folder.utf8.map { CChar(bitPattern: $0) } + [0x2f, 0x61, -1, 0x0a, 0x62, 0]
-        close(Glibc.open(hostile, O_WRONLY | O_CREAT, 0o600))
-        let open = Glibc.open(folder + "/d/secret", O_RDONLY)
+        close(Glibc.open(hostile, O_WRONLY | O_CLOEXEC | O_CREAT, 0o600))
+        let open = Glibc.open(folder + "/d/secret", O_RDONLY | O_CLOEXEC)
         try wipeTree(at: FilePath(folder))
         #expect(try namesInFolder(FilePath(folder)) == [])
         var bytes = [UInt8](repeating: 1, count: 200_000)
@@ -137,7 +137,7 @@ struct NoSwapTests {
         let result = try await command(["sh", "-c", "chattr +i \(secret) && chattr +a \(folder)/in && chattr +i \(folder)"])
         // Linux 6.6.
         guard result.status == 0 else { return try MemoryMount.remove(folder) }
-        let open = Glibc.open(secret, O_RDONLY)
+        let open = Glibc.open(secret, O_RDONLY | O_CLOEXEC)
         defer { close(open) }
         try wipeTree(at: FilePath(folder))
         #expect(try namesInFolder(FilePath(folder)) == [])

@@ -71,7 +71,7 @@ import Testing
     @Test func refusesAndKeepsWhatIsNoSocket() async throws {
         try await withTemporaryFolder { folder in
             let path = folder.appending("test.sock")
-            close(open(path.string, O_CREAT | O_WRONLY, 0o644))
+            close(open(path.string, O_CREAT | O_WRONLY | O_CLOEXEC, 0o644))
             let error = await #expect(throws: PluginServerError.self) { try await server(at: path).start() }
             #expect(error?.description == "\(path) is there and is no socket; remove it, or choose another socket path")
             #expect(mode(of: path) == S_IFREG | 0o644)

@@ -10,11 +10,11 @@ struct PluginSettings: BenchmarkSettings {
           --runtime PROGRAM     mountpoint-runc
           --bare PROGRAM        bare-idmap
           --report-only         succeed whatever the figures are
-          --only NAME,...       of: engine, access, attach, jobs, transfer, commit
+          --only NAME,...       of: engine, memory, access, attach, jobs, transfer, commit
           --rounds N            rounds of each measure (default 21; the long ones take a third of that)
         """
 
-    enum Measure: String, CaseIterable { case engine, access, attach, jobs, transfer, commit }
+    enum Measure: String, CaseIterable { case engine, memory, access, attach, jobs, transfer, commit }
 
     var plugin = ""
     var runtime = ""

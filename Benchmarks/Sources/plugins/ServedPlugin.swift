@@ -44,6 +44,10 @@ final class ServedPlugin {
 
     func stop() throws { try process.stop() }
 
+    var residentBytes: Double { get throws { try process.residentBytes } }
+
+    func askForProperties() throws { try ask("Properties", "{}") }
+
     /// - Throws: `BenchmarkError` if the mount is denied, or not attached to.
     func attach(_ mount: AskedMount) throws -> AttachedMount {
         count += 1

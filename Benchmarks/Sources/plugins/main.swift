@@ -13,6 +13,7 @@ func measureAll(_ settings: PluginSettings, in folder: String) throws -> [String
     // Before this program gets the scheduling that its children inherit: an engine needs control groups, which do not take that.
     if settings.measures.contains(.engine) { missed += try EngineLife(settings: settings, host: host).measure() }
     becomeUndisturbed()
+    if settings.measures.contains(.memory) { missed += try MemoryMeasures(host: host).measure() }
     if settings.measures.contains(.access) { missed += try AccessMeasures(settings: settings, host: host).measure() }
     if settings.measures.contains(.attach) { missed += try AttachMeasures(settings: settings, host: host).measure() }
     if settings.measures.contains(.transfer) { missed += try TransferMeasures(settings: settings, host: host).measure() }

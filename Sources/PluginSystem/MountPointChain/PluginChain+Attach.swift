@@ -152,6 +152,7 @@ extension PluginChain {
             ChainError(.invalidAnswer, plugin: plugin, message: message, cause: cause)
         }
         let destination = mount.destination
+        if mount.type == .container { throw invalid("it attached to the container itself, which is no mount; it can allow or deny it") }
         for action in attachment.emergencyDetach {
             if let path = action.path, !path.isAbsolutePath {
                 throw invalid("it gave \(JSONValue.string(path)) as an emergency action's path for \(destination), which must be absolute")

@@ -8,11 +8,7 @@ public struct PluginChain {
         let plugin: any ChainedPlugin
         let properties: MountPointProperties
 
-        func wants(_ mount: MountPoint) -> Bool { isShown(mount) && properties.patterns.contains { $0.matches(mount) } }
-
-        /// Whether the plugin is shown mounts of this type. tmpfs is shown only to plugins that name it: a pattern for all mounts means
-        /// mounts that show the host.
-        private func isShown(_ mount: MountPoint) -> Bool { mount.type != .tmpfs || properties.types.contains(.tmpfs) }
+        func wants(_ mount: MountPoint) -> Bool { properties.wants(mount) }
     }
 
     let links: [Link]
@@ -42,4 +38,13 @@ public struct PluginChain {
     public func isWanted(_ mounts: [MountPoint]) -> Bool {
         mounts.contains { mount in links.contains { $0.wants(mount) } }
     }
+}
+
+extension MountPointProperties {
+    /// Whether the plugin is asked about a mount: it is shown those of this type, and a pattern matches it.
+    public func wants(_ mount: MountPoint) -> Bool { isShown(mount.type) && patterns.contains { $0.matches(mount) } }
+
+    /// tmpfs and the container itself are shown only to plugins that name these types: a pattern for all mounts means mounts that show the
+    /// host.
+    private func isShown(_ type: MountPoint.MountType) -> Bool { type != .tmpfs && type != .container || types.contains(type) }
 }

@@ -54,6 +54,9 @@ public struct ContainerDescription: Sendable, Equatable {
         self.cgroup = cgroup
         self.root = root
     }
+
+    /// Whether a label says something to a plugin: it begins with `mountpoint.`.
+    public var isAddressed: Bool { labels.entries.contains { $0.key.utf8.starts(with: "mountpoint.".utf8) } }
 }
 
 extension ContainerDescription {

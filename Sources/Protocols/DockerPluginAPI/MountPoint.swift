@@ -21,6 +21,9 @@ public struct MountPoint: Sendable, Equatable {
         public static var volume: Self { Self(rawValue: "volume") }
         /// Only for plugins that ask for it, see ``MountPointProperties/types``.
         public static var tmpfs: Self { Self(rawValue: "tmpfs") }
+        /// No mount, but the container itself, see ``ContainerDescription/isAddressed``. Only for plugins that ask for it, which can allow
+        /// or deny it.
+        public static var container: Self { Self(rawValue: "container") }
     }
 
     /// `rprivate`, `private`, `rshared`, `shared`, `rslave`, `slave`.
@@ -101,6 +104,9 @@ public struct MountPoint: Sendable, Equatable {
     public var volume: Volume
     public var container: ContainerDescription
     public var image: Image
+
+    /// The container itself, shown beside its mounts.
+    public init(of container: ContainerDescription) { self.init(type: .container, source: "", destination: "", container: container) }
 
     /// A mount that no plugin has been asked about: its effective source is its source. Its effective consistency is the default,
     /// whatever was asked for: it says what has been applied.

@@ -222,6 +222,6 @@ import Testing
         let record = try EngineView.find(
             container: try ContainerID("p"), configuration: configuration, bundle: "/run/b", runtimeRoot: "/run/runc/plugins.moby",
             dataRoots: [])
-        #expect(record == EngineView(engine: .dockerPlugin, mounts: []))
+        #expect(record == EngineView(engine: .dockerPlugin, mounts: [], container: ContainerDescription()))
     }
 }

@@ -102,14 +102,14 @@ struct TreeWorkload {
     }
 
     private static func write(_ path: String, _ bytes: [UInt8], _ flags: CInt) {
-        let file = open(path, O_WRONLY | O_NOFOLLOW | O_NONBLOCK | flags, 0o644)
+        let file = open(path, O_WRONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | flags, 0o644)
         if file < 0 { return }
         _ = Glibc.write(file, bytes, bytes.count)
         close(file)
     }
 
     private static func sparse(_ path: String, _ number: Int) {
-        let file = open(path, O_WRONLY | O_CREAT | O_NOFOLLOW | O_NONBLOCK, 0o644)
+        let file = open(path, O_WRONLY | O_CLOEXEC | O_CREAT | O_NOFOLLOW | O_NONBLOCK, 0o644)
         if file < 0 { return }
         ftruncate(file, off_t(number + 100_000))
         pwrite(file, "x", 1, off_t(number / 2 + 50_000))
@@ -118,7 +118,7 @@ struct TreeWorkload {
 
     /// Through shared memory, without a call that names the file.
     private static func writeMapped(_ path: String, _ number: Int) {
-        let file = open(path, O_RDWR | O_NOFOLLOW | O_NONBLOCK)
+        let file = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK)
         if file < 0 { return }
         defer { close(file) }
         var status = stat()
@@ -140,7 +140,7 @@ struct TreeWorkload {
 
     /// Gives a part of a file's space back: it reads as zeros. FALLOC_FL_PUNCH_HOLE with FALLOC_FL_KEEP_SIZE
     private static func punch(_ path: String, _ number: Int) {
-        let file = open(path, O_WRONLY | O_NOFOLLOW | O_NONBLOCK)
+        let file = open(path, O_WRONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK)
         if file < 0 { return }
         _ = fallocate(file, 3, off_t(number % 60_000), 8192)
         close(file)

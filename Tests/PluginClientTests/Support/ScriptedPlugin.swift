@@ -21,7 +21,7 @@ final class ScriptedPlugin: Sendable {
         let listener = socket(AF_UNIX, CInt(SOCK_STREAM.rawValue), 0)
         self.listener = listener
         // A long path is bound through its folder, by a short name of it.
-        let folder = open((path as NSString).deletingLastPathComponent, O_RDONLY | O_DIRECTORY)
+        let folder = open((path as NSString).deletingLastPathComponent, O_RDONLY | O_CLOEXEC | O_DIRECTORY)
         defer { close(folder) }
         var address = sockaddr_un()
         address.sun_family = sa_family_t(AF_UNIX)

@@ -90,8 +90,9 @@ struct AskedAnswer {
             return lines
         }
         for match in plugin.matches {
+            let what = match.destination.isEmpty ? "the container itself" : match.destination
             lines.append(
-                "  \(isDryRun ? "would be" : "was") asked about \(match.destination), by pattern \(match.number): \(match.pattern)")
+                "  \(isDryRun ? "would be" : "was") asked about \(what), by pattern \(match.number): \(match.pattern)")
         }
         lines.append("  request   POST \(MountPointMethod.attach.rawValue)")
         lines.append("            \(request)")

@@ -53,6 +53,8 @@ struct AskedMounts: Equatable {
     private(set) var isJSON = false
     private(set) var wantsHelp = false
 
+    var container: ContainerDescription { ContainerDescription(labels: labels, name: name) }
+
     /// - Throws: `RuntimeError`, one line.
     init(_ words: [String]) throws(RuntimeError) {
         var position = 0
@@ -78,7 +80,7 @@ struct AskedMounts: Equatable {
                 try accept(flag, value)
             }
         }
-        if mounts.isEmpty && !wantsHelp {
+        if mounts.isEmpty && !container.isAddressed && !wantsHelp {
             throw RuntimeError(.badArguments, "ask: no mount is given; say -v SOURCE:PATH, and --help for more")
         }
     }

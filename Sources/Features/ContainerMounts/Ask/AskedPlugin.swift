@@ -37,7 +37,7 @@ final class AskedPlugin: ChainedPlugin {
     /// Sets the request that it would get if no plugin before it changed anything. Sends nothing.
     func wouldBeAsked(_ id: String, about mounts: [MountPoint]) {
         guard let properties = knownProperties else { return }
-        let wanted = mounts.filter { mount in properties.patterns.contains { $0.matches(mount) } }
+        let wanted = mounts.filter(properties.wants)
         if !wanted.isEmpty { request = MountPointAttachRequest(id: id, mounts: wanted, hasFlatVolume: properties.hasFlatVolume) }
     }
 

@@ -21,6 +21,10 @@ struct ContainerBundle {
     let sources = PinnedSources()
     /// Those that plugins are asked about.
     var mounts: [InterposedMount] = []
+    /// The container itself, if a label of it says something to a plugin.
+    private var labelled: MountPoint?
+    /// What plugins are shown: the mounts in their order, and behind them the container itself.
+    var shown: [MountPoint] { mounts.map(\.mountPoint) + (labelled.map { [$0] } ?? []) }
 
     private let opened: OpenedBundle
 
@@ -40,7 +44,9 @@ struct ContainerBundle {
     }
 
     mutating func findMounts(id: ContainerID, invocation: Invocation, settings: RuntimeSettings) throws(RuntimeError) {
-        if configuration.mounts.allSatisfy({ $0.kind == .kernel && !TmpfsMounts.isAsked($0) }) { return }
+        let hasMounts = configuration.mounts.contains { $0.kind != .kernel || TmpfsMounts.isAsked($0) }
+        // Docker's labels are in its own record, and any container of Docker's has mounts of Docker's own.
+        if !hasMounts && !ContainerDescription(labels: StringMap(uniqueEntries: configuration.annotationTexts)).isAddressed { return }
         if !opened.hasTextPaths {
             throw RuntimeError(
                 .badBundle,
@@ -63,6 +69,8 @@ struct ContainerBundle {
         mounts = try view.mounts.map { (mount) throws(RuntimeError) in try completing(mount) }.sorted {
             $0.mountPoint.destination.utf8.lexicographicallyPrecedes($1.mountPoint.destination.utf8)
         }
+        let container = view.container.adding(configuration, of: opened.folder)
+        if container.isAddressed { labelled = MountPoint(of: container) }
     }
 
     /// The folders in which Docker's files may be, for a container that has no bundle yet.

@@ -89,7 +89,7 @@ struct AskCommand {
                         throw SourceError(error.message, cause: error)
                     }
                 })
-            answer.mounts = attached.mounts
+            answer.mounts = attached.mounts.filter { $0.type != .container }
             let outcome = attached.stack.unwind(container: id, reason: .notStarted, store: store, actions: actions) {
                 (name) throws(ChainedPluginError) in
                 guard let plugin = plugins.first(where: { $0.name.utf8.elementsEqual(name.utf8) }) else {
@@ -138,13 +138,14 @@ extension AskedMounts {
                 type: mount.isVolume ? .volume : .bind, source: mount.source, destination: mount.destination, readOnly: mount.isReadOnly,
                 mode: mount.mode, propagation: MountPoint.Propagation(rawValue: mount.propagation),
                 createSourceIfMissing: mount.createsSource, consistency: Consistency(rawValue: mount.consistency),
-                container: ContainerDescription(labels: labels, name: name), image: MountPoint.Image(labels: imageLabels, name: image))
+                container: container, image: MountPoint.Image(labels: imageLabels, name: image))
             if mount.isVolume { describe(mount, &point, dataRoots, scopes, &notes) }
             point.effectiveSource = point.source.isEmpty ? "" : resolvingSymbolicLinks(FilePath(point.source)).string
             points.append(point)
         }
         // In the order in which a container's mounts are shown to plugins.
         return points.sorted { $0.destination.utf8.lexicographicallyPrecedes($1.destination.utf8) }
+            + (container.isAddressed ? [MountPoint(of: container)] : [])
     }
 
     private func describe(

@@ -36,7 +36,7 @@ struct ContainerAttachment {
         let record = SupervisionState(
             boot: boot.text, id: id, runtime: runtime.path, arguments: globalArguments, configuration: bundle.file.string,
             timeout: settings.timeout, ownsProcesses: bundle.configuration.hasOwnProcesses, since: timestamp(),
-            name: known(bundle.mounts.first?.mountPoint.container.name), image: known(bundle.mounts.first?.mountPoint.image.name))
+            name: known(bundle.shown.first?.container.name), image: known(bundle.shown.first?.image.name))
         let attached: AttachedMounts
         let given = GivenSources()
         do throws(RuntimeError) {
@@ -53,7 +53,7 @@ struct ContainerAttachment {
         }
         do throws(RuntimeError) {
             try makeMissingSources(attached)
-            for position in attached.mounts.indices { try adopt(position, as: attached.mounts[position], given) }
+            for position in bundle.mounts.indices { try adopt(position, as: attached.mounts[position], given) }
         } catch {
             bundle.sources.release()
             given.release()
@@ -95,7 +95,7 @@ struct ContainerAttachment {
         bundle.sources.lookForStrays()
         do throws(ChainError) {
             return try chain.attach(
-                bundle.mounts.map(\.mountPoint), of: id.text, store: store, actions: actions, now: { timestamp() }, releasing: release,
+                bundle.shown, of: id.text, store: store, actions: actions, now: { timestamp() }, releasing: release,
                 checkingSource: { (path) throws(SourceError) in try given.pin(path) },
                 findingOrigins: { (changed, mounts) throws(SourceError) in try findOrigins(changed, mounts, given) })
         } catch {

@@ -35,7 +35,7 @@ struct CreateCommand {
         if !hasPlugins && ContainerFolder.all(in: invocation.places.state).isEmpty { invocation.handOver(to: runtime) }
         var bundle = try openBundle(hasPlugins: hasPlugins, runtime)
         if hasPlugins { try bundle.findMounts(id: creation.id, invocation: invocation, settings: settings) }
-        if bundle.mounts.isEmpty { return try handOver(bundle, to: runtime) }
+        if bundle.shown.isEmpty { return try handOver(bundle, to: runtime) }
         if let root = invocation.line.root, access("\(root)/\(id)", F_OK) == 0 {
             throw RuntimeError(.exists, "container \(id) is there already; delete it first")
         }
@@ -44,7 +44,7 @@ struct CreateCommand {
         let chain = try chain(settings, loader)
         // Every plugin that is asked is shown the origins. The mount table is read only if a plugin is asked.
         if chain.asksForOrigin { try bundle.findOrigins() }
-        guard chain.isWanted(bundle.mounts.map(\.mountPoint)) else { return try handOver(bundle, to: runtime) }
+        guard chain.isWanted(bundle.shown) else { return try handOver(bundle, to: runtime) }
         if let flag = invocation.line.flagWithoutText {
             throw RuntimeError(
                 .badArguments,

@@ -12,6 +12,8 @@ public struct EngineView: Sendable, Equatable {
     public let engine: ContainerEngine
     /// In the configuration's order.
     public let mounts: [InterposedMount]
+    /// Labels and name.
+    public let container: ContainerDescription
 
     /// Finds the mounts of a bundle that plugins are to be asked about, and what is known of each.
     ///
@@ -33,7 +35,7 @@ public struct EngineView: Sendable, Equatable {
         initPath: String? = nil, scope: (_ driver: String) -> MountPoint.Scope? = { _ in nil }
     ) throws(EngineFilesError) -> EngineView {
         let namespace = runtimeRoot.map(lastComponent) ?? ""
-        if namespace == "plugins.moby" { return EngineView(engine: .dockerPlugin, mounts: []) }
+        if namespace == "plugins.moby" { return EngineView(engine: .dockerPlugin, mounts: [], container: ContainerDescription()) }
         let sources = try HostSource.all(in: configuration, bundle: bundle)
         let guess = EngineHeuristics(id, configuration, sources, bundle: bundle, namespace: namespace)
         // podman's root file system may be in a user's folder, where the user can have written a forged file of Docker's.
@@ -42,12 +44,13 @@ public struct EngineView: Sendable, Equatable {
             let file = try DockerContainerFile.find(id.text, rootPath: configuration.rootPath, dataRoots: dataRoots, looked: &looked)
             if let file {
                 let mounts = try DockerMounts.interposed(file, configuration, sources, initPath: initPath, scope: scope)
-                return EngineView(engine: .docker, mounts: mounts)
+                let container = ContainerDescription(labels: file.container.labels, name: file.container.name)
+                return EngineView(engine: .docker, mounts: mounts, container: container)
             }
             if namespace == "moby" { throw .noRecord(looked) }
         }
         let memory = TmpfsMounts.interposed(configuration, container: guess.container)
-        return EngineView(engine: guess.engine, mounts: guess.interposed() + memory)
+        return EngineView(engine: guess.engine, mounts: guess.interposed() + memory, container: guess.container)
     }
 
     private static func lastComponent(of path: String) -> String {

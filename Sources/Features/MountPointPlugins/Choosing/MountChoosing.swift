@@ -61,21 +61,23 @@ struct MountChoosing: Sendable {
         var label: MountLabel?
         // A label of an image cannot be taken away. An empty one asks for nothing by mistake, as where a variable was empty.
         if let text = mounts.first?.container.labels[key], !text.hasSameBytes(as: "none") {
-            label = try MountLabel(text, key: key, destinations: mounts.map(\.destination))
+            label = try MountLabel(text, key: key, destinations: mounts.filter { $0.type != .container }.map(\.destination))
         }
         var choices: [Choice?] = []
         for mount in mounts {
-            let choice = choice(for: mount, label)
-            if let choice {
-                do throws(PluginError) {
-                    try kind.check(choice.options)
-                } catch {
-                    throw PluginError("\(mount.destination), \(choice.choice): \(error)")
-                }
-            }
+            let choice = mount.type == .container ? nil : choice(for: mount, label)
+            if let choice { try check(choice.options, of: "\(mount.destination), \(choice.choice)", by: kind) }
             choices.append(choice)
         }
+        // Those of "*" may be options of no mount.
+        for entry in label?.entries ?? [] where entry.destination == nil {
+            try check(entry.options, of: "*, container label \(key)", by: kind)
+        }
         return choices
+    }
+
+    private func check(_ options: String, of place: String, by kind: any PluginKind) throws(PluginError) {
+        do throws(PluginError) { try kind.check(options) } catch { throw PluginError("\(place): \(error)") }
     }
 
     private func choice(for mount: MountPoint, _ label: MountLabel?) -> Choice? {

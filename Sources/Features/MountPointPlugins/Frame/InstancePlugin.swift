@@ -32,8 +32,10 @@ public final class InstancePlugin: MountPointPlugin {
     }
 
     public var properties: MountPointProperties {
-        MountPointProperties(
-            patterns: choosing.patterns + kind.patterns, mounted: information.wantsMounted, types: information.types,
+        // A label that names no mount is found also if there are none.
+        let types = information.types + (information.isChosenByUsers ? [.container] : [])
+        return MountPointProperties(
+            patterns: choosing.patterns + kind.patterns, mounted: information.wantsMounted, types: types,
             attachTimeout: information.attachTimeout, detachTimeout: information.detachTimeout, persistent: information.isPersistent)
     }
 
@@ -92,6 +94,7 @@ public final class InstancePlugin: MountPointPlugin {
         var kept: [KeptMount] = []
         let chosen = request.mounts.indices.compactMap { index -> (index: Int, mount: ChosenMount)? in
             let choice = choices[index]
+            if request.mounts[index].type == .container { return nil }
             if information.isChosenByUsers && !information.looksAtOthers && choice == nil { return nil }
             let mount = ChosenMount(
                 mount: request.mounts[index], containerID: request.id, options: choice?.options ?? "", choice: choice?.choice ?? "",
