@@ -162,7 +162,7 @@ struct NoSwapTests {
             serve '{"fallback": "ramfs"}'; ask Attach "{$container}"
             mkdir -p docker/containers/c1; echo '{"Memory": 16777216}' >docker/containers/c1/hostconfig.json
             ask Attach "{$container}" | grep -o 'EffectiveSource":"[^"]*' | sed 's,.*/,,'
-            awk '$9 == "ramfs" || $8 == "ramfs" { print $6, $NF }' /proc/self/mountinfo
+            awk '$5 ~ /c1[.]0$/ && ($9 == "ramfs" || $8 == "ramfs") { print $6, $NF }' /proc/self/mountinfo
             echo key >lib/noswap/c1.0/key; ask Detach '{"ID": "c1"}'; ls -A lib/noswap; kill $!; wait $! || true
             """#
         let program = URL(fileURLWithPath: CommandLine.arguments[0]).deletingLastPathComponent().path + "/mountpoint-plugin"

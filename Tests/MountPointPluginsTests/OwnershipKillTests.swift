@@ -39,6 +39,13 @@ struct OwnershipKillTests {
         }
     }
 
+    /// A new process takes up what the killed one has left.
+    private func recover(_ host: InstanceHost) throws {
+        let plugin = try host.plugin(of: OwnershipKind.self)
+        plugin.recover()
+        plugin.finish()
+    }
+
     @Test("The plugin is killed at each call by which it gives; the next one gives all back") func killedWhileGiving() async throws {
         try await withTree { tree, host in
             let before = try OwnerSnapshot(of: tree.path)
@@ -53,7 +60,7 @@ struct OwnershipKillTests {
                 }
                 let wasKilled = end.wasInterrupted
                 if !wasKilled { #expect(tree.owner("a/b/file") == [33, 33]) }
-                try host.plugin(of: OwnershipKind.self).recover()
+                try recover(host)
                 let after = try OwnerSnapshot(of: tree.path)
                 try #require(after == before, "killed at call \(place): \(after.difference(from: before))")
                 try #require(host.left(of: "ownership") == [], "killed at call \(place)")
@@ -114,7 +121,7 @@ struct OwnershipKillTests {
                     ["ownership", "give-back", "--all"], on: host, calls: Self.calls, at: place
                 )
                 .wasInterrupted
-                if wasKilled { try host.plugin(of: OwnershipKind.self).recover() }
+                if wasKilled { try recover(host) }
                 try #require(tree.owner("made") == [1000, 1000], "killed at call \(place)")
                 unlink("\(tree.path)/made")
                 let after = try OwnerSnapshot(of: tree.path)
@@ -144,6 +151,7 @@ struct OwnershipKillTests {
             #expect(giving.wasInterrupted)
             let plugin = try host.plugin(of: OwnershipKind.self)
             plugin.recover()
+            plugin.finish()
             let given = try OwnerSnapshot(of: tree.path)
             #expect(given == before, "\(given.difference(from: before))")
             #expect(host.left(of: "ownership") == [])
@@ -151,7 +159,7 @@ struct OwnershipKillTests {
             #expect(tree.owner("many/599") == [33, 33] && tree.owner("many/0") == [33, 33])
             let returning = try await InterruptedProgram.run(["ownership", "give-back", "--all"], on: host, calls: "fchownat", at: place)
             #expect(returning.wasInterrupted)
-            try host.plugin(of: OwnershipKind.self).recover()
+            try recover(host)
             let after = try OwnerSnapshot(of: tree.path)
             #expect(after == before, "\(after.difference(from: before))")
             #expect(host.left(of: "ownership") == [])
@@ -166,7 +174,7 @@ struct OwnershipKillTests {
             for other in [place, place / 2 + 1, 2] {
                 _ = try await InterruptedProgram.run(["ownership", "give-back", "--all"], on: host, calls: Self.calls, at: other)
             }
-            try host.plugin(of: OwnershipKind.self).recover()
+            try recover(host)
             #expect(try OwnerSnapshot(of: tree.path) == before)
             #expect(host.left(of: "ownership") == [])
         }

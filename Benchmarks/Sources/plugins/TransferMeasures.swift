@@ -51,15 +51,14 @@ struct TransferMeasures {
         report.add("transfer: Attach against chown -R", .nanoseconds, there)
         report.add("transfer: Detach against chown -R back", .nanoseconds, back)
         report.add("transfer: there and back", .nanoseconds, both, limit: Self.limit)
-        // Detach returns when all is on the disk.
         let synced = try alternate(rounds: settings.fewRounds) {
             let times = try own()
-            return times.there + times.back
+            return try times.there + times.back + time("sync", ["--file-system", ours])
         } theirs: {
             let times = try chown()
             return try times.there + times.back + time("sync", ["--file-system", theirs])
         }
-        report.add("transfer: there and back, chown -R and sync -f", .nanoseconds, synced)
+        report.add("transfer: there and back, then sync -f of both", .nanoseconds, synced)
     }
 
     private func giveBack(_ plugin: ServedPlugin, _ ours: String, _ theirs: String, _ report: inout Report) throws {

@@ -3,6 +3,7 @@
 public import DockerPluginAPI
 public import JSON
 import LinuxSystem
+public import Logging
 import SystemPackage
 
 /// `copy-on-write`: the container writes, and the source stays as it is, by a layer of overlayfs. At the end the changes are dropped, kept
@@ -30,7 +31,7 @@ public struct CopyOnWriteKind: PluginKind {
 
     public func check(_ options: String) throws(PluginError) { _ = try CopyOnWriteOptions(options) }
 
-    public func recover() { sets.removeRemains() }
+    public func recover(_ logger: Logger) { sets.removeRemains() }
 
     // MARK: Attaching
 

@@ -179,7 +179,7 @@ public final class InstancePlugin: MountPointPlugin {
     /// Call it before the first request is answered, and on a thread that may block.
     public func recover() {
         files.removeDrafts()
-        kind.recover()
+        kind.recover(logger)
         do throws(PluginError) {
             let ids = try files.ids()
             if ids.isEmpty { return }
@@ -192,6 +192,9 @@ public final class InstancePlugin: MountPointPlugin {
             logger.error("\(error)")
         }
     }
+
+    /// Returns when nothing is under way any more. Call it last, and on a thread that may block.
+    public func finish() { kind.finish() }
 
     private func recover(_ id: String) {
         do throws(PluginError) {

@@ -3,6 +3,7 @@
 public import DockerPluginAPI
 public import JSON
 import LinuxSystem
+public import Logging
 
 /// A kind of plugin: what a folder of this target implements.
 ///
@@ -50,8 +51,12 @@ public protocol PluginKind: Sendable {
     /// - Throws: `DetachError`: the file of the container stays, so that it can be tried again.
     func undo(_ mount: KeptMount, _ end: ContainerEnd) throws(DetachError) -> DetachError?
 
-    /// Does away with what an earlier process has left of its own, besides what it did for containers. Nothing by default.
-    func recover()
+    /// Does away with what an earlier process has left of its own, besides what it did for containers. Called once, before the first
+    /// mount, by a process that goes on serving. Nothing by default.
+    func recover(_ logger: Logger)
+
+    /// Returns when nothing is under way any more, before the process ends, or after some seconds. Nothing by default.
+    func finish()
 
     /// What this kernel and this host have of what it needs. It tries, and leaves nothing behind.
     static func findings(on instance: PluginInstance) -> [PluginFinding]
@@ -61,7 +66,8 @@ extension PluginKind {
     public var patterns: [MountPointPattern] { [] }
     public func mounted(_ mount: KeptMount, in process: Int32) throws(PluginError) {}
     public func denied(_ mounts: [ChosenMount]) {}
-    public func recover() {}
+    public func recover(_ logger: Logger) {}
+    public func finish() {}
     public static func findings(on instance: PluginInstance) -> [PluginFinding] { [] }
 }
 

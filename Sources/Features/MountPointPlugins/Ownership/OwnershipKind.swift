@@ -3,6 +3,7 @@
 public import DockerPluginAPI
 public import JSON
 import LinuxSystem
+public import Logging
 import SystemPackage
 
 /// `ownership`: the owner of a mount's source appears as the container's user, or the files belong to that user while it runs.
@@ -79,6 +80,22 @@ public struct OwnershipKind: PluginKind {
         }
         return []
     }
+
+    /// Gives back what was not yet on the disk when the last process ended.
+    public func recover(_ logger: Logger) {
+        transfers.settling.begin(logger)
+        do throws(PluginError) {
+            for (number, _) in try transfers.abandoned() {
+                do throws(PluginError) { _ = try transfers.giveBack(number) } catch { logger.error("\(error)") }
+            }
+        } catch {
+            logger.error("\(error)")
+        }
+    }
+
+    public func finish() { transfers.settling.finish(Deadline(after: Self.settlingTime)) }
+
+    private static let settlingTime = Duration.seconds(20)
 
     /// Forgets what was to be undone for a mount, whatever became of the tree.
     func forget(_ mount: KeptMount) throws(PluginError) { try transfers.forget(heldBy: Self.key(of: mount.folder)) }

@@ -33,6 +33,9 @@ int CLinux_status_of(int folder, const char *name, struct CLinux_status *status)
 // opened itself.
 int CLinux_open_inside(int folder, const char *path);
 
+// The same of one name, or of "." for the folder itself.
+int CLinux_open_entry(int folder, const char *name);
+
 // getxattr(2) and setxattr(2) of what a descriptor of O_PATH names, by `/proc/self/fd`.
 long CLinux_get_own_attribute(int file, const char *key, void *value, size_t size);
 int CLinux_set_own_attribute(int file, const char *key, const void *value, size_t size);

@@ -36,6 +36,12 @@ public final class OpenFolder: Sendable {
 
     deinit { Glibc.close(descriptor) }
 
+    /// The same folder by a descriptor of its own. Threads that work in one folder have each their own, since they would count together
+    /// who uses a common one. fcntl(2), F_DUPFD_CLOEXEC
+    public func duplicate() throws(SystemError) -> OpenFolder {
+        OpenFolder(owning: try systemCall("fcntl", on: text) { fcntl(descriptor, F_DUPFD_CLOEXEC, 0) }, text)
+    }
+
     /// Its absolute path without links, as the kernel has it now. proc(5), /proc/self/fd
     public func path() throws(SystemError) -> FilePath {
         let link = "/proc/self/fd/\(descriptor)"
@@ -70,8 +76,22 @@ public final class OpenFolder: Sendable {
     /// All names in it but `.` and `..`, in no order. readdir(3)
     public func names() throws(SystemError) -> [EntryName] {
         var names: [EntryName] = []
-        try visitEntries(atMost: .max) { name, _ in if let name = EntryName(terminated: name) { names.append(name) } }
+        try visitEntries(atMost: .max) { name, _, _ in if let name = EntryName(terminated: name) { names.append(name) } }
         return names
+    }
+
+    /// All names in it but `.` and `..`, in the order of their inodes, in which a file system has them on the disk: whoever changes all of
+    /// them changes what lies side by side one after the other. readdir(3)
+    public func namesByInode() throws(SystemError) -> [EntryName] {
+        var names: [EntryName] = []
+        var order: [(inode: UInt64, index: Int)] = []
+        try visitEntries(atMost: .max) { name, _, inode in
+            guard let name = EntryName(terminated: name) else { return }
+            order.append((inode, names.count))
+            names.append(name)
+        }
+        order.sort { $0.inode < $1.inode }
+        return order.map { names[$0.index] }
     }
 
     /// Names of some kinds, as far as the folder itself tells: by readdir(3) alone. What is of no such kind costs next to nothing.
@@ -82,7 +102,7 @@ public final class OpenFolder: Sendable {
         of kinds: [EntryStatus.Kind], atMost limit: Int
     ) throws(SystemError) -> (found: [(name: EntryName, kind: EntryStatus.Kind)], count: Int) {
         var found: [(name: EntryName, kind: EntryStatus.Kind)] = []
-        let count = try visitEntries(atMost: limit) { name, type in
+        let count = try visitEntries(atMost: limit) { name, type, _ in
             let kind = EntryStatus.Kind(type: type)
             if kinds.contains(kind), let name = EntryName(terminated: name) { found.append((name, kind)) }
         }
@@ -90,7 +110,7 @@ public final class OpenFolder: Sendable {
     }
 
     @discardableResult
-    private func visitEntries(atMost limit: Int, _ visit: (UnsafePointer<CChar>, UInt8) -> Void) throws(SystemError) -> Int {
+    private func visitEntries(atMost limit: Int, _ visit: (_ name: UnsafePointer<CChar>, _ type: UInt8, _ inode: UInt64) -> Void) throws(SystemError) -> Int {
         let readable = try systemCall("openat", on: text) { openat(descriptor, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC) }
         return try readFolder(readable, text, atMost: limit, visit)
     }
@@ -100,7 +120,7 @@ public final class OpenFolder: Sendable {
 ///
 /// - Returns: how many entries were shown, `.` and `..` included.
 private func readFolder(
-    _ readable: CInt, _ text: String, atMost limit: Int, _ visit: (UnsafePointer<CChar>, UInt8) -> Void
+    _ readable: CInt, _ text: String, atMost limit: Int, _ visit: (_ name: UnsafePointer<CChar>, _ type: UInt8, _ inode: UInt64) -> Void
 ) throws(SystemError) -> Int {
     guard let stream = fdopendir(readable) else {
         let error = SystemError("fdopendir", .current, on: text)
@@ -119,7 +139,7 @@ private func readFolder(
         count += 1
         // The record is as long as the name needs, so that nothing of it is copied as a whole.
         let start = UnsafeRawPointer(entry) + (MemoryLayout<dirent>.offset(of: \.d_name) ?? 0)
-        visit(start.assumingMemoryBound(to: CChar.self), entry.pointee.d_type)
+        visit(start.assumingMemoryBound(to: CChar.self), entry.pointee.d_type, UInt64(entry.pointee.d_ino))
     }
     return count
 }

@@ -18,7 +18,7 @@ public struct PinnedEntry: ~Copyable, Sendable {
         self.folder = folder
         self.name = name
         descriptor = try systemCall("openat2", on: Self.text(name, folder)) {
-            CLinux_open_inside(folder.descriptor, name?.terminated ?? [CChar(UInt8(ascii: ".")), 0])
+            CLinux_open_entry(folder.descriptor, name?.terminated ?? [CChar(UInt8(ascii: ".")), 0])
         }
     }
 

@@ -9,14 +9,37 @@ final class HeldEntries: Sendable {
     /// A file, held as long as this is there.
     final class Entry: Sendable {
         let pinned: PinnedEntry
-        private let entries: HeldEntries
+        private let grant: Grant
 
-        fileprivate init(_ pinned: consuming PinnedEntry, _ entries: HeldEntries) {
+        fileprivate init(_ pinned: consuming PinnedEntry, _ grant: Grant) {
             self.pinned = pinned
-            self.entries = entries
+            self.grant = grant
         }
+    }
 
-        deinit { entries.left.withLock { $0 += 1 } }
+    /// So many may be held, until the last file of them is let go.
+    fileprivate final class Grant: Sendable {
+        private let entries: HeldEntries
+        private let count: Int
+
+        init(_ count: Int, of entries: HeldEntries) { (self.entries, self.count) = (entries, count) }
+
+        deinit { entries.left.withLock { $0 += count } }
+    }
+
+    /// What one thread may hold: threads that counted together would wait for one another at each file.
+    struct Share {
+        private let grant: Grant
+        private var left: Int
+
+        fileprivate init(_ count: Int, of entries: HeldEntries) { (grant, left) = (Grant(count, of: entries), count) }
+
+        /// - Returns: nil if it holds all that it may; then the file is let go.
+        mutating func hold(_ pinned: consuming PinnedEntry) -> Entry? {
+            guard left > 0 else { return nil }
+            left -= 1
+            return Entry(pinned, grant)
+        }
     }
 
     private let left: Mutex<Int>
@@ -27,13 +50,13 @@ final class HeldEntries: Sendable {
         left = Mutex(limit)
     }
 
-    /// - Returns: nil if too many are held already; then it is let go.
-    func hold(_ pinned: consuming PinnedEntry) -> Entry? {
-        let isFree = left.withLock { left in
-            guard left > 0 else { return false }
-            left -= 1
-            return true
+    /// - Parameter count: how many are wanted; there may be less.
+    func share(of count: Int) -> Share {
+        let granted = left.withLock { left in
+            let granted = min(count, left)
+            left -= granted
+            return granted
         }
-        return isFree ? Entry(pinned, self) : nil
+        return Share(granted, of: self)
     }
 }

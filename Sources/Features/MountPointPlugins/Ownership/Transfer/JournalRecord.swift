@@ -24,6 +24,23 @@ struct JournalEntry: Sendable, Equatable {
     var isSpecial: Bool { isFile && (!capability.isEmpty || mode & 0o6000 != 0) }
 }
 
+/// An entry as it is in the file.
+struct EncodedEntry: Sendable {
+    let entry: JournalEntry
+    let bytes: [UInt8]
+
+    init(_ entry: JournalEntry) {
+        self.entry = entry
+        var bytes: [UInt8] = []
+        bytes.reserveCapacity(Self.most + entry.path.count + entry.capability.count)
+        JournalRecord.entry(entry).write(to: &bytes)
+        self.bytes = bytes
+    }
+
+    /// Bytes of all members but those of any length.
+    private static let most = 64
+}
+
 /// A record of a journal.
 enum JournalRecord: Sendable, Equatable {
     case entry(JournalEntry)
@@ -109,8 +126,7 @@ extension ArraySlice<UInt8> {
     mutating func popNumber<Number: FixedWidthInteger>() -> Number? {
         let size = Number.bitWidth / 8
         guard count >= size else { return nil }
-        var number: Number = 0
-        Swift.withUnsafeMutableBytes(of: &number) { $0.copyBytes(from: prefix(size)) }
+        let number = withUnsafeBytes { $0.loadUnaligned(as: Number.self) }
         removeFirst(size)
         return Number(littleEndian: number)
     }
@@ -122,6 +138,7 @@ extension ArraySlice<UInt8> {
 
     fileprivate mutating func popPart() -> [UInt8]? {
         guard let size: UInt32 = popNumber(), count >= Int(size) else { return nil }
+        if size == 0 { return [] }
         defer { removeFirst(Int(size)) }
         return Array(prefix(Int(size)))
     }

@@ -17,14 +17,14 @@ final class OwnerGiving {
     /// Of files with several names, those that were met.
     private var linked: [UInt64: [TreeEntry]] = [:]
     private var isInParallel = true
-    /// With the path to what is in it.
-    private var lastFolder: (folder: TreeFolder, bytes: [UInt8])?
 
     /// A file that has been looked at.
     private struct Met: Sendable {
         var capability: Result<Capability, SystemError>
         /// Nil if it has to be looked up again.
         var held: HeldEntries.Entry?
+        /// What is written down of it; nil if that has to be found out.
+        var record: EncodedEntry?
     }
 
     /// A file whose owner is changed once that is written down.
@@ -62,10 +62,15 @@ final class OwnerGiving {
     }
 
     private func run() throws(SystemError) {
-        _ = try tree.walk { [ranges, held] entry, folder, pinned in
-            if ranges.given(entry.owner) == entry.owner { return Met(capability: .success(.none)) }
-            let capability = Result { () throws(SystemError) in try Self.capability(of: entry, in: folder) }
-            return Met(capability: capability, held: held.hold(pinned))
+        _ = try tree.walk { [ranges, held, place = tree.place] count in
+            var share = held.share(of: count)
+            return { entry, folder, pinned in
+                if ranges.given(entry.owner) == entry.owner { return Met(capability: .success(.none)) }
+                let capability = Result { () throws(SystemError) in try Self.capability(of: entry, in: folder) }
+                // Here, and not where the rest is written down, since this is done by several threads.
+                let record = capability == .success(.none) && entry.isAlone ? EncodedEntry(JournalEntry(entry, place, capability: [])) : nil
+                return Met(capability: capability, held: share.hold(pinned), record: record)
+            }
         } _: { (entry, met) throws(SystemError) in
             try look(at: entry, met)
         }
@@ -75,7 +80,8 @@ final class OwnerGiving {
         for entries in linked.values {
             guard let first = entries.first, entries.count == Int(first.status.links) else { continue }
             for entry in entries {
-                if let folder = try tree.open(entry.folder) { try add(entry, Self.capability(of: entry, in: folder), held: nil) }
+                guard let folder = try tree.open(entry.folder) else { continue }
+                try add(entry, Met(capability: .success(Self.capability(of: entry, in: folder))))
             }
         }
         try finishBatch()
@@ -86,27 +92,25 @@ final class OwnerGiving {
         let owner = entry.owner
         // Also what belongs to the new owner already: else it would count as made by the container at the end.
         if ranges.given(owner) == owner && ranges.returned(owner) == owner { return }
-        if entry.status.kind != .folder && entry.status.links > 1 {
-            linked[entry.status.inode, default: []].append(entry)
+        if entry.isAlone {
+            try add(entry, met)
         } else {
-            try add(entry, met.capability.get(), held: met.held)
+            linked[entry.status.inode, default: []].append(entry)
         }
     }
 
-    private func add(_ entry: TreeEntry, _ found: Capability, held: HeldEntries.Entry?) throws(SystemError) {
+    private func add(_ entry: TreeEntry, _ met: Met) throws(SystemError) {
         let status = entry.status
         let isGiven = ranges.given(entry.owner) == entry.owner
-        let birth = tree.birth(of: status)
-        if journal.index.owner(of: status.inode, birth: birth) == nil {
-            guard let capability = try value(of: found, entry) else { return }
-            journal.add(
-                .entry(
-                    JournalEntry(
-                        path: path(of: entry), inode: status.inode, birth: birth, user: status.user, group: status.group,
-                        isFile: status.kind == .file, mode: status.mode, size: status.size, modified: status.modification,
-                        capability: capability)))
+        if journal.index.owner(of: status.inode, birth: tree.birth(of: status)) == nil {
+            if let record = met.record {
+                journal.add(record)
+            } else {
+                guard let capability = try value(of: met.capability.get(), entry) else { return }
+                journal.add(EncodedEntry(JournalEntry(entry, tree.place, capability: capability)))
+            }
         }
-        if isGiven { noteGiven(entry) } else { batch.append(Waiting(entry: entry, held: held)) }
+        if isGiven { noteGiven(entry) } else { batch.append(Waiting(entry: entry, held: met.held)) }
         if batch.count >= Self.batchSize || journal.pendingSize >= Self.batchLimit { try finishBatch() }
     }
 
@@ -117,15 +121,6 @@ final class OwnerGiving {
             special.size == status.size, special.modified == status.modification
         else { return }
         journal.add(.given(inode: status.inode, changed: status.change))
-    }
-
-    /// Things of one folder mostly come one after the other.
-    private func path(of entry: TreeEntry) -> [UInt8] {
-        guard let name = entry.name else { return entry.path }
-        if lastFolder?.folder !== entry.folder {
-            lastFolder = (entry.folder, Array(entry.folder.path.map { $0.bytes + [UInt8(ascii: "/")] }.joined()))
-        }
-        return (lastFolder?.bytes ?? []) + name.bytes
     }
 
     /// Whether a file has capabilities.
@@ -179,17 +174,19 @@ final class OwnerGiving {
     ) -> (given: [(inode: UInt64, changed: EntryStatus.Time)], failure: SystemError?) {
         var given: [(inode: UInt64, changed: EntryStatus.Time)] = []
         do throws(SystemError) {
-            for (file, isSpecial) in files {
+            // By index: a copy of each would be counted for all that it refers to.
+            for index in files.indices {
                 let changed: EntryStatus.Time??
-                let new = ranges.given(file.entry.owner)
+                let (status, isSpecial) = (files[index].file.entry.status, files[index].isSpecial)
+                let new = ranges.given(FileOwner(user: status.user, group: status.group))
                 // A file that got another name or owner since it was looked at has another time of change, too.
-                if let held = file.held, try held.pinned.status().change == file.entry.status.change {
+                if let held = files[index].file.held, try held.pinned.status().change == status.change {
                     changed = try give(held.pinned, to: new, isSpecial)
                 } else {
                     // What is not the same any more is left.
-                    changed = try tree.pin(file.entry) { (pinned) throws(SystemError) in try give(pinned, to: new, isSpecial) }
+                    changed = try tree.pin(files[index].file.entry) { (pinned) throws(SystemError) in try give(pinned, to: new, isSpecial) }
                 }
-                if let changed, let changed { given.append((file.entry.status.inode, changed)) }
+                if let changed, let changed { given.append((status.inode, changed)) }
             }
             return (given, nil)
         } catch {
@@ -202,5 +199,19 @@ final class OwnerGiving {
     ) throws(SystemError) -> EntryStatus.Time? {
         try pinned.setOwner(user: new.user, group: new.group)
         return isSpecial ? try pinned.status().change : nil
+    }
+}
+
+extension TreeEntry {
+    /// Whether it has no other name.
+    fileprivate var isAlone: Bool { status.kind == .folder || status.links == 1 }
+}
+
+extension JournalEntry {
+    fileprivate init(_ entry: TreeEntry, _ place: Tree.Place, capability: [UInt8]) {
+        let status = entry.status
+        self.init(
+            path: entry.path, inode: status.inode, birth: place.birth(of: status), user: status.user, group: status.group,
+            isFile: status.kind == .file, mode: status.mode, size: status.size, modified: status.modification, capability: capability)
     }
 }

@@ -64,8 +64,9 @@ final class OwnerReturn {
         outcome = ReturnedTree(source: transfer.source)
     }
 
+    /// - Returns: what became of it, and the tree, whose changes are not on the disk yet.
     /// - Throws: `PluginError` that names the first file that could not be given back; all others were.
-    static func run(_ transfer: KeptTransfer, journal: FilePath) throws(PluginError) -> ReturnedTree {
+    static func run(_ transfer: KeptTransfer, journal: FilePath) throws(PluginError) -> (ReturnedTree, Tree.Place) {
         let what = "\(transfer.source) still belongs to \(transfer.ranges.given(transfer.owner))"
         let work: OwnerReturn
         do throws(SystemError) {
@@ -74,7 +75,7 @@ final class OwnerReturn {
         } catch {
             throw PluginError("\(what), since it could not be given back: \(error)")
         }
-        guard let first = work.failures.first else { return work.outcome }
+        guard let first = work.failures.first else { return (work.outcome, work.tree.place) }
         throw PluginError("\(what) in part, since \(work.failures.count) files could not be given back, first of all: \(first)")
     }
 
@@ -84,8 +85,8 @@ final class OwnerReturn {
             var isWhole = true
             do throws(SystemError) {
                 // What was found until an error goes back.
-                isWhole = try tree.walk { [transfer, index = journal.index, place = tree.place] entry, _, pinned in
-                    Self.meet(entry, pinned, Self.fate(of: entry, place, transfer, index))
+                isWhole = try tree.walk { [transfer, index = journal.index, place = tree.place] _ in
+                    { entry, _, pinned in Self.meet(entry, pinned, Self.fate(of: entry, place, transfer, index)) }
                 } _: { (entry, outcome) throws(SystemError) in
                     note(entry, outcome)
                 }
@@ -103,7 +104,6 @@ final class OwnerReturn {
             }
         }
         try returnSpecials()
-        try tree.sync()
     }
 
     private func leave(_ entry: TreeEntry, _ reason: String) {

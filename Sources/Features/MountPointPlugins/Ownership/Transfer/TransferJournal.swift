@@ -47,6 +47,11 @@ final class TransferJournal {
     /// Bytes of the records that have not been written.
     var pendingSize: Int { batch.count }
 
+    func add(_ record: EncodedEntry) {
+        batch += record.bytes
+        index.add(record.entry)
+    }
+
     func add(_ record: JournalRecord) {
         record.write(to: &batch)
         index.add(record)
@@ -98,15 +103,21 @@ struct JournalIndex: Sendable {
 
     fileprivate mutating func add(_ record: JournalRecord) {
         switch record {
-        case .entry(let entry):
-            // Of one file the first entry counts: a later one may have seen what was changed by then.
-            if let known = owners[entry.inode], known.birth == entry.birth { return }
-            owners[entry.inode] = Owner(user: entry.user, group: entry.group, birth: entry.birth)
-            specials[entry.inode] =
-                entry.isSpecial
-                ? Special(mode: entry.mode, size: entry.size, modified: entry.modified, capability: entry.capability) : nil
+        case .entry(let entry): add(entry)
         case .given(let inode, let changed): specials[inode]?.changed = changed
         case .returning(let inode): specials[inode]?.isReturning = true
+        }
+    }
+
+    fileprivate mutating func add(_ entry: JournalEntry) {
+        // Of one file the first entry counts: a later one may have seen what was changed by then.
+        if let known = owners[entry.inode], known.birth == entry.birth { return }
+        owners[entry.inode] = Owner(user: entry.user, group: entry.group, birth: entry.birth)
+        if entry.isSpecial {
+            specials[entry.inode] = Special(
+                mode: entry.mode, size: entry.size, modified: entry.modified, capability: entry.capability)
+        } else if !specials.isEmpty {
+            specials[entry.inode] = nil
         }
     }
 

@@ -11,6 +11,7 @@ struct Transfers: Sendable {
     private let containers: FilePath
     private let mapped: MappedMounts
     private let held = HeldEntries()
+    let settling = SettlingTrees()
 
     /// - Parameter state: the instance's folder.
     init(in state: FilePath) {
@@ -41,12 +42,19 @@ struct Transfers: Sendable {
 
     /// A transfer of a tree that has something in common with this place, whose files belong to a container's user.
     func transfer(around location: TreeLocation) throws(PluginError) -> KeptTransfer? {
-        try store.all().first { $0.transfer.isGiven && location.relation(to: $0.transfer.location) != .apart }?.transfer
+        try given().first { location.relation(to: $0.transfer.location) != .apart }?.transfer
+    }
+
+    /// Those whose files belong to a container's user.
+    private func given() throws(PluginError) -> [(number: Int, transfer: KeptTransfer)] {
+        // Before the look at the disk, where one that has settled meanwhile is not any more.
+        let settling = settling.numbers
+        return try store.all().filter { $0.transfer.isGiven && !settling.contains($0.number) }
     }
 
     /// Whose the root of a tree is when no container has it.
     func originalOwner(of source: OwnedSource, _ location: TreeLocation) throws(PluginError) -> FileOwner {
-        for (number, transfer) in try store.all() where transfer.isGiven {
+        for (number, transfer) in try given() {
             guard [.same, .inside].contains(location.relation(to: transfer.location)) else { continue }
             // After a look at the owner: it is written down before it is changed.
             let journal: TransferJournal
@@ -176,10 +184,16 @@ struct Transfers: Sendable {
     /// - Throws: `PluginError`: something still belongs to the container's user.
     func giveBack(_ number: Int) throws(PluginError) -> ReturnedTree? {
         guard let lock = try store.lock(number) else { return nil }
-        defer { lock.leaveToChildren() }
         guard let transfer = try store.read(number), transfer.isReturning || !transfer.holders.contains(where: isThere) else { return nil }
-        let tree = try OwnerReturn.run(transfer, journal: store.journal(of: number))
-        try forget(number)
+        let (tree, place) = try OwnerReturn.run(transfer, journal: store.journal(of: number))
+        try settling.settle(number) { () throws(PluginError) in
+            // Whoever wants the tree waits for it.
+            defer { lock.leaveToChildren() }
+            do throws(SystemError) { try place.sync() } catch {
+                throw PluginError("\(transfer.source) was given back, and may not be on the disk: \(error)")
+            }
+            try forget(number)
+        }
         return tree
     }
 

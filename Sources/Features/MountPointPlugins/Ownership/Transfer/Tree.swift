@@ -8,12 +8,18 @@ final class TreeFolder: Sendable {
     let above: TreeFolder?
     let name: EntryName?
     let inode: UInt64
+    /// What comes before a name in it: bytes from the tree's root, with a slash at the end; empty for the root.
+    let prefix: [UInt8]
 
     init(_ name: EntryName?, in above: TreeFolder?, inode: UInt64) {
         self.above = above
         self.name = name
         self.inode = inode
+        prefix = (above?.prefix ?? []) + (name.map { $0.bytes + [UInt8(ascii: "/")] } ?? [])
     }
+
+    /// The same folder, for another thread.
+    init(copying other: TreeFolder) { (above, name, inode, prefix) = (other.above, other.name, other.inode, other.prefix) }
 
     /// From the tree's root.
     var path: [EntryName] {
@@ -38,8 +44,8 @@ struct TreeEntry: Sendable {
 
     /// Bytes from the tree's root; `.` for the root.
     var path: [UInt8] {
-        let names = folder.path + (name.map { [$0] } ?? [])
-        return names.isEmpty ? [UInt8(ascii: ".")] : Array(names.map(\.bytes).joined(separator: [UInt8(ascii: "/")]))
+        guard let name else { return folder.prefix.isEmpty ? [UInt8(ascii: ".")] : folder.prefix.dropLast() }
+        return folder.prefix + name.bytes
     }
 }
 
@@ -125,15 +131,16 @@ final class Tree {
     /// Shows all that is in the tree, a folder before what is in it.
     ///
     /// - Parameters:
-    ///   - examine: what else is to be found out of each thing, or done with it, while it is held; by several threads at a time.
+    ///   - prepare: called by each of the threads that share the work, with the number of things that it will look at. It returns what
+    ///     else is to be found out of each thing, or done with it, while it is held.
     /// - Returns: whether nothing was moved away meanwhile, with what is below it.
     func walk<Finding: Sendable>(
-        examining examine: @escaping @Sendable (TreeEntry, OpenFolder, consuming PinnedEntry) -> Finding,
+        preparing prepare: @escaping @Sendable (_ count: Int) -> Examination<Finding>,
         _ visit: (TreeEntry, Finding) throws(SystemError) -> Void
     ) throws(SystemError) -> Bool {
         let top = try PinnedEntry(place.single, in: root)
         let first = TreeEntry(folder: place.top, name: place.single, status: try top.status())
-        try visit(first, examine(first, root, top))
+        try visit(first, prepare(1)(first, root, top))
         if place.single != nil { return true }
         var isWhole = true
         var pending = [place.top]
@@ -142,11 +149,11 @@ final class Tree {
                 isWhole = false
                 continue
             }
-            var names = try opened.names()[...]
+            var names = try opened.namesByInode()[...]
             while !names.isEmpty {
                 let some = Array(names.prefix(Self.together))
                 let pieces = ParallelWork.map(some, atLeast: 128, named: "walk") { [place] names in
-                    Result { () throws(SystemError) in try Self.look(at: names, in: folder, opened, place, examine) }
+                    Result { () throws(SystemError) in try Self.look(at: names, in: folder, opened, place, prepare(names.count)) }
                 }
                 names = names.dropFirst(Self.together)
                 for piece in pieces {
@@ -167,6 +174,8 @@ final class Tree {
         return isWhole
     }
 
+    typealias Examination<Finding> = (TreeEntry, OpenFolder, consuming PinnedEntry) -> Finding
+
     /// What became of a name.
     private enum Look<Finding: Sendable>: Sendable {
         case gone
@@ -180,8 +189,10 @@ final class Tree {
 
     private static func look<Finding>(
         at names: ArraySlice<EntryName>, in folder: TreeFolder, _ opened: OpenFolder, _ place: Place,
-        _ examine: (TreeEntry, OpenFolder, consuming PinnedEntry) -> Finding
+        _ examine: Examination<Finding>
     ) throws(SystemError) -> [Look<Finding>] {
+        // What all threads refer to would be counted by all of them at each thing, which costs more than the rest of the work.
+        let (folder, opened) = (TreeFolder(copying: folder), try opened.duplicate())
         var found: [Look<Finding>] = []
         found.reserveCapacity(names.count)
         for name in names {
@@ -198,12 +209,12 @@ final class Tree {
         }
         return found
     }
-
-    /// Returns when all changes are on the disk.
-    func sync() throws(SystemError) { try root.syncFileSystem() }
 }
 
 extension Tree.Place {
+    /// Returns when all changes are on the disk.
+    func sync() throws(SystemError) { try root.syncFileSystem() }
+
     /// When a file was made; nil where that says nothing.
     func birth(of status: EntryStatus) -> EntryStatus.Time? { isOverlay ? nil : status.birth }
 
