@@ -12,8 +12,7 @@ final class OwnerGiving {
     private let ranges: IDRanges
     private let isWanted: () -> Bool
     private let journal: TransferJournal
-    private let held: HeldEntries
-    private var batch: [Waiting] = []
+    private var batch: [TreeEntry] = []
     /// Of files with several names, those that were met.
     private var linked: [UInt64: [TreeEntry]] = [:]
     private var isInParallel = true
@@ -21,16 +20,8 @@ final class OwnerGiving {
     /// A file that has been looked at.
     private struct Met: Sendable {
         var capability: Result<Capability, SystemError>
-        /// Nil if it has to be looked up again.
-        var held: HeldEntries.Entry?
         /// What is written down of it; nil if that has to be found out.
         var record: EncodedEntry?
-    }
-
-    /// A file whose owner is changed once that is written down.
-    private struct Waiting: Sendable {
-        var entry: TreeEntry
-        var held: HeldEntries.Entry?
     }
 
     private static let batchSize = 16 << 10
@@ -39,10 +30,7 @@ final class OwnerGiving {
     private static let batchLimit = 4 << 20
     private static let capability = "security.capability"
 
-    private init(
-        _ transfer: KeptTransfer, _ path: FilePath, _ held: HeldEntries, _ isWanted: @escaping () -> Bool
-    ) throws(SystemError) {
-        self.held = held
+    private init(_ transfer: KeptTransfer, _ path: FilePath, _ isWanted: @escaping () -> Bool) throws(SystemError) {
         tree = try Tree(transfer)
         ranges = transfer.ranges
         journal = try TransferJournal(path)
@@ -52,26 +40,25 @@ final class OwnerGiving {
     /// - Parameter isWanted: asked before each batch; if not, it ends with an error.
     /// - Throws: `PluginError` that names the first file that cannot be given.
     static func run(
-        _ transfer: KeptTransfer, journal: FilePath, holding held: HeldEntries, while isWanted: @escaping () -> Bool
+        _ transfer: KeptTransfer, journal: FilePath, while isWanted: @escaping () -> Bool
     ) throws(PluginError) {
         do throws(SystemError) {
-            try OwnerGiving(transfer, journal, held, isWanted).run()
+            try OwnerGiving(transfer, journal, isWanted).run()
         } catch {
             throw PluginError("the files of \(transfer.source) cannot be given to \(transfer.ranges.given(transfer.owner)): \(error)")
         }
     }
 
     private func run() throws(SystemError) {
-        _ = try tree.walk { [ranges, held, place = tree.place] count in
-            var share = held.share(of: count)
-            return { entry, folder, pinned in
-                if ranges.given(entry.owner) == entry.owner { return Met(capability: .success(.none)) }
-                let capability = Result { () throws(SystemError) in try Self.capability(of: entry, in: folder) }
-                // Here, and not where the rest is written down, since this is done by several threads.
-                let record = capability == .success(.none) && entry.isAlone ? EncodedEntry(JournalEntry(entry, place, capability: [])) : nil
-                return Met(capability: capability, held: share.hold(pinned), record: record)
-            }
-        } _: { (entry, met) throws(SystemError) in
+        // By name: what the name means when the owner is changed is looked at again then, as nothing is held while all is written down.
+        let examine = Tree.Examination.byName { [ranges, place = tree.place] entry, folder in
+            if ranges.given(entry.owner) == entry.owner { return Met(capability: .success(.none)) }
+            let capability = Result { () throws(SystemError) in try Self.capability(of: entry, in: folder) }
+            // Here, and not where the rest is written down, since this is done by several threads.
+            let record = capability == .success(.none) && entry.isAlone ? EncodedEntry(JournalEntry(entry, place, capability: [])) : nil
+            return Met(capability: capability, record: record)
+        }
+        _ = try tree.walk(examining: examine) { (entry, met) throws(SystemError) in
             try look(at: entry, met)
         }
         try finishBatch()
@@ -110,7 +97,7 @@ final class OwnerGiving {
                 journal.add(EncodedEntry(JournalEntry(entry, tree.place, capability: capability)))
             }
         }
-        if isGiven { noteGiven(entry) } else { batch.append(Waiting(entry: entry, held: met.held)) }
+        if isGiven { noteGiven(entry) } else { batch.append(entry) }
         if batch.count >= Self.batchSize || journal.pendingSize >= Self.batchLimit { try finishBatch() }
     }
 
@@ -155,7 +142,7 @@ final class OwnerGiving {
         // With what the last batch has done, also if this one is not wanted any more.
         try journal.commit()
         guard isWanted() else { throw SystemError("chown", .canceled, on: "the tree", hint: "the container has gone meanwhile") }
-        let files = batch.map { (file: $0, isSpecial: journal.index.specials[$0.entry.status.inode] != nil) }
+        let files = batch.map { (entry: $0, isSpecial: journal.index.specials[$0.status.inode] != nil) }
         batch.removeAll(keepingCapacity: true)
         let least = isInParallel ? Self.leastOfThread : Int.max
         let pieces = ParallelWork.map(files, atLeast: least, named: "chown") { [ranges, place = tree.place] files in
@@ -170,22 +157,16 @@ final class OwnerGiving {
 
     /// - Returns: of special files, when they were changed; and the failure that was the end of it.
     private static func give(
-        _ files: ArraySlice<(file: Waiting, isSpecial: Bool)>, _ ranges: IDRanges, _ tree: Tree
+        _ files: ArraySlice<(entry: TreeEntry, isSpecial: Bool)>, _ ranges: IDRanges, _ tree: Tree
     ) -> (given: [(inode: UInt64, changed: EntryStatus.Time)], failure: SystemError?) {
         var given: [(inode: UInt64, changed: EntryStatus.Time)] = []
         do throws(SystemError) {
             // By index: a copy of each would be counted for all that it refers to.
             for index in files.indices {
-                let changed: EntryStatus.Time??
-                let (status, isSpecial) = (files[index].file.entry.status, files[index].isSpecial)
+                let (status, isSpecial) = (files[index].entry.status, files[index].isSpecial)
                 let new = ranges.given(FileOwner(user: status.user, group: status.group))
-                // A file that got another name or owner since it was looked at has another time of change, too.
-                if let held = files[index].file.held, try held.pinned.status().change == status.change {
-                    changed = try give(held.pinned, to: new, isSpecial)
-                } else {
-                    // What is not the same any more is left.
-                    changed = try tree.pin(files[index].file.entry) { (pinned) throws(SystemError) in try give(pinned, to: new, isSpecial) }
-                }
+                // What is not the same any more is left.
+                let changed = try tree.pin(files[index].entry) { (pinned) throws(SystemError) in try give(pinned, to: new, isSpecial) }
                 if let changed, let changed { given.append((status.inode, changed)) }
             }
             return (given, nil)

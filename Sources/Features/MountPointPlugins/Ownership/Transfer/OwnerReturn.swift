@@ -85,9 +85,10 @@ final class OwnerReturn {
             var isWhole = true
             do throws(SystemError) {
                 // What was found until an error goes back.
-                isWhole = try tree.walk { [transfer, index = journal.index, place = tree.place] _ in
-                    { entry, _, pinned in Self.meet(entry, pinned, Self.fate(of: entry, place, transfer, index)) }
-                } _: { (entry, outcome) throws(SystemError) in
+                let examine = Tree.Examination.held { [transfer, index = journal.index, place = tree.place] entry, pinned in
+                    Self.meet(entry, pinned, Self.fate(of: entry, place, transfer, index))
+                }
+                isWhole = try tree.walk(examining: examine) { (entry, outcome) throws(SystemError) in
                     note(entry, outcome)
                 }
             } catch {

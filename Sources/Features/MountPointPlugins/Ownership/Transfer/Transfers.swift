@@ -10,7 +10,6 @@ struct Transfers: Sendable {
     let store: TransferStore
     private let containers: FilePath
     private let mapped: MappedMounts
-    private let held = HeldEntries()
     let settling = SettlingTrees()
 
     /// - Parameter state: the instance's folder.
@@ -128,7 +127,7 @@ struct Transfers: Sendable {
         }
         guard let transfer = try store.read(number), isWanted() else { throw gone }
         if !transfer.isGiven || transfer.isComplete { return }
-        try OwnerGiving.run(transfer, journal: store.journal(of: number), holding: held, while: isWanted)
+        try OwnerGiving.run(transfer, journal: store.journal(of: number), while: isWanted)
         let all = try store.lock()
         defer { all.leaveToChildren() }
         guard var now = try store.read(number), isWanted() else { throw gone }

@@ -131,16 +131,18 @@ final class Tree {
     /// Shows all that is in the tree, a folder before what is in it.
     ///
     /// - Parameters:
-    ///   - prepare: called by each of the threads that share the work, with the number of things that it will look at. It returns what
-    ///     else is to be found out of each thing, or done with it, while it is held.
+    ///   - examine: what else is to be found out of each thing, or done with it; by several threads at a time.
     /// - Returns: whether nothing was moved away meanwhile, with what is below it.
     func walk<Finding: Sendable>(
-        preparing prepare: @escaping @Sendable (_ count: Int) -> Examination<Finding>,
+        examining examine: Examination<Finding>,
         _ visit: (TreeEntry, Finding) throws(SystemError) -> Void
     ) throws(SystemError) -> Bool {
         let top = try PinnedEntry(place.single, in: root)
         let first = TreeEntry(folder: place.top, name: place.single, status: try top.status())
-        try visit(first, prepare(1)(first, root, top))
+        switch examine {
+        case .byName(let body): try visit(first, body(first, root))
+        case .held(let body): try visit(first, body(first, top))
+        }
         if place.single != nil { return true }
         var isWhole = true
         var pending = [place.top]
@@ -153,7 +155,7 @@ final class Tree {
             while !names.isEmpty {
                 let some = Array(names.prefix(Self.together))
                 let pieces = ParallelWork.map(some, atLeast: 128, named: "walk") { [place] names in
-                    Result { () throws(SystemError) in try Self.look(at: names, in: folder, opened, place, prepare(names.count)) }
+                    Result { () throws(SystemError) in try Self.look(at: names, in: folder, opened, place, examine) }
                 }
                 names = names.dropFirst(Self.together)
                 for piece in pieces {
@@ -174,7 +176,12 @@ final class Tree {
         return isWhole
     }
 
-    typealias Examination<Finding> = (TreeEntry, OpenFolder, consuming PinnedEntry) -> Finding
+    enum Examination<Finding>: Sendable {
+        /// Of what the name meant a moment before.
+        case byName(@Sendable (TreeEntry, OpenFolder) -> Finding)
+        /// Of the thing itself, which costs an open descriptor for as long.
+        case held(@Sendable (TreeEntry, borrowing PinnedEntry) -> Finding)
+    }
 
     /// What became of a name.
     private enum Look<Finding: Sendable>: Sendable {
@@ -197,9 +204,19 @@ final class Tree {
         found.reserveCapacity(names.count)
         for name in names {
             do throws(SystemError) {
-                let pinned = try PinnedEntry(name, in: opened)
-                let entry = TreeEntry(folder: folder, name: name, status: try pinned.status())
-                found.append(place.isOutside(entry.status) ? .outside : .inside(entry, examine(entry, opened, pinned)))
+                switch examine {
+                case .byName(let body):
+                    guard let status = try opened.statusIfThere(of: name) else {
+                        found.append(.gone)
+                        continue
+                    }
+                    let entry = TreeEntry(folder: folder, name: name, status: status)
+                    found.append(place.isOutside(status) ? .outside : .inside(entry, body(entry, opened)))
+                case .held(let body):
+                    let pinned = try PinnedEntry(name, in: opened)
+                    let entry = TreeEntry(folder: folder, name: name, status: try pinned.status())
+                    found.append(place.isOutside(entry.status) ? .outside : .inside(entry, body(entry, pinned)))
+                }
             } catch {
                 guard error.call == "openat2" && Place.isAbsence(error) else { throw error }
                 // EXDEV: something is mounted there, or it was moved away while it was looked up.
