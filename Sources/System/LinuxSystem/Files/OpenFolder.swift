@@ -36,8 +36,7 @@ public final class OpenFolder: Sendable {
 
     deinit { Glibc.close(descriptor) }
 
-    /// The same folder by a descriptor of its own. Threads that work in one folder have each their own, since they would count together
-    /// who uses a common one. fcntl(2), F_DUPFD_CLOEXEC
+    /// The same folder for another thread: what several refer to is counted by all of them. fcntl(2), F_DUPFD_CLOEXEC
     public func duplicate() throws(SystemError) -> OpenFolder {
         OpenFolder(owning: try systemCall("fcntl", on: text) { fcntl(descriptor, F_DUPFD_CLOEXEC, 0) }, text)
     }
@@ -73,16 +72,9 @@ public final class OpenFolder: Sendable {
         try withReadable { (readable) throws(SystemError) in _ = try systemCall("syncfs", on: text) { CLinux_sync_file_system(readable) } }
     }
 
-    /// All names in it but `.` and `..`, in no order. readdir(3)
-    public func names() throws(SystemError) -> [EntryName] {
-        var names: [EntryName] = []
-        try visitEntries(atMost: .max) { name, _, _ in if let name = EntryName(terminated: name) { names.append(name) } }
-        return names
-    }
-
     /// All names in it but `.` and `..`, in the order of their inodes, in which a file system has them on the disk: whoever changes all of
     /// them changes what lies side by side one after the other. readdir(3)
-    public func namesByInode() throws(SystemError) -> [EntryName] {
+    public func names() throws(SystemError) -> [EntryName] {
         var names: [EntryName] = []
         var order: [(inode: UInt64, index: Int)] = []
         try visitEntries(atMost: .max) { name, _, inode in
@@ -90,8 +82,7 @@ public final class OpenFolder: Sendable {
             order.append((inode, names.count))
             names.append(name)
         }
-        order.sort { $0.inode < $1.inode }
-        return order.map { names[$0.index] }
+        return order.sorted { $0.inode < $1.inode }.map { names[$0.index] }
     }
 
     /// Names of some kinds, as far as the folder itself tells: by readdir(3) alone. What is of no such kind costs next to nothing.
@@ -110,18 +101,18 @@ public final class OpenFolder: Sendable {
     }
 
     @discardableResult
-    private func visitEntries(atMost limit: Int, _ visit: (_ name: UnsafePointer<CChar>, _ type: UInt8, _ inode: UInt64) -> Void) throws(SystemError) -> Int {
+    private func visitEntries(atMost limit: Int, _ visit: EntryVisit) throws(SystemError) -> Int {
         let readable = try systemCall("openat", on: text) { openat(descriptor, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC) }
         return try readFolder(readable, text, atMost: limit, visit)
     }
 }
 
+private typealias EntryVisit = (_ name: UnsafePointer<CChar>, _ type: UInt8, _ inode: UInt64) -> Void
+
 /// Closes the folder.
 ///
 /// - Returns: how many entries were shown, `.` and `..` included.
-private func readFolder(
-    _ readable: CInt, _ text: String, atMost limit: Int, _ visit: (_ name: UnsafePointer<CChar>, _ type: UInt8, _ inode: UInt64) -> Void
-) throws(SystemError) -> Int {
+private func readFolder(_ readable: CInt, _ text: String, atMost limit: Int, _ visit: EntryVisit) throws(SystemError) -> Int {
     guard let stream = fdopendir(readable) else {
         let error = SystemError("fdopendir", .current, on: text)
         close(readable)

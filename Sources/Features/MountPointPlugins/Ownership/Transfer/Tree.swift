@@ -151,7 +151,7 @@ final class Tree {
                 isWhole = false
                 continue
             }
-            var names = try opened.namesByInode()[...]
+            var names = try opened.names()[...]
             while !names.isEmpty {
                 let some = Array(names.prefix(Self.together))
                 let pieces = ParallelWork.map(some, atLeast: 128, named: "walk") { [place] names in
