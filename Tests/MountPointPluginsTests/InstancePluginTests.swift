@@ -64,7 +64,7 @@ struct InstancePluginTests {
     @Test(
         "A label of a container without mounts denies, unless it asks for none",
         arguments: [
-            ("/z", "label mountpoint.folder=/z: /z is no mount of this container; it has none"),
+            ("/z", "label mountpoint.folder=/z: /z is no mount of this container; it has none that this plugin is shown"),
             ("*:wrod", "*, container label mountpoint.folder: wrod is not known; there are word and bad"), ("*", nil), ("none", nil),
         ] as [(String, String?)])
     func labelWithoutMounts(_ row: (label: String, denial: String?)) async throws {

@@ -43,7 +43,6 @@ struct OwnershipKillTests {
     private func recover(_ host: InstanceHost) throws {
         let plugin = try host.plugin(of: OwnershipKind.self)
         plugin.recover()
-        plugin.finish()
     }
 
     @Test("The plugin is killed at each call by which it gives; the next one gives all back") func killedWhileGiving() async throws {
@@ -151,7 +150,6 @@ struct OwnershipKillTests {
             #expect(giving.wasInterrupted)
             let plugin = try host.plugin(of: OwnershipKind.self)
             plugin.recover()
-            plugin.finish()
             let given = try OwnerSnapshot(of: tree.path)
             #expect(given == before, "\(given.difference(from: before))")
             #expect(host.left(of: "ownership") == [])

@@ -4,7 +4,6 @@ import DockerPluginAPI
 import Foundation
 import Glibc
 import LinuxSystem
-import Logging
 import SystemPackage
 import TestSupport
 import Testing
@@ -179,39 +178,6 @@ struct OwnershipSharingTests {
             }
             #expect(try OwnerSnapshot(of: tree.path) == before)
             #expect(host.left(of: "ownership") == [])
-        }
-    }
-
-    @Test("A tree that was given back is free before it is on the disk, and whoever wants it waits for that") func settling() async throws {
-        try await OwnedTree.with { tree in
-            let before = try OwnerSnapshot(of: tree.path)
-            plugin.recover()
-            for round in 0..<5 {
-                try await attach(tree.path, "c\(round)")
-                #expect(tree.owner("a") == [33, 33])
-                try await detach("c\(round)")
-                #expect(try OwnerSnapshot(of: tree.path) == before)
-            }
-            plugin.finish()
-            #expect(host.left(of: "ownership") == [])
-        }
-    }
-
-    @Test("While a tree settles, its files count as its owner's") func settlingIsNoTransfer() async throws {
-        try await OwnedTree.with { tree in
-            try await attach(tree.path, "one")
-            let transfers = Transfers(in: host.places.state.appending("ownership"))
-            let number = try #require(try transfers.store.all().first).number
-            let location = try OwnedSource(tree.path).location()
-            #expect(try transfers.transfer(around: location) != nil)
-            let gate = try Cancellation()
-            transfers.settling.begin(Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
-            try transfers.settling.settle(number) { Poll.wait(for: gate.descriptor.rawValue, until: Deadline(after: .seconds(100))) }
-            #expect(try transfers.transfer(around: location) == nil)
-            gate.cancel()
-            transfers.settling.finish(Deadline(after: .seconds(100)))
-            #expect(try transfers.transfer(around: location) != nil)
-            try await detach("one")
         }
     }
 }

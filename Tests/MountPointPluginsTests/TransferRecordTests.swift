@@ -112,4 +112,13 @@ struct TransferRecordTests {
         left.isReturning = true
         #expect(TransferDecision(transfer("/a", 44), among: [(number: 4, transfer: left)]) == .finish(4))
     }
+
+    @Test("A chain of folders, however deep, is let go on the small stack of a thread") func deepChain() async throws {
+        let depth = try await BlockingThread.run(named: "deep") {
+            var folder = TreeFolder(nil, in: nil, inode: 0)
+            for inode in 1...100_000 { folder = TreeFolder(EntryName("d"), in: folder, inode: UInt64(inode)) }
+            return folder.path.count
+        }
+        #expect(depth == 100_000)
+    }
 }

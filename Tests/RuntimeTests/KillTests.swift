@@ -228,7 +228,9 @@ extension SharedEngineTests {
                     let calls = log.entries.dropFirst(before).map(\.call.description).joined(separator: ", ")
                     let what = "round \(round): \(name) killed \(delay / 1000) µs into step \(step): \(calls)"
                     try? await eventually("the books balance", within: .seconds(30)) { log.imbalance.isEmpty }
-                    try #require(log.imbalance == [], "\(what)\n\(bundle.output.suffix(1000))")
+                    let status = log.imbalance.isEmpty ? "" : try await bundle.runtime("status").output
+                    let left = bundle.host.processes().map { "\($0.id) \($0.name)" }
+                    try #require(log.imbalance == [], "\(what)\n\(bundle.output.suffix(1000))\n\(status)\n\(left)")
                     try #require(try await bundle.status() == nil, "\(what)")
                     try await eventually("nobody is left: \(what)") {
                         !bundle.host.processes().contains { ["mountpoint-runc", "runc", "runc:[2:INIT]", "sleep"].contains($0.name) }

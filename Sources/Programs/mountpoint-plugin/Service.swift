@@ -31,7 +31,6 @@ enum Service {
         logger.info("stopping on \(signal); what containers have stays")
         try systemd.stopping()
         await server.stop()
-        try await BlockingThread.run(named: "finish") { plugin.finish() }
     }
 
     /// Whether the words ask for a service, which must have blocked its signals before the first thread.

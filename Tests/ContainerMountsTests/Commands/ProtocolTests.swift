@@ -39,18 +39,20 @@ import Testing
             plugin.when("Attach") { _ in ["Success": false, "Err": "no such mount"] }
             plugin.end()
             try plugin.begin()
-            for (id, annotations) in [("c1", ["other": "x"]), ("c2", ["mountpoint.first": "/x"])] as [(String, JSONValue)] {
+            let sandbox: JSONValue = ["mountpoint.first": "/x", "io.kubernetes.cri.container-type": "sandbox"]
+            for (id, annotations) in [("c1", ["other": "x"]), ("c2", ["mountpoint.first": "/x"]), ("c3", sandbox)] as [(String, JSONValue)]
+            {
                 let bundle = try runtime.makeBundle(id, mounts: [])
                 var configuration = try #require(
                     try JSONValue(parsing: readWholeFile(FilePath(bundle + "/config.json"), limit: 1 << 20)).objectValue)
                 configuration["annotations"] = annotations
                 try write(.object(configuration), to: bundle)
                 let result = try await runtime.run("create", "--bundle", bundle, id)
-                #expect((result.status == 0) == (id == "c1"), "\(result)")
+                #expect((result.status == 0) == (id != "c2"), "\(result)")
                 #expect(result.output.contains("no such mount") == (id == "c2"), "\(result)")
             }
             #expect(runtime.log.lines == ["first Attach c2"])
-            _ = try await runtime.run("delete", "--force", "c1")
+            for id in ["c1", "c3"] { _ = try await runtime.run("delete", "--force", id) }
         }
     }
 
@@ -206,12 +208,15 @@ import Testing
     /// Whoever only asks how things are does not wait for a plugin that is away.
     @Test func doctorDoesNotWait() async throws {
         try await ScratchRuntime.with("first") { runtime, plugins in
+            var begin = ContinuousClock.now
+            _ = try await runtime.run("doctor", within: .seconds(100))
+            let usual = begin.duration(to: .now)
             try #require(plugins["first"]).end()
-            let begin = ContinuousClock.now
-            let result = try await runtime.run("doctor")
+            begin = .now
+            let result = try await runtime.run("doctor", within: .seconds(100))
             #expect(result.output.contains("[failed] plugin first was not found"), "\(result)")
-            // Patience is 15 s.
-            #expect(begin.duration(to: .now) < .seconds(12))
+            // Patience is 15 s, and a busy machine takes its time for both.
+            #expect(begin.duration(to: .now) < usual * 4 + .seconds(10))
         }
     }
 }

@@ -10,6 +10,8 @@ struct EngineHeuristics {
     let isRecognizedByBundle: Bool
     private let mounts: any EngineMounts
     private let sources: [HostSource]
+    /// Whether it only holds the namespaces of a pod of Kubernetes.
+    let isSandbox: Bool
     /// Annotations are its labels.
     let container: ContainerDescription
 
@@ -21,6 +23,10 @@ struct EngineHeuristics {
             PodmanMounts(id, configuration, sources, bundle: bundle) ?? BuildahMounts(id, bundle: bundle)
             ?? KubernetesMounts(id, configuration, namespace: namespace)
         isRecognizedByBundle = recognized != nil
+        // containerd's name for its kind, and CRI-O's.
+        isSandbox = ["io.kubernetes.cri.container-type", "io.kubernetes.cri-o.ContainerType"].contains {
+            configuration.annotation($0)?.utf8.elementsEqual("sandbox".utf8) == true
+        }
         mounts = recognized ?? NerdctlMounts(id, sources, namespace: namespace) ?? UnknownEngineMounts()
         self.sources = sources
         // Annotations are to podman and Kubernetes what labels are to Docker.

@@ -50,7 +50,9 @@ public struct EngineView: Sendable, Equatable {
             if namespace == "moby" { throw .noRecord(looked) }
         }
         let memory = TmpfsMounts.interposed(configuration, container: guess.container)
-        return EngineView(engine: guess.engine, mounts: guess.interposed() + memory, container: guess.container)
+        // The annotations of a pod are those of its containers, too, and name their mounts.
+        let shown = guess.isSandbox ? ContainerDescription() : guess.container
+        return EngineView(engine: guess.engine, mounts: guess.interposed() + memory, container: shown)
     }
 
     private static func lastComponent(of path: String) -> String {

@@ -84,7 +84,9 @@ struct MountLabel: Sendable, Equatable {
         guard spelled.utf8.first == UInt8(ascii: "/") else { throw PluginError("label \(key)=\(text): must be \(form)") }
         let cleaned = LexicalPath.absolute(spelled)
         guard let known = destinations.first(where: { LexicalPath.absolute($0).hasSameBytes(as: cleaned) }) else {
-            let all = destinations.isEmpty ? "it has none" : "there are \(destinations.sorted().joined(separator: ", "))"
+            let all =
+                destinations.isEmpty
+                ? "it has none that this plugin is shown" : "there are \(destinations.sorted().joined(separator: ", "))"
             throw PluginError("label \(key)=\(text): \(spelled) is no mount of this container; \(all)")
         }
         return entry(known, &rest, after: word.count)

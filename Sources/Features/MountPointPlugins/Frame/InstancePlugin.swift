@@ -193,9 +193,6 @@ public final class InstancePlugin: MountPointPlugin {
         }
     }
 
-    /// Returns when nothing is under way any more. Call it last, and on a thread that may block.
-    public func finish() { kind.finish() }
-
     private func recover(_ id: String) {
         do throws(PluginError) {
             let isOfThisBoot = try files.read(id)?.boot.hasSameBytes(as: boot) ?? true

@@ -55,9 +55,6 @@ public protocol PluginKind: Sendable {
     /// mount, by a process that goes on serving. Nothing by default.
     func recover(_ logger: Logger)
 
-    /// Returns when nothing is under way any more, before the process ends, or after some seconds. Nothing by default.
-    func finish()
-
     /// What this kernel and this host have of what it needs. It tries, and leaves nothing behind.
     static func findings(on instance: PluginInstance) -> [PluginFinding]
 }
@@ -67,7 +64,6 @@ extension PluginKind {
     public func mounted(_ mount: KeptMount, in process: Int32) throws(PluginError) {}
     public func denied(_ mounts: [ChosenMount]) {}
     public func recover(_ logger: Logger) {}
-    public func finish() {}
     public static func findings(on instance: PluginInstance) -> [PluginFinding] { [] }
 }
 

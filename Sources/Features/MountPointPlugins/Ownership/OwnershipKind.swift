@@ -81,9 +81,8 @@ public struct OwnershipKind: PluginKind {
         return []
     }
 
-    /// Gives back what was not yet on the disk when the last process ended.
+    /// Gives back what no container has any more and no container's file leads to.
     public func recover(_ logger: Logger) {
-        transfers.settling.begin(logger)
         do throws(PluginError) {
             for (number, _) in try transfers.abandoned() {
                 do throws(PluginError) { _ = try transfers.giveBack(number) } catch { logger.error("\(error)") }
@@ -92,10 +91,6 @@ public struct OwnershipKind: PluginKind {
             logger.error("\(error)")
         }
     }
-
-    public func finish() { transfers.settling.finish(Deadline(after: Self.settlingTime)) }
-
-    private static let settlingTime = Duration.seconds(20)
 
     /// Forgets what was to be undone for a mount, whatever became of the tree.
     func forget(_ mount: KeptMount) throws(PluginError) { try transfers.forget(heldBy: Self.key(of: mount.folder)) }

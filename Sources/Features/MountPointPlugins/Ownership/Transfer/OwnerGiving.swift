@@ -51,12 +51,13 @@ final class OwnerGiving {
 
     private func run() throws(SystemError) {
         // By name: what the name means when the owner is changed is looked at again then, as nothing is held while all is written down.
-        let examine = Tree.Examination.byName { [ranges, place = tree.place] entry, folder in
+        let examine = Tree.Examination.byName { [ranges, place = tree.place] entry, folder, prefix in
             if ranges.given(entry.owner) == entry.owner { return Met(capability: .success(.none)) }
             let capability = Result { () throws(SystemError) in try Self.capability(of: entry, in: folder) }
             // Here, and not where the rest is written down, since this is done by several threads.
-            let record = capability == .success(.none) && entry.isAlone ? EncodedEntry(JournalEntry(entry, place, capability: [])) : nil
-            return Met(capability: capability, record: record)
+            guard capability == .success(.none), entry.isAlone else { return Met(capability: capability) }
+            let record = JournalEntry(entry, path: entry.path(below: prefix), place, capability: [])
+            return Met(capability: capability, record: EncodedEntry(record))
         }
         _ = try tree.walk(examining: examine) { (entry, met) throws(SystemError) in
             try look(at: entry, met)
@@ -94,7 +95,7 @@ final class OwnerGiving {
                 journal.add(record)
             } else {
                 guard let capability = try value(of: met.capability.get(), entry) else { return }
-                journal.add(EncodedEntry(JournalEntry(entry, tree.place, capability: capability)))
+                journal.add(EncodedEntry(JournalEntry(entry, path: entry.path, tree.place, capability: capability)))
             }
         }
         if isGiven { noteGiven(entry) } else { batch.append(entry) }
@@ -189,10 +190,10 @@ extension TreeEntry {
 }
 
 extension JournalEntry {
-    fileprivate init(_ entry: TreeEntry, _ place: Tree.Place, capability: [UInt8]) {
+    fileprivate init(_ entry: TreeEntry, path: [UInt8], _ place: Tree.Place, capability: [UInt8]) {
         let status = entry.status
         self.init(
-            path: entry.path, inode: status.inode, birth: place.birth(of: status), user: status.user, group: status.group,
+            path: path, inode: status.inode, birth: place.birth(of: status), user: status.user, group: status.group,
             isFile: status.kind == .file, mode: status.mode, size: status.size, modified: status.modification, capability: capability)
     }
 }

@@ -64,9 +64,10 @@ final class OwnerReturn {
         outcome = ReturnedTree(source: transfer.source)
     }
 
-    /// - Returns: what became of it, and the tree, whose changes are not on the disk yet.
+    /// Returns when all is on the disk: whoever comes next, and whoever unmounts the source, finds nothing under way.
+    ///
     /// - Throws: `PluginError` that names the first file that could not be given back; all others were.
-    static func run(_ transfer: KeptTransfer, journal: FilePath) throws(PluginError) -> (ReturnedTree, Tree.Place) {
+    static func run(_ transfer: KeptTransfer, journal: FilePath) throws(PluginError) -> ReturnedTree {
         let what = "\(transfer.source) still belongs to \(transfer.ranges.given(transfer.owner))"
         let work: OwnerReturn
         do throws(SystemError) {
@@ -75,7 +76,7 @@ final class OwnerReturn {
         } catch {
             throw PluginError("\(what), since it could not be given back: \(error)")
         }
-        guard let first = work.failures.first else { return (work.outcome, work.tree.place) }
+        guard let first = work.failures.first else { return work.outcome }
         throw PluginError("\(what) in part, since \(work.failures.count) files could not be given back, first of all: \(first)")
     }
 
@@ -105,6 +106,7 @@ final class OwnerReturn {
             }
         }
         try returnSpecials()
+        try tree.place.sync()
     }
 
     private func leave(_ entry: TreeEntry, _ reason: String) {

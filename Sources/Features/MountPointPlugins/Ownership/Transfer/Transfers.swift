@@ -10,7 +10,6 @@ struct Transfers: Sendable {
     let store: TransferStore
     private let containers: FilePath
     private let mapped: MappedMounts
-    let settling = SettlingTrees()
 
     /// - Parameter state: the instance's folder.
     init(in state: FilePath) {
@@ -46,9 +45,7 @@ struct Transfers: Sendable {
 
     /// Those whose files belong to a container's user.
     private func given() throws(PluginError) -> [(number: Int, transfer: KeptTransfer)] {
-        // Before the look at the disk, where one that has settled meanwhile is not any more.
-        let settling = settling.numbers
-        return try store.all().filter { $0.transfer.isGiven && !settling.contains($0.number) }
+        try store.all().filter(\.transfer.isGiven)
     }
 
     /// Whose the root of a tree is when no container has it.
@@ -88,6 +85,8 @@ struct Transfers: Sendable {
     func take(_ wanted: KeptTransfer) throws(PluginError) {
         while true {
             let lock = try store.lock()
+            // It may have waited long for another tree, and nobody would give back what is given to a container that has gone.
+            guard wanted.holders.allSatisfy(isThere) else { throw Self.gone }
             let all = try transfers()
             var numbers: [Int]
             switch TransferDecision(wanted, among: all) {
@@ -116,21 +115,22 @@ struct Transfers: Sendable {
         }
     }
 
+    private static let gone = PluginError("the container has gone meanwhile")
+
     /// Gives a container what is left to be given, or waits for who is at it.
     private func complete(_ number: Int, for holders: [KeptTransfer.Holder]) throws(PluginError) {
-        let gone = PluginError("the container has gone meanwhile")
-        guard let lock = try store.lock(number) else { throw gone }
+        guard let lock = try store.lock(number) else { throw Self.gone }
         defer { lock.leaveToChildren() }
         let isWanted = { () -> Bool in
             guard let now = (try? store.read(number)) ?? nil, !now.isReturning else { return false }
-            return holders.allSatisfy { now.isHeld(by: $0.key) }
+            return holders.allSatisfy { now.isHeld(by: $0.key) && isThere($0) }
         }
-        guard let transfer = try store.read(number), isWanted() else { throw gone }
+        guard let transfer = try store.read(number), isWanted() else { throw Self.gone }
         if !transfer.isGiven || transfer.isComplete { return }
         try OwnerGiving.run(transfer, journal: store.journal(of: number), while: isWanted)
         let all = try store.lock()
         defer { all.leaveToChildren() }
-        guard var now = try store.read(number), isWanted() else { throw gone }
+        guard var now = try store.read(number), isWanted() else { throw Self.gone }
         now.isComplete = true
         try store.replace(number, with: now)
     }
@@ -183,16 +183,10 @@ struct Transfers: Sendable {
     /// - Throws: `PluginError`: something still belongs to the container's user.
     func giveBack(_ number: Int) throws(PluginError) -> ReturnedTree? {
         guard let lock = try store.lock(number) else { return nil }
+        defer { lock.leaveToChildren() }
         guard let transfer = try store.read(number), transfer.isReturning || !transfer.holders.contains(where: isThere) else { return nil }
-        let (tree, place) = try OwnerReturn.run(transfer, journal: store.journal(of: number))
-        try settling.settle(number) { () throws(PluginError) in
-            // Whoever wants the tree waits for it.
-            defer { lock.leaveToChildren() }
-            do throws(SystemError) { try place.sync() } catch {
-                throw PluginError("\(transfer.source) was given back, and may not be on the disk: \(error)")
-            }
-            try forget(number)
-        }
+        let tree = try OwnerReturn.run(transfer, journal: store.journal(of: number))
+        try forget(number, ifItIs: transfer)
         return tree
     }
 
@@ -209,9 +203,12 @@ struct Transfers: Sendable {
     }
 
     /// Forgets a transfer, whatever became of the tree.
-    func forget(_ number: Int) throws(PluginError) {
+    ///
+    /// - Parameter known: what it was. If somebody else has forgotten it meanwhile, its number may be another's.
+    func forget(_ number: Int, ifItIs known: KeptTransfer? = nil) throws(PluginError) {
         let all = try store.lock()
         defer { all.leaveToChildren() }
+        if let known, try store.read(number)?.isSameTransfer(as: known) != true { return }
         do throws(SystemError) { try store.remove(number) } catch { throw PluginError("cannot forget a transfer: \(error)") }
     }
 }
@@ -225,6 +222,11 @@ extension KeptTransfer {
             ? wanted : "\(wanted) has files in common with \(source), which"
         let what = isGiven ? "belongs to \(ranges.given(owner))" : "is not given to another user"
         return "\(tree) \(what) while container \(users) runs; run both as one user with mode=transfer, or one after the other"
+    }
+
+    /// Whether it is the same one, whoever takes part in it by now.
+    func isSameTransfer(as other: KeptTransfer) -> Bool {
+        inode == other.inode && location == other.location && since == other.since && boot.hasSameBytes(as: other.boot)
     }
 
     func isHeld(by key: String) -> Bool { holders.contains { $0.key.hasSameBytes(as: key) } }

@@ -8,18 +8,19 @@ final class TreeFolder: Sendable {
     let above: TreeFolder?
     let name: EntryName?
     let inode: UInt64
-    /// What comes before a name in it: bytes from the tree's root, with a slash at the end; empty for the root.
-    let prefix: [UInt8]
 
     init(_ name: EntryName?, in above: TreeFolder?, inode: UInt64) {
         self.above = above
         self.name = name
         self.inode = inode
-        prefix = (above?.prefix ?? []) + (name.map { $0.bytes + [UInt8(ascii: "/")] } ?? [])
     }
 
     /// The same folder, for another thread.
-    init(copying other: TreeFolder) { (above, name, inode, prefix) = (other.above, other.name, other.inode, other.prefix) }
+    convenience init(copying other: TreeFolder) { self.init(other.name, in: other.above, inode: other.inode) }
+
+    /// What comes before a name in it: bytes from the tree's root, with a slash at the end; empty for the root. Not kept: with deep
+    /// folders it would be much.
+    var prefix: [UInt8] { Array(path.map { $0.bytes + [UInt8(ascii: "/")] }.joined()) }
 
     /// From the tree's root.
     var path: [EntryName] {
@@ -43,10 +44,10 @@ struct TreeEntry: Sendable {
     var owner: FileOwner { FileOwner(user: status.user, group: status.group) }
 
     /// Bytes from the tree's root; `.` for the root.
-    var path: [UInt8] {
-        guard let name else { return folder.prefix.isEmpty ? [UInt8(ascii: ".")] : folder.prefix.dropLast() }
-        return folder.prefix + name.bytes
-    }
+    var path: [UInt8] { path(below: folder.prefix) }
+
+    /// The same, for who knows the folder's prefix.
+    func path(below prefix: [UInt8]) -> [UInt8] { name.map { prefix + $0.bytes } ?? [UInt8(ascii: ".")] }
 }
 
 /// What is below the source of a mount, walked by descriptors: no symbolic link is followed, and nothing that is mounted below is entered.
@@ -140,7 +141,7 @@ final class Tree {
         let top = try PinnedEntry(place.single, in: root)
         let first = TreeEntry(folder: place.top, name: place.single, status: try top.status())
         switch examine {
-        case .byName(let body): try visit(first, body(first, root))
+        case .byName(let body): try visit(first, body(first, root, []))
         case .held(let body): try visit(first, body(first, top))
         }
         if place.single != nil { return true }
@@ -177,8 +178,8 @@ final class Tree {
     }
 
     enum Examination<Finding>: Sendable {
-        /// Of what the name meant a moment before.
-        case byName(@Sendable (TreeEntry, OpenFolder) -> Finding)
+        /// Of what the name meant a moment before. Also gets the folder's prefix.
+        case byName(@Sendable (TreeEntry, OpenFolder, _ prefix: [UInt8]) -> Finding)
         /// Of the thing itself, which costs an open descriptor for as long.
         case held(@Sendable (TreeEntry, borrowing PinnedEntry) -> Finding)
     }
@@ -199,7 +200,7 @@ final class Tree {
         _ examine: Examination<Finding>
     ) throws(SystemError) -> [Look<Finding>] {
         // What all threads refer to would be counted by all of them at each thing, which costs more than the rest of the work.
-        let (folder, opened) = (TreeFolder(copying: folder), try opened.duplicate())
+        let (folder, opened, prefix) = (TreeFolder(copying: folder), try opened.duplicate(), folder.prefix)
         var found: [Look<Finding>] = []
         found.reserveCapacity(names.count)
         for name in names {
@@ -211,7 +212,7 @@ final class Tree {
                         continue
                     }
                     let entry = TreeEntry(folder: folder, name: name, status: status)
-                    found.append(place.isOutside(status) ? .outside : .inside(entry, body(entry, opened)))
+                    found.append(place.isOutside(status) ? .outside : .inside(entry, body(entry, opened, prefix)))
                 case .held(let body):
                     let pinned = try PinnedEntry(name, in: opened)
                     let entry = TreeEntry(folder: folder, name: name, status: try pinned.status())
