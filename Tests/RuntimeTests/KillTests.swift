@@ -191,6 +191,12 @@ extension SharedEngineTests {
             }
         }
 
+        /// What is known of the container, and who runs, for a message.
+        private static func left(_ bundle: HandBundle) async throws -> String {
+            let processes = bundle.host.processes().map { "\($0.id) \($0.name)" }
+            return "\(try await bundle.runtime("status").output)\n\(processes.joined(separator: ", "))"
+        }
+
         @Test("At any time, a hundred times over")
         func anyTime() async throws {
             try await Scenario.run("first", "second") { scenario in
@@ -228,9 +234,8 @@ extension SharedEngineTests {
                     let calls = log.entries.dropFirst(before).map(\.call.description).joined(separator: ", ")
                     let what = "round \(round): \(name) killed \(delay / 1000) µs into step \(step): \(calls)"
                     try? await eventually("the books balance", within: .seconds(30)) { log.imbalance.isEmpty }
-                    let status = log.imbalance.isEmpty ? "" : try await bundle.runtime("status").output
-                    let left = bundle.host.processes().map { "\($0.id) \($0.name)" }
-                    try #require(log.imbalance == [], "\(what)\n\(bundle.output.suffix(1000))\n\(status)\n\(left)")
+                    let left = log.imbalance.isEmpty ? "" : try await Self.left(bundle)
+                    try #require(log.imbalance == [], "\(what)\n\(bundle.output.suffix(1000))\n\(left)")
                     try #require(try await bundle.status() == nil, "\(what)")
                     try await eventually("nobody is left: \(what)") {
                         !bundle.host.processes().contains { ["mountpoint-runc", "runc", "runc:[2:INIT]", "sleep"].contains($0.name) }
