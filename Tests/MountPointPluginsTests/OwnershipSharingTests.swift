@@ -180,4 +180,35 @@ struct OwnershipSharingTests {
             #expect(host.left(of: "ownership") == [])
         }
     }
+
+    @Test("A container that has gone while it waited gets nothing") func gone() async throws {
+        try await OwnedTree.with { tree in
+            let before = try OwnerSnapshot(of: tree.path)
+            let kind = try host.kind(OwnershipKind.self)
+            let request = ownershipRequest(tree.path, "mode=transfer", id: "one")
+            let chosen = ChosenMount(
+                mount: request.mounts[0], containerID: "one", options: "mode=transfer", choice: "",
+                folder: host.places.state.appending("ownership/one.0").string)
+            let plan = try #require(try kind.plan(chosen))
+            // The frame has removed the container's file, as it does at the end.
+            #expect(throws: PluginError("the container has gone meanwhile")) { try kind.carryOut(KeptMount(chosen, plan)) }
+            #expect(try OwnerSnapshot(of: tree.path) == before)
+        }
+    }
+
+    @Test("A transfer is forgotten only if it is the one that was meant") func forgetting() async throws {
+        try await OwnedTree.with { tree in
+            try await attach(tree.path, "one")
+            let transfers = Transfers(in: host.places.state.appending("ownership"))
+            let (number, known) = try #require(try transfers.store.all().first)
+            var other = known
+            other.since.seconds += 1
+            try transfers.forget(number, ifItIs: other)
+            #expect(try transfers.store.read(number) == known)
+            other = known
+            other.holders = []
+            try transfers.forget(number, ifItIs: other)
+            #expect(try transfers.store.read(number) == nil)
+        }
+    }
 }

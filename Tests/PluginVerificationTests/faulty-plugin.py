@@ -108,7 +108,7 @@ def attach(request):
         busy.release()
     if FAULT == "closes-at-many" and len(mounts) > 50: return None
     if FAULT == "hangs" and mounts: time.sleep(3600)
-    if FAULT == "slow": time.sleep(2)
+    if FAULT == "slow": time.sleep(1.4)
     if FAULT == "dies-of-long-paths" and any(len(mount["Source"]) > 4000 for mount in mounts): os._exit(1)
     if FAULT == "dies-of-line-breaks" and any("\n" in mount["Source"] for mount in mounts): os._exit(1)
     if FAULT == "leaks-descriptors": leaked.append(os.open("/", os.O_RDONLY))
