@@ -211,4 +211,16 @@ struct OwnershipSharingTests {
             #expect(try transfers.store.read(number) == nil)
         }
     }
+
+    @Test("A tree that no container's file leads to is given back when the plugin starts") func abandoned() async throws {
+        try await OwnedTree.with { tree in
+            let before = try OwnerSnapshot(of: tree.path)
+            try await attach(tree.path, "one")
+            unlink(host.places.state.appending("ownership/one.json").string)
+            #expect(try OwnerSnapshot(of: tree.path) != before)
+            try host.plugin(of: OwnershipKind.self).recover()
+            #expect(try OwnerSnapshot(of: tree.path) == before)
+            #expect(host.left(of: "ownership") == [])
+        }
+    }
 }

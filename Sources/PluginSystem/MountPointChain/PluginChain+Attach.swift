@@ -43,7 +43,7 @@ extension PluginChain {
         for link in links {
             do throws(ChainError) {
                 try Self.updateOrigins(of: &attached.mounts, known: &known, findOrigins)
-                let wanted = attached.mounts.indices.filter { link.wants(attached.mounts[$0]) }
+                let wanted = attached.mounts.indices.filter { link.properties.wants(attached.mounts[$0]) }
                 if wanted.isEmpty { continue }
                 try ask(link, about: wanted, in: &attached, of: container, store: store, since: now(), checkingSource: check)
             } catch {

@@ -7,8 +7,6 @@ public struct PluginChain {
     struct Link {
         let plugin: any ChainedPlugin
         let properties: MountPointProperties
-
-        func wants(_ mount: MountPoint) -> Bool { properties.wants(mount) }
     }
 
     let links: [Link]
@@ -36,7 +34,7 @@ public struct PluginChain {
     /// A pattern that needs a changed source or applied middleware can come to match only after another plugin has attached, so
     /// if no plugin wants a mount as it is, none is ever asked.
     public func isWanted(_ mounts: [MountPoint]) -> Bool {
-        mounts.contains { mount in links.contains { $0.wants(mount) } }
+        mounts.contains { mount in links.contains { $0.properties.wants(mount) } }
     }
 }
 

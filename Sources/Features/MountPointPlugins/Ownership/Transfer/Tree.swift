@@ -200,7 +200,8 @@ final class Tree {
         _ examine: Examination<Finding>
     ) throws(SystemError) -> [Look<Finding>] {
         // What all threads refer to would be counted by all of them at each thing, which costs more than the rest of the work.
-        let (folder, opened, prefix) = (TreeFolder(copying: folder), try opened.duplicate(), folder.prefix)
+        let (folder, opened) = (TreeFolder(copying: folder), try opened.duplicate())
+        let prefix = if case .byName = examine { folder.prefix } else { [UInt8]() }
         var found: [Look<Finding>] = []
         found.reserveCapacity(names.count)
         for name in names {
