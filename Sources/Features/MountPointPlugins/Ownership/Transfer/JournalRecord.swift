@@ -20,25 +20,11 @@ struct JournalEntry: Sendable, Equatable {
     /// Its `security.capability`; empty for none.
     var capability: [UInt8]
 
+    /// Bytes of one in the file, with a path that is not long.
+    static let usualSize = 100
+
     /// Whether it has what chown(2) takes away from a file.
     var isSpecial: Bool { isFile && (!capability.isEmpty || mode & 0o6000 != 0) }
-}
-
-/// An entry as it is in the file.
-struct EncodedEntry: Sendable {
-    let entry: JournalEntry
-    let bytes: [UInt8]
-
-    init(_ entry: JournalEntry) {
-        self.entry = entry
-        var bytes: [UInt8] = []
-        bytes.reserveCapacity(Self.most + entry.path.count + entry.capability.count)
-        JournalRecord.entry(entry).write(to: &bytes)
-        self.bytes = bytes
-    }
-
-    /// Bytes of all members but those of any length.
-    private static let most = 64
 }
 
 /// A record of a journal.

@@ -12,16 +12,24 @@ final class OwnerGiving {
     private let ranges: IDRanges
     private let isWanted: () -> Bool
     private let journal: TransferJournal
-    private var batch: [TreeEntry] = []
+    /// As the threads have found them: to copy each would cost a twentieth of the time.
+    private var batch: [[TreeEntry]] = []
+    private var batchCount = 0
     /// Of files with several names, those that were met.
     private var linked: [UInt64: [TreeEntry]] = [:]
     private var isInParallel = true
 
-    /// A file that has been looked at.
+    /// What a thread has met.
     private struct Met: Sendable {
-        var capability: Result<Capability, SystemError>
-        /// What is written down of it; nil if that has to be found out.
-        var record: EncodedEntry?
+        /// What is to be written down before the files below are given.
+        var records = JournalEntries()
+        var files: [TreeEntry] = []
+        /// Belong to the new owner already.
+        var given: [TreeEntry] = []
+        /// Have several names.
+        var linked: [TreeEntry] = []
+        /// Have capabilities, which have to be found out, or cannot be looked at.
+        var remaining: [(entry: TreeEntry, capability: Result<Capability, SystemError>)] = []
     }
 
     private static let batchSize = 16 << 10
@@ -51,16 +59,19 @@ final class OwnerGiving {
 
     private func run() throws(SystemError) {
         // By name: what the name means when the owner is changed is looked at again then, as nothing is held while all is written down.
-        let examine = Tree.Examination.byName { [ranges, place = tree.place] entry, folder, prefix in
-            if ranges.given(entry.owner) == entry.owner { return Met(capability: .success(.none)) }
-            let capability = Result { () throws(SystemError) in try Self.capability(of: entry, in: folder) }
-            // Here, and not where the rest is written down, since this is done by several threads.
-            guard capability == .success(.none), entry.isAlone else { return Met(capability: capability) }
-            let record = JournalEntry(entry, path: entry.path(below: prefix), place, capability: [])
-            return Met(capability: capability, record: EncodedEntry(record))
+        let examine = Tree.Examination<Met>.byName { [ranges, place = tree.place, known = journal.index] entry, folder, prefix, met in
+            // Also what belongs to the new owner already is written down: else it would count as made by the container at the end.
+            if ranges.given(entry.owner) == entry.owner && ranges.returned(entry.owner) == entry.owner { return }
+            guard entry.isAlone else { return met.linked.append(entry) }
+            Self.meet(entry, in: folder, prefix, ranges, place, known, &met)
         }
-        _ = try tree.walk(examining: examine) { (entry, met) throws(SystemError) in
-            try look(at: entry, met)
+        _ = try tree.walk(from: Met(), examining: examine) { (met) throws(SystemError) in
+            for entry in met.linked { linked[entry.status.inode, default: []].append(entry) }
+            journal.add(met.records)
+            addToBatch(met.files)
+            for entry in met.given { noteGiven(entry) }
+            for (entry, capability) in met.remaining { try add(entry, capability) }
+            if isBatchFull { try finishBatch() }
         }
         try finishBatch()
         // Of several names of one file only the first finds it as it was.
@@ -69,37 +80,45 @@ final class OwnerGiving {
             guard let first = entries.first, entries.count == Int(first.status.links) else { continue }
             for entry in entries {
                 guard let folder = try tree.open(entry.folder) else { continue }
-                try add(entry, Met(capability: .success(Self.capability(of: entry, in: folder))))
+                let isGiven = ranges.given(entry.owner) == entry.owner
+                try add(entry, .success(isGiven ? .none : Self.capability(of: entry, in: folder)))
+                if isBatchFull { try finishBatch() }
             }
         }
         try finishBatch()
         try journal.commit()
     }
 
-    private func look(at entry: TreeEntry, _ met: Met) throws(SystemError) {
-        let owner = entry.owner
-        // Also what belongs to the new owner already: else it would count as made by the container at the end.
-        if ranges.given(owner) == owner && ranges.returned(owner) == owner { return }
-        if entry.isAlone {
-            try add(entry, met)
-        } else {
-            linked[entry.status.inode, default: []].append(entry)
+    private var isBatchFull: Bool { batchCount >= Self.batchSize || journal.pendingSize >= Self.batchLimit }
+
+    private static func meet(
+        _ entry: TreeEntry, in folder: OpenFolder, _ prefix: [UInt8], _ ranges: IDRanges, _ place: Tree.Place, _ known: JournalIndex,
+        _ met: inout Met
+    ) {
+        let isGiven = ranges.given(entry.owner) == entry.owner
+        if known.owner(of: entry.status.inode, birth: place.birth(of: entry.status)) == nil {
+            let capability =
+                isGiven ? .success(.none) : Result { () throws(SystemError) in try Self.capability(of: entry, in: folder) }
+            guard capability == .success(.none) else { return met.remaining.append((entry, capability)) }
+            met.records.add(JournalEntry(entry, path: entry.path(below: prefix), place, capability: []), isNew: known.isEmpty)
         }
+        if isGiven { met.given.append(entry) } else { met.files.append(entry) }
     }
 
-    private func add(_ entry: TreeEntry, _ met: Met) throws(SystemError) {
+    /// Adds what was not found out by the threads.
+    private func add(_ entry: TreeEntry, _ found: Result<Capability, SystemError>) throws(SystemError) {
         let status = entry.status
-        let isGiven = ranges.given(entry.owner) == entry.owner
         if journal.index.owner(of: status.inode, birth: tree.birth(of: status)) == nil {
-            if let record = met.record {
-                journal.add(record)
-            } else {
-                guard let capability = try value(of: met.capability.get(), entry) else { return }
-                journal.add(EncodedEntry(JournalEntry(entry, path: entry.path, tree.place, capability: capability)))
-            }
+            guard let capability = try value(of: found.get(), entry) else { return }
+            journal.add(.entry(JournalEntry(entry, path: entry.path, tree.place, capability: capability)))
         }
-        if isGiven { noteGiven(entry) } else { batch.append(entry) }
-        if batch.count >= Self.batchSize || journal.pendingSize >= Self.batchLimit { try finishBatch() }
+        if ranges.given(entry.owner) == entry.owner { noteGiven(entry) } else { addToBatch([entry]) }
+    }
+
+    private func addToBatch(_ files: [TreeEntry]) {
+        if files.isEmpty { return }
+        batch.append(files)
+        batchCount += files.count
     }
 
     /// A file that another process has given before it could write down when: that is now, if nobody has changed the file meanwhile.
@@ -143,11 +162,15 @@ final class OwnerGiving {
         // With what the last batch has done, also if this one is not wanted any more.
         try journal.commit()
         guard isWanted() else { throw SystemError("chown", .canceled, on: "the tree", hint: "the container has gone meanwhile") }
-        let files = batch.map { (entry: $0, isSpecial: journal.index.specials[$0.status.inode] != nil) }
-        batch.removeAll(keepingCapacity: true)
-        let least = isInParallel ? Self.leastOfThread : Int.max
-        let pieces = ParallelWork.map(files, atLeast: least, named: "chown") { [ranges, place = tree.place] files in
-            Self.give(files, ranges, Tree(at: place))
+        let least = Self.leastOfThread
+        let parts = batch.flatMap { files in
+            stride(from: 0, to: files.count, by: least).map { files[$0..<min($0 + least, files.count)] }
+        }
+        let isWorthThreads = isInParallel && batchCount >= 2 * least
+        (batch, batchCount) = ([], 0)
+        let pieces = ParallelWork.map(parts, atLeast: isWorthThreads ? 1 : .max, named: "chown") {
+            [ranges, specials = journal.index.specials, place = tree.place] parts in
+            Self.give(parts, ranges, specials, Tree(at: place))
         }
         for given in pieces.flatMap(\.given) { journal.add(.given(inode: given.inode, changed: given.changed)) }
         guard let failure = pieces.lazy.compactMap(\.failure).first else { return }
@@ -158,17 +181,19 @@ final class OwnerGiving {
 
     /// - Returns: of special files, when they were changed; and the failure that was the end of it.
     private static func give(
-        _ files: ArraySlice<(entry: TreeEntry, isSpecial: Bool)>, _ ranges: IDRanges, _ tree: Tree
+        _ parts: ArraySlice<ArraySlice<TreeEntry>>, _ ranges: IDRanges, _ specials: [UInt64: JournalIndex.Special], _ tree: Tree
     ) -> (given: [(inode: UInt64, changed: EntryStatus.Time)], failure: SystemError?) {
         var given: [(inode: UInt64, changed: EntryStatus.Time)] = []
         do throws(SystemError) {
-            // By index: a copy of each would be counted for all that it refers to.
-            for index in files.indices {
-                let (status, isSpecial) = (files[index].entry.status, files[index].isSpecial)
-                let new = ranges.given(FileOwner(user: status.user, group: status.group))
-                // What is not the same any more is left.
-                let changed = try tree.pin(files[index].entry) { (pinned) throws(SystemError) in try give(pinned, to: new, isSpecial) }
-                if let changed, let changed { given.append((status.inode, changed)) }
+            for files in parts {
+                // By index: a copy of each would be counted for all that it refers to.
+                for index in files.indices {
+                    let (inode, new) = (files[index].status.inode, ranges.given(files[index].owner))
+                    let isSpecial = specials[inode] != nil
+                    // What is not the same any more is left.
+                    let changed = try tree.pin(files[index]) { (pinned) throws(SystemError) in try give(pinned, to: new, isSpecial) }
+                    if let changed, let changed { given.append((inode, changed)) }
+                }
             }
             return (given, nil)
         } catch {

@@ -43,13 +43,22 @@ final class OwnerReturn {
         case changes(FileOwner, isMade: Bool)
     }
 
-    private enum Outcome: Sendable {
-        case done(isMade: Bool)
-        case failed(SystemError)
-        /// What it is now is not what it was a moment before.
-        case gone
-        /// Not by the thread that met it.
-        case remains(Fate)
+    /// What a thread has met, and what has become of it.
+    private struct Met: Sendable {
+        var returned = 0
+        var made = 0
+        var failures: [SystemError] = []
+        /// Left to one thread.
+        var remaining: [(entry: TreeEntry, fate: Fate)] = []
+
+        mutating func give(_ pinned: borrowing PinnedEntry, to owner: FileOwner, isMade: Bool) {
+            do throws(SystemError) {
+                try pinned.setOwner(user: owner.user, group: owner.group)
+                if isMade { made += 1 } else { returned += 1 }
+            } catch {
+                failures.append(error)
+            }
+        }
     }
 
     /// So often a tree is walked in which others move folders meanwhile.
@@ -86,12 +95,10 @@ final class OwnerReturn {
             var isWhole = true
             do throws(SystemError) {
                 // What was found until an error goes back.
-                let examine = Tree.Examination.held { [transfer, index = journal.index, place = tree.place] entry, pinned in
-                    Self.meet(entry, pinned, Self.fate(of: entry, place, transfer, index))
+                let examine = Tree.Examination<Met>.held { [transfer, index = journal.index, place = tree.place] entry, pinned, met in
+                    Self.meet(entry, pinned, Self.fate(of: entry, place, transfer, index), &met)
                 }
-                isWhole = try tree.walk(examining: examine) { (entry, outcome) throws(SystemError) in
-                    note(entry, outcome)
-                }
+                isWhole = try tree.walk(from: Met(), examining: examine) { (met) throws(SystemError) in note(met) }
             } catch {
                 failures.append(error)
             }
@@ -138,37 +145,38 @@ final class OwnerReturn {
 
     /// Changes the owner of what has one name. Of several names of one file only the first finds it as it was, so these are left to one
     /// thread.
-    private static func meet(_ entry: TreeEntry, _ pinned: borrowing PinnedEntry, _ fate: Fate) -> Outcome {
-        guard case .changes(let owner, let isMade) = fate, entry.status.kind == .folder || entry.status.links == 1 else {
-            return .remains(fate)
+    private static func meet(_ entry: TreeEntry, _ pinned: borrowing PinnedEntry, _ fate: Fate, _ met: inout Met) {
+        switch fate {
+        case .stays: return
+        case .changes(let owner, let isMade) where entry.status.kind == .folder || entry.status.links == 1:
+            met.give(pinned, to: owner, isMade: isMade)
+        case .special, .changes: met.remaining.append((entry, fate))
         }
-        do throws(SystemError) { return try give(pinned, to: owner, isMade) } catch { return .failed(error) }
     }
 
-    private static func give(_ pinned: borrowing PinnedEntry, to owner: FileOwner, _ isMade: Bool) throws(SystemError) -> Outcome {
-        try pinned.setOwner(user: owner.user, group: owner.group)
-        return .done(isMade: isMade)
-    }
-
-    private func note(_ entry: TreeEntry, _ outcome: Outcome) {
-        switch outcome {
-        case .done(let isMade): if isMade { self.outcome.made += 1 } else { self.outcome.returned += 1 }
-        case .failed(let error): failures.append(error)
-        case .gone, .remains(.stays): return
-        case .remains(.special): specials[entry.status.inode] = entry
-        case .remains(.changes(let owner, let isMade)):
-            if isMade { linked[entry.status.inode, default: []].append(entry) } else { change(entry, to: owner, isMade: false) }
+    private func note(_ met: Met) {
+        outcome.returned += met.returned
+        outcome.made += met.made
+        failures += met.failures
+        for (entry, fate) in met.remaining {
+            switch fate {
+            case .stays: continue
+            case .special: specials[entry.status.inode] = entry
+            case .changes(let owner, let isMade):
+                if isMade { linked[entry.status.inode, default: []].append(entry) } else { change(entry, to: owner, isMade: false) }
+            }
         }
     }
 
     private func change(_ entry: TreeEntry, to owner: FileOwner, isMade: Bool) {
         if owner == entry.owner { return }
+        var met = Met()
         do throws(SystemError) {
-            let outcome = try tree.pin(entry) { (pinned) throws(SystemError) in try Self.give(pinned, to: owner, isMade) }
-            note(entry, outcome ?? .gone)
+            _ = try tree.pin(entry) { (pinned) throws(SystemError) in met.give(pinned, to: owner, isMade: isMade) }
         } catch {
-            failures.append(error)
+            met.failures.append(error)
         }
+        note(met)
     }
 
     // MARK: Set-uid, set-gid and capabilities

@@ -129,21 +129,25 @@ final class Tree {
         }
     }
 
-    /// Shows all that is in the tree, a folder before what is in it.
+    /// Looks at all that is in the tree, a folder before what is in it: at the entries of a folder by several threads, each of which has
+    /// findings of its own. What is done for each entry by one thread costs more than all that the others spare.
     ///
     /// - Parameters:
-    ///   - examine: what else is to be found out of each thing, or done with it; by several threads at a time.
+    ///   - none: findings of nothing.
+    ///   - examine: what is to be found out of each thing, or done with it.
+    ///   - visit: gets the findings of a thread for a part of a folder.
     /// - Returns: whether nothing was moved away meanwhile, with what is below it.
-    func walk<Finding: Sendable>(
-        examining examine: Examination<Finding>,
-        _ visit: (TreeEntry, Finding) throws(SystemError) -> Void
+    func walk<Findings: Sendable>(
+        from none: Findings, examining examine: Examination<Findings>, _ visit: (Findings) throws(SystemError) -> Void
     ) throws(SystemError) -> Bool {
         let top = try PinnedEntry(place.single, in: root)
         let first = TreeEntry(folder: place.top, name: place.single, status: try top.status())
+        var findings = none
         switch examine {
-        case .byName(let body): try visit(first, body(first, root, []))
-        case .held(let body): try visit(first, body(first, top))
+        case .byName(let body): body(first, root, [], &findings)
+        case .held(let body): body(first, top, &findings)
         }
+        try visit(findings)
         if place.single != nil { return true }
         var isWhole = true
         var pending = [place.top]
@@ -156,77 +160,72 @@ final class Tree {
             while !names.isEmpty {
                 let some = Array(names.prefix(Self.together))
                 let pieces = ParallelWork.map(some, atLeast: 128, named: "walk") { [place] names in
-                    Result { () throws(SystemError) in try Self.look(at: names, in: folder, opened, place, examine) }
+                    Result { () throws(SystemError) in try Self.look(at: names, in: folder, opened, place, examine, none) }
                 }
                 names = names.dropFirst(Self.together)
                 for piece in pieces {
-                    for found in try piece.get() {
-                        switch found {
-                        case .gone: isWhole = false
-                        case .outside: continue
-                        case .inside(let entry, let finding):
-                            try visit(entry, finding)
-                            if entry.status.kind == .folder, let name = entry.name {
-                                pending.append(TreeFolder(name, in: folder, inode: entry.status.inode))
-                            }
-                        }
-                    }
+                    let piece = try piece.get()
+                    if !piece.isWhole { isWhole = false }
+                    try visit(piece.findings)
+                    pending += piece.folders.map { TreeFolder($0.name, in: folder, inode: $0.inode) }
                 }
             }
         }
         return isWhole
     }
 
-    enum Examination<Finding>: Sendable {
+    enum Examination<Findings>: Sendable {
         /// Of what the name meant a moment before. Also gets the folder's prefix.
-        case byName(@Sendable (TreeEntry, OpenFolder, _ prefix: [UInt8]) -> Finding)
+        case byName(@Sendable (TreeEntry, OpenFolder, _ prefix: [UInt8], inout Findings) -> Void)
         /// Of the thing itself, which costs an open descriptor for as long.
-        case held(@Sendable (TreeEntry, borrowing PinnedEntry) -> Finding)
+        case held(@Sendable (TreeEntry, borrowing PinnedEntry, inout Findings) -> Void)
     }
 
-    /// What became of a name.
-    private enum Look<Finding: Sendable>: Sendable {
-        case gone
-        /// Something is mounted there, or it is another transfer.
-        case outside
-        case inside(TreeEntry, Finding)
+    /// What a thread has found in a part of a folder.
+    private struct Piece<Findings: Sendable>: Sendable {
+        var findings: Findings
+        var folders: [(name: EntryName, inode: UInt64)] = []
+        var isWhole = true
     }
 
-    /// Names that are looked at before any of them is shown.
+    /// Names that are looked at before anything of them is shown.
     private static let together = 2048
 
-    private static func look<Finding>(
+    private static func look<Findings>(
         at names: ArraySlice<EntryName>, in folder: TreeFolder, _ opened: OpenFolder, _ place: Place,
-        _ examine: Examination<Finding>
-    ) throws(SystemError) -> [Look<Finding>] {
+        _ examine: Examination<Findings>, _ none: Findings
+    ) throws(SystemError) -> Piece<Findings> {
         // What all threads refer to would be counted by all of them at each thing, which costs more than the rest of the work.
         let (folder, opened) = (TreeFolder(copying: folder), try opened.duplicate())
         let prefix = if case .byName = examine { folder.prefix } else { [UInt8]() }
-        var found: [Look<Finding>] = []
-        found.reserveCapacity(names.count)
+        var piece = Piece(findings: none)
+        /// - Returns: nil for what is not the tree's: something is mounted there, or it is another transfer.
+        func entry(_ name: EntryName, _ status: EntryStatus) -> TreeEntry? {
+            if place.isOutside(status) { return nil }
+            if status.kind == .folder { piece.folders.append((name, status.inode)) }
+            return TreeEntry(folder: folder, name: name, status: status)
+        }
         for name in names {
             do throws(SystemError) {
                 switch examine {
                 case .byName(let body):
                     guard let status = try opened.statusIfThere(of: name) else {
-                        found.append(.gone)
+                        piece.isWhole = false
                         continue
                     }
-                    let entry = TreeEntry(folder: folder, name: name, status: status)
-                    found.append(place.isOutside(status) ? .outside : .inside(entry, body(entry, opened, prefix)))
+                    if let entry = entry(name, status) { body(entry, opened, prefix, &piece.findings) }
                 case .held(let body):
                     let pinned = try PinnedEntry(name, in: opened)
-                    let entry = TreeEntry(folder: folder, name: name, status: try pinned.status())
-                    found.append(place.isOutside(entry.status) ? .outside : .inside(entry, body(entry, pinned)))
+                    if let entry = entry(name, try pinned.status()) { body(entry, pinned, &piece.findings) }
                 }
             } catch {
                 guard error.call == "openat2" && Place.isAbsence(error) else { throw error }
                 // EXDEV: something is mounted there, or it was moved away while it was looked up.
                 let there = error.errno == .improperLink ? try opened.statusIfThere(of: name) : nil
-                found.append(there?.isMountRoot == true ? .outside : .gone)
+                if there?.isMountRoot != true { piece.isWhole = false }
             }
         }
-        return found
+        return piece
     }
 }
 
