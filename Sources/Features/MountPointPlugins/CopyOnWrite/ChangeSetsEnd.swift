@@ -62,12 +62,22 @@ extension ChangeSets {
     }
 
     private func keep(_ set: inout ChangeSet, _ reason: String) throws(CommitError) {
+        // Of a source that is gone there is nothing to be seen under other names.
+        if let source = try? set.openSource() { try Self.giveNames(in: set, over: source) }
         set.record.state = .kept
         set.record.reason = reason
         let set = set
         try Self.failing { () throws(SystemError) in
             try OpenFolder(at: set.upper).syncFileSystem()
             try set.write()
+        }
+    }
+
+    private static func giveNames(in set: ChangeSet, over source: OpenFolder) throws(CommitError) {
+        try failing { () throws(SystemError) in
+            // A single file has one name for the container.
+            guard set.record.file == nil, let index = try LayerIndex(of: OpenFolder(at: set.layer), over: source) else { return }
+            try index.giveNames(in: LayerFolder(upper: OpenFolder(at: set.upper), over: source))
         }
     }
 
@@ -135,6 +145,7 @@ extension ChangeSets {
             set.record.state = .committing
             return survey
         }
+        try Self.giveNames(in: set, over: source)
         let (upper, begun, name) = (set.upper, set.record.begun, set.name)
         let layer = try Self.failing { () throws(SystemError) in LayerFolder(upper: try OpenFolder(at: upper), over: source) }
         let conflicts = try Self.failing { () throws(SystemError) in

@@ -187,7 +187,7 @@ final class LayerCommit {
         let wanted = Dictionary(survey.replacements.map { ($0.source, $0) }) { one, _ in one }
         try source.visit { (folder, name, status, path) throws(SystemError) in
             if path.names == [placing.stagingName] { return .skip }
-            if let replacement = wanted[status.inode], status.kind == .file, status.modification == replacement.sourceModification {
+            if let replacement = wanted[status.inode], status.kind != .folder, status.modification == replacement.sourceModification {
                 try placing.placeShared(replacement.inode, as: name, in: folder)
             }
             return .enter

@@ -93,7 +93,7 @@ struct LayerSurvey: Sendable {
                 try folder.upper.setAttribute(Self.stagedKey, to: Array(String(moves.count).utf8))
                 moves.append(Move(number: moves.count, origin: origin))
             case .file(let name, let status):
-                guard status.kind == .file, status.links > 1, selection.covers(parent.path.appending(name)),
+                guard status.links > 1, selection.covers(parent.path.appending(name)),
                     case .file(let origin) = try OverlayLayer.origin(of: name, in: parent.upper, base: layer.base ?? layer.upper),
                     origin.links > 1
                 else { return }
