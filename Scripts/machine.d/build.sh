@@ -3,7 +3,7 @@
 # Sourced by Scripts/machine.
 # shellcheck shell=bash
 
-image_packages=systemd,systemd-sysv,dbus,kmod,iproute2,nfs-kernel-server,docker.io,iptables,procps,socat,make,libstdc++6,python3
+image_packages=systemd,systemd-sysv,dbus,kmod,iproute2,nfs-kernel-server,docker.io,iptables,procps,socat,make,libstdc++6,python3,e2fsprogs
 case "$suite" in
   # docker.io has the command, and there is no Compose that is a part of it.
   bookworm) ;;
@@ -11,6 +11,7 @@ case "$suite" in
   # mount is no essential package there.
   forky) image_packages+=,docker-cli,docker-compose,mount ;;
 esac
+image_packages+=${packages:+,$packages}
 image_kernel=linux-image-cloud-amd64
 # Sparse: only what is written takes room in the cache.
 image_size=6G
@@ -20,6 +21,9 @@ machine_build() {
   case "$suite" in
     bookworm | trixie | forky) ;;
     *) fail "machine: $suite is no suite that a machine can be made of; there are bookworm, trixie and forky" ;;
+  esac
+  case "$packages" in
+    *[!a-z0-9.+,-]*) fail "machine: $packages are no names of Debian packages with commas between" ;;
   esac
   mkdir -p "$suite_cache"
   # Two builds at once (a test run and a person) would write the same files.
@@ -31,7 +35,7 @@ machine_build() {
   local wanted
   wanted=$(image_fingerprint)
   if [ "$(cat "$suite_cache/image/fingerprint" 2>/dev/null)" = "$wanted" ]; then
-    step "the image of $suite is up to date"
+    step "the image of $suite${packages:+ with $packages} is up to date"
   else
     build_image
     printf '%s\n' "$wanted" >"$suite_cache/image/fingerprint"
@@ -45,7 +49,7 @@ machine_build() {
 # What the image is made from. The mirror is left out: the same suite gives the same machine.
 image_fingerprint() {
   (
-    printf '%s\n' "$suite"
+    printf '%s\n' "$suite" "$packages"
     cd "$machine_parts" && find build.sh guest -type f -print0 | LC_ALL=C sort -z | xargs -0 sha256sum
   ) | sha256sum | cut -c1-32
 }
@@ -55,7 +59,7 @@ build_image() {
   local work=$suite_cache/image.new
   rm -rf "$work"
   mkdir -p "$work"
-  step "installing Debian $suite into a folder"
+  step "installing Debian $suite${packages:+ with $packages} into a folder"
   make_root "$work"
   step "making the initramfs"
   make_initramfs "$work"
@@ -115,13 +119,21 @@ make_root() {
   rm -rf "$work"/root/{etc,var/lib,var/cache}/apt
 }
 
-# A busybox, one driver and twenty lines: all that stands between the kernel and the disk.
+# A busybox, some drivers and twenty lines: all that stands between the kernel and the disk.
 make_initramfs() {
-  local work=$1 tree=$1/initramfs.tree version
-  version=$(ls "$work/root/usr/lib/modules")
+  local work=$1 tree=$1/initramfs.tree modules path
+  modules=$(echo "$work"/root/usr/lib/modules/*)
   mkdir -p "$tree"/{bin,proc,dev,root}
   cp "$work/busybox" "$tree/bin/busybox"
-  cp "$work/root/usr/lib/modules/$version/kernel/drivers/block/virtio_blk.ko" "$tree/"
+  # In the order in which they are to be loaded. What a kernel has built in is not in the list of files.
+  for path in virtio/virtio_pci block/virtio_blk fs/ext4/ext4; do
+    awk -F : -v end="/$path.ko" 'substr($1, length($1) - length(end) + 1) == end {
+      count = split($2, needed, " ")
+      for (i = count; i > 0; i--) print needed[i]
+      print $1 }' "$modules/modules.dep"
+  done | awk '!seen[$0]++' | while read -r path; do
+    cp "$modules/$path" "$tree/" && basename "$path"
+  done >"$tree/modules"
   install -m 755 "$machine_parts/guest/init" "$tree/init"
   # Not compressed: emulated processors unpack slowly, and the file is small.
   (cd "$tree" && find . | cpio --quiet -o -H newc -R 0:0) >"$work/initramfs"

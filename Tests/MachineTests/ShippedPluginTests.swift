@@ -87,6 +87,45 @@ extension MachineTests {
             #expect(output.hasSuffix("text\nmore\nlayer\nowned\n0\nthere are no changes\n"), "\(output)")
         }
 
+        @Test("What a container writes is charged to the owner of the source by map, and to the container's user while a transfer lasts")
+        func quotas() async throws {
+            let output = try await Guest.expect(
+                #"""
+                \#(Self.setup)
+                modprobe -a quota_v2 loop; truncate -s 64M /root/quota.img; mkfs.ext4 -q -O quota /root/quota.img
+                mkdir -p /srv/quota; mount -o loop,usrquota /root/quota.img /srv/quota; device=$(findmnt -no SOURCE /srv/quota)
+                # quotactl(2): quota USER prints the KiB that he has, quota USER KiB limits them.
+                cat > quota.py <<'END'
+                import ctypes, struct, sys
+                device, user, limit = sys.argv[1].encode(), int(sys.argv[2]), sys.argv[3:]
+                libc, block = ctypes.CDLL(None, use_errno=True), ctypes.create_string_buffer(72)
+                call = 0x800008 if limit else 0x800007
+                if limit: struct.pack_into("QQ48xI", block, 0, int(limit[0]), 0, 1)
+                if libc.quotactl(call << 8, device, user, block) != 0: sys.exit("quotactl: errno %d" % ctypes.get_errno())
+                if not limit: print(struct.unpack_from("Q", block, 16)[0] >> 10)
+                END
+                quota() { python3 quota.py "$device" "$@"; }
+                mkdir -p /srv/quota/tree; chown 1000:1000 /srv/quota/tree; quota 1000 2048
+                own="--user 33 -v /srv/quota/tree:/m --label"
+                $run $own mountpoint.ownership=/m:match-user alpine sh -c \
+                  'head -c 1048576 /dev/zero > /m/one; head -c 4194304 /dev/zero > /m/two; stat -c %u /m/one' 2>/dev/null
+                sync; echo "map: $(quota 33) $([ $(quota 1000) -ge 1024 ] && [ $(quota 1000) -le 2048 ] && echo limited)"
+                quota 1000 0; rm -f /srv/quota/tree/two
+                docker run -d --name given --runtime mountpoint $own mountpoint.ownership=/m:match-user,mode=transfer alpine sleep 1000 >/dev/null
+                sync; echo "transfer: $([ $(quota 33) -ge 1024 ] && echo given) $(quota 1000)"
+                docker rm -f given >/dev/null; sync; echo "back: $(quota 33) $([ $(quota 1000) -ge 1024 ] && echo returned)"
+                umount /srv/quota; rm /root/quota.img
+                """#, limit: 300)
+            #expect(
+                output == """
+                    33
+                    map: 0 limited
+                    transfer: given 0
+                    back: 0 returned
+
+                    """, "\(output)")
+        }
+
         @Test(
             "docker compose in a container that has Docker's socket: its relative paths are what they are in that container",
             .needs(.compose))
