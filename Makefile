@@ -101,6 +101,9 @@ MACHINES := DockerTests|MachineTests|SwarmTests|^RuntimeTests\.|^FaultTests\.
 FAILURES := .build/test-failures
 BESIDE := DOCKER_NFSD_TEST_FAILURES=$(FAILURES) $(TEST) --ignore-lock
 
+# The newest engine and kernel that Debian has; one test is for what they do otherwise. `make test-engines` runs all of them there.
+NEWEST := forky
+
 .PHONY: shared-builds machine fuzz-build
 # One after another, for they share a build folder.
 shared-builds:
@@ -110,6 +113,7 @@ shared-builds:
 
 machine:
 	Scripts/machine build
+	Scripts/machine build --suite $(NEWEST)
 
 fuzz-build:
 	Scripts/fuzz build
@@ -134,6 +138,7 @@ host-tests:
 	$(BESIDE) --filter '^FaultTests\.'
 	$(BESIDE) --filter DockerTests
 	$(BESIDE) --filter '^RuntimeTests\.'
+	DOCKER_NFSD_MACHINE_SUITE=$(NEWEST) $(BESIDE) --filter MachineTests/ServerFaults/withdrawnExport
 
 machine-tests:
 	$(BESIDE) --filter MachineTests
@@ -168,6 +173,15 @@ test-swarm: build ## Run the tests of a Swarm of two virtual machines
 	Scripts/machine build
 	$(MAKE) debug
 	DOCKER_NFSD_TEST_LONG=1 DOCKER_NFSD_TEST_SWARM=1 $(TEST) --filter SwarmTests
+
+# Of Debian, and all that there are if not given: `make test-engines SUITE=forky`.
+SUITE ?=
+
+.PHONY: test-engines
+test-engines: build ## Run the tests that need a machine on machines of each Debian release, or of SUITE=, and write Docs/engines.md
+	Scripts/test-needs
+	$(MAKE) debug
+	DOCKER_NFSD_TEST_BINARY=$(CURDIR)/$(BINARY) DOCKER_NFSD_TEST_RUNTIME=$(CURDIR)/$(RUNTIME) Scripts/engines $(SUITE)
 
 .PHONY: test-plain
 test-plain: ## Run the tests whose needs this machine has, and skip the rest

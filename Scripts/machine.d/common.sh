@@ -5,8 +5,10 @@
 repository="$(cd "$machine_parts/../.." && pwd)"
 cache="${DOCKER_NFSD_MACHINE_CACHE:-$repository/.machine}"
 suite="${DOCKER_NFSD_MACHINE_SUITE:-trixie}"
-# What is made of one suite; the emulator is every suite's.
-suite_cache=$cache/$suite
+# Sorted, so that a set of packages has one name.
+packages=$(tr ',' '\n' <<<"${DOCKER_NFSD_MACHINE_PACKAGES:-}" | LC_ALL=C sort -u | sed '/^$/d' | paste -sd ,)
+# What is made of one suite and set of packages; the emulator is everybody's.
+suite_cache=$cache/$suite${packages:++${packages//,/+}}
 
 # How many scripts can run in one machine at the same time; the guest's agent serves every port that it finds.
 channel_count=4

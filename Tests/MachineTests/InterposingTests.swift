@@ -64,7 +64,7 @@ extension MachineTests {
         func liveRestore() async throws {
             let output = try await Guest.expect(
                 """
-                \(Self.settings(#""live-restore": true, "default-runtime": "mountpoint","#))
+                \(RecordingPlugin.setup(#""live-restore": true, "default-runtime": "mountpoint","#))
                 docker run -d --name alive -v /srv/data:/mnt --stop-timeout 1 alpine sleep 1000 >/dev/null; echo "calls $(calls)"
                 systemctl kill -s KILL docker; until docker info >/dev/null 2>&1; do sleep 0.5; systemctl reset-failed docker 2>/dev/null || true; systemctl start docker || true; done
                 docker exec alive ls -d /mnt; echo "calls $(calls)"
@@ -79,7 +79,7 @@ extension MachineTests {
         func endsAlone() async throws {
             let output = try await Guest.expect(
                 """
-                \(Self.settings(#""live-restore": true, "default-runtime": "mountpoint","#))
+                \(RecordingPlugin.setup(#""live-restore": true, "default-runtime": "mountpoint","#))
                 docker run -d --name alone -v /srv/data:/mnt alpine sh -c 'until [ -e /mnt/go ]; do sleep 0.2; done; exit 5' >/dev/null
                 systemctl stop docker.socket docker; touch /srv/data/go
                 for i in $(seq 150); do [ "$(calls)" = "Attach Detach" ] && break; sleep 0.2; done; echo "calls $(calls)"
@@ -93,7 +93,7 @@ extension MachineTests {
         func swarm() async throws {
             let output = try await Guest.expect(
                 """
-                \(Self.settings(#""default-runtime": "mountpoint","#))
+                \(RecordingPlugin.setup(#""default-runtime": "mountpoint","#))
                 docker swarm init --advertise-addr 127.0.0.1 >/dev/null
                 docker service create --quiet --detach --no-resolve-image --name one --replicas 1 --stop-grace-period 1s \\
                   --mount type=bind,source=/srv/data,target=/mnt alpine sleep 1000 >/dev/null
@@ -113,7 +113,7 @@ extension MachineTests {
             let output = try await Guest.expect(
                 """
                 docker save -o /root/alpine.tar alpine
-                \(Self.settings(#""features": { "containerd-snapshotter": true },"#))
+                \(RecordingPlugin.setup(#""features": { "containerd-snapshotter": true },"#))
                 docker info --format '{{.DriverStatus}}' | grep -o 'io.containerd.snapshotter.v1'
                 docker load --quiet --input /root/alpine.tar >/dev/null
                 docker create --name made alpine true >/dev/null; docker commit --change 'LABEL made=here' made labelled >/dev/null; docker rm made >/dev/null
@@ -130,7 +130,7 @@ extension MachineTests {
         func controlGroups() async throws {
             let output = try await Guest.expect(
                 """
-                \(Self.settings(""))
+                \(RecordingPlugin.setup(""))
                 run="docker run --runtime mountpoint -v /srv/data:/mnt"
                 $run -d --name counted --memory 64m alpine sleep 1000 >/dev/null
                 docker stats --no-stream --format '{{.MemUsage}} {{.PIDs}}' counted | grep -v '^0B' | sed 's/^[0-9.]*[KM]iB/N/'
@@ -145,7 +145,7 @@ extension MachineTests {
         func outOfMemory() async throws {
             let output = try await Guest.expect(
                 """
-                \(Self.settings(""))
+                \(RecordingPlugin.setup(""))
                 for runtime in runc mountpoint runc mountpoint; do
                   docker run --name full --runtime $runtime -v /srv/data:/mnt --memory 16m --memory-swap 16m alpine tail /dev/zero 2>/dev/null || true
                   docker inspect -f "$runtime {{.State.OOMKilled}} {{.State.ExitCode}}" full; docker rm full >/dev/null
@@ -157,32 +157,6 @@ extension MachineTests {
             #expect(lines.allSatisfy { $0.hasSuffix(" 137") }, "\(output)")
             // Docker hears of it from a watch on a group that may be gone before it has looked, so plain runc may miss it, too.
             #expect(ended("mountpoint", "true") || !ended("runc", "true"), "\(output)")
-        }
-
-        /// A plugin that takes part in every mount and writes down its calls, and Docker with these settings besides the runtime.
-        private static func settings(_ more: String) -> String {
-            """
-            pkill -f recorder.py || true; rm -f /run/docker/plugins/recorder.sock /root/calls; mkdir -p /srv/data /run/docker/plugins
-            cat > recorder.py <<'END'
-            import http.server, json, socketserver
-            class Recorder(http.server.BaseHTTPRequestHandler):
-                def do_POST(self):
-                    call = self.path.split(".")[1]
-                    mounts = json.loads(self.rfile.read(int(self.headers["Content-Length"])) or "{}").get("Mounts", [])
-                    if call in ("MountPointAttach", "MountPointDetach"):
-                        open("/root/calls", "a").write(call.removeprefix("MountPoint") + "\\n")
-                    if call == "MountPointAttach": open("/root/mounts", "w").write(json.dumps(mounts))
-                    answer = {"Success": True, "Implements": ["mountpoint"], "Patterns": [{}], "Attachments": [{"Attach": True}] * len(mounts)}
-                    self.send_response_only(200), self.end_headers(), self.wfile.write(json.dumps(answer).encode())
-            socketserver.UnixStreamServer("/run/docker/plugins/recorder.sock", Recorder).serve_forever()
-            END
-            setsid python3 recorder.py >/dev/null 2>&1 </dev/null &
-            until [ -S /run/docker/plugins/recorder.sock ]; do sleep 0.1; done
-            echo '{ "mount-point-plugins": ["recorder"] }' > /etc/docker/mountpoint-runc.json
-            echo '{ \(more) "runtimes": { "mountpoint": { "path": "/usr/local/sbin/mountpoint-runc" } } }' > /etc/docker/daemon.json
-            systemctl reset-failed docker docker.socket 2>/dev/null || true; systemctl restart docker
-            calls() { echo $(cat /root/calls 2>/dev/null); }
-            """
         }
     }
 }

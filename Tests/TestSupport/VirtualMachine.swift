@@ -22,14 +22,19 @@ public actor VirtualMachine {
     private let link: Link?
     /// Programs and files of this machine that are seen in `/payload/test` there.
     private let tools: [String]
+    /// Of Debian, that it has besides.
+    private let packages: [String]
     private let folder: String
     private var isRunning = false
 
-    /// - Parameter tools: programs and files of this machine that are to be in `/payload/test` there, with the libraries of Swift.
-    public init(name: String, link: Link? = nil, tools: [String] = []) {
+    /// - Parameters:
+    ///   - tools: programs and files of this machine that are to be in `/payload/test` there, with the libraries of Swift.
+    ///   - packages: of Debian, that it has besides. The first machine that has them takes some minutes, until its image is made.
+    public init(name: String, link: Link? = nil, tools: [String] = [], packages: [String] = []) {
         self.name = name
         self.link = link
         self.tools = tools
+        self.packages = packages
         folder = NSTemporaryDirectory() + "docker-nfsd-\(name)-\(UUID().uuidString.prefix(8))"
     }
 
@@ -40,7 +45,7 @@ public actor VirtualMachine {
         try await expect(command(["make", "-C", Repository.root, "install", "DESTDIR=\(stage)"]), "make install")
         try await addTools(to: stage + "/test")
         try await expect(
-            command([Repository.root + "/Scripts/machine", "start", folder, "--payload", stage] + place, limit: 400),
+            command([Repository.root + "/Scripts/machine", "start", folder, "--payload", stage] + place + image, limit: 900),
             "Scripts/machine start")
         try? FileManager.default.removeItem(atPath: stage)
         isRunning = true
@@ -60,6 +65,8 @@ public actor VirtualMachine {
         guard let link else { return [] }
         return ["--name", name, "--net-socket", link.path, "--net-number", String(link.number)]
     }
+
+    private var image: [String] { packages.isEmpty ? [] : ["--packages", packages.joined(separator: ",")] }
 
     private func addTools(to folder: String) async throws {
         if tools.isEmpty { return }

@@ -8,9 +8,10 @@ import TestSupport
 struct MachineTrait: SuiteTrait, TestScoping {
     let name: String
     let tools: [String]
+    let packages: [String]
 
     func provideScope(for test: Test, testCase: Test.Case?, performing function: @Sendable () async throws -> Void) async throws {
-        let machine = VirtualMachine(name: name, tools: tools)
+        let machine = VirtualMachine(name: name, tools: tools, packages: packages)
         try await VirtualMachine.stopping([machine]) {
             try await machine.start()
             try await Guest.$machine.withValue(machine) { try await function() }
@@ -22,7 +23,10 @@ extension Trait where Self == MachineTrait {
     /// - Parameters:
     ///   - name: its host name.
     ///   - tools: files of this machine that are in `/payload/test` there.
-    static func machine(_ name: String, tools: [String] = []) -> Self { MachineTrait(name: name, tools: tools) }
+    ///   - packages: of Debian, that it has besides.
+    static func machine(_ name: String, tools: [String] = [], packages: [String] = []) -> Self {
+        MachineTrait(name: name, tools: tools, packages: packages)
+    }
 }
 
 /// The machine of the suite that runs.
