@@ -88,7 +88,7 @@ check: lint ## Check all that, and what the release links and weighs
 	@if [ -x $(RUNTIME) ]; then Scripts/check-linkage $(RUNTIME); fi
 	@if [ -x $(PLUGIN) ]; then Scripts/check-linkage $(PLUGIN); fi
 
-TEST := DOCKER_NFSD_TEST_REQUIRE=root,docker,runtime,machine,prometheus,podman,compose DOCKER_NFSD_TEST_BINARY=$(CURDIR)/$(BINARY) \
+TEST := DOCKER_NFSD_TEST_REQUIRE=root,docker,runtime,machine,prometheus,podman,compose,recent-machine DOCKER_NFSD_TEST_BINARY=$(CURDIR)/$(BINARY) \
 	DOCKER_NFSD_TEST_RUNTIME=$(CURDIR)/$(RUNTIME) Scripts/run-tests --skip-build
 
 # Tests at a time. Without this all of them begin at once, and no time limit means anything.

@@ -173,13 +173,13 @@ _docker-nfsd() {
     unset 'unparsed_words[0]'
     unparsed_words=("${unparsed_words[@]}")
     case "${subcommand}" in
-    serve|status|top|doctor|volume|help)
+    serve|status|top|doctor|volume|import|help)
         # Offer subcommand argument completions
         "_docker-nfsd_${subcommand}"
         ;;
     *)
         # Offer subcommand completions
-        COMPREPLY+=($(compgen -W 'serve status top doctor volume help' -- "${cur}"))
+        COMPREPLY+=($(compgen -W 'serve status top doctor volume import help' -- "${cur}"))
         ;;
     esac
 }
@@ -522,6 +522,81 @@ _docker-nfsd_volume_set() {
     repeating_options=()
     non_repeating_options=(--config --state-directory --runtime-directory --mount-directory --socket-directory --docker-directory --engine-socket --share --share-refresh --options --nfsvers --mount-deadline --probe-deadline --resolve-deadline --unmount-deadline --remove-deadline --retry --restart-failed --mount-method --metrics --log-level)
     __docker-nfsd_offer_flags_options -1
+
+    # Offer option value completions
+    case "${prev}" in
+    '--config')
+        return
+        ;;
+    '--state-directory')
+        return
+        ;;
+    '--runtime-directory')
+        return
+        ;;
+    '--mount-directory')
+        return
+        ;;
+    '--socket-directory')
+        return
+        ;;
+    '--docker-directory')
+        return
+        ;;
+    '--engine-socket')
+        return
+        ;;
+    '--share')
+        return
+        ;;
+    '--share-refresh')
+        return
+        ;;
+    '--options')
+        return
+        ;;
+    '--nfsvers')
+        return
+        ;;
+    '--mount-deadline')
+        return
+        ;;
+    '--probe-deadline')
+        return
+        ;;
+    '--resolve-deadline')
+        return
+        ;;
+    '--unmount-deadline')
+        return
+        ;;
+    '--remove-deadline')
+        return
+        ;;
+    '--retry')
+        return
+        ;;
+    '--restart-failed')
+        return
+        ;;
+    '--mount-method')
+        return
+        ;;
+    '--metrics')
+        return
+        ;;
+    '--log-level')
+        return
+        ;;
+    esac
+}
+
+_docker-nfsd_import() {
+    repeating_flags=()
+    non_repeating_flags=(--version -h --help)
+    repeating_options=()
+    non_repeating_options=(--config --state-directory --runtime-directory --mount-directory --socket-directory --docker-directory --engine-socket --share --share-refresh --options --nfsvers --mount-deadline --probe-deadline --resolve-deadline --unmount-deadline --remove-deadline --retry --restart-failed --mount-method --metrics --log-level)
+    __docker-nfsd_offer_flags_options 1
 
     # Offer option value completions
     case "${prev}" in

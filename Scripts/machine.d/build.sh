@@ -126,13 +126,14 @@ make_initramfs() {
   mkdir -p "$tree"/{bin,proc,dev,root}
   cp "$work/busybox" "$tree/bin/busybox"
   # In the order in which they are to be loaded. What a kernel has built in is not in the list of files.
-  for path in virtio/virtio_pci block/virtio_blk fs/ext4/ext4; do
+  for path in virtio/virtio_pci block/virtio_blk; do
     awk -F : -v end="/$path.ko" 'substr($1, length($1) - length(end) + 1) == end {
       count = split($2, needed, " ")
       for (i = count; i > 0; i--) print needed[i]
       print $1 }' "$modules/modules.dep"
   done | awk '!seen[$0]++' | while read -r path; do
-    cp "$modules/$path" "$tree/" && basename "$path"
+    cp "$modules/$path" "$tree/"
+    basename "$path"
   done >"$tree/modules"
   install -m 755 "$machine_parts/guest/init" "$tree/init"
   # Not compressed: emulated processors unpack slowly, and the file is small.

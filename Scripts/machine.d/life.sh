@@ -58,7 +58,7 @@ machine_start() {
   machine_base_fingerprint=$(cat "$machine_base/fingerprint")
   # What reset needs to start the same machine again.
   declare -p machine_name machine_memory machine_accelerator machine_socket machine_number machine_id machine_payload \
-    machine_base machine_base_fingerprint | sed 's/^declare -- //' >"$folder/settings"
+    machine_base machine_base_fingerprint suite_cache | sed 's/^declare -- //' >"$folder/settings"
 
   trap 'abandon "$folder"' EXIT
   if [ "$machine_base" = "$suite_cache/warm" ]; then

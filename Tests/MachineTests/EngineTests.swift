@@ -76,10 +76,15 @@ extension MachineTests {
             let output = try await Guest.expect(
                 #"""
                 \#(Self.setup)
-                # Of its networks, only this one is for a container without a network.
+                # Of its networks, only this one is for a container without a network. Not all control groups are known to it.
                 printf '#!/bin/sh\nexec /usr/bin/runsc --network=none --ignore-cgroups "$@"\n' > /usr/local/bin/runsc-none
                 chmod 755 /usr/local/bin/runsc-none; below /usr/local/bin/runsc-none
-                show runsc "$(podman --runtime $runtime $run localhost/busybox sh -c 'cat /m/file; echo more > /m/made; dmesg | grep -c gVisor')"
+                # On an emulated processor it ends with status 2 by itself at times.
+                for try in 1 2 3 4 5; do
+                  rm -f /root/calls; podman --runtime $runtime $run localhost/busybox \
+                    sh -c 'cat /m/file; echo more > /m/made; dmesg | grep -c gVisor' > shown && break; [ $? = 2 ] || break
+                done
+                show runsc "$(cat shown)"
                 cat /srv/data/made; find /run/mountpoint-runc/containers -type f
                 """#, limit: 400)
             #expect(output == "runsc: data\n1 Attach Detach\nmore\n", "\(output)")

@@ -108,7 +108,7 @@ extension MachineTests {
             #expect(output == "calls Attach\ncalls Attach Detach Attach\ncalls Attach Detach Attach Detach\n", "\(output)")
         }
 
-        @Test("with containerd as the store of images, a plugin is told an image's labels")
+        @Test("with containerd as the store of images, a plugin is told an image's labels", .needs(.recentMachine))
         func containerdStore() async throws {
             let output = try await Guest.expect(
                 """

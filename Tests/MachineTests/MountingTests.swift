@@ -87,6 +87,25 @@ extension MachineTests {
             }
         }
 
+        @Test("a volume of the local driver moves over by the commands that import prints")
+        func imported() async throws {
+            let output = try await Guest.expect(
+                """
+                docker volume create --label team=x -o type=nfs -o o=addr=127.0.0.1,nfsvers=4.2,timeo=300 -o device=:/exports/data old >/dev/null
+                mount_of() { docker run --rm -v old:/m alpine sh -c 'cat /m/old; grep " /m nfs" /proc/mounts' | tr , '\\n' |
+                  grep -x -e hard -e 'timeo=.*' -e relatime -e 'vers=.*' -e kept | sort | tr '\\n' ' '; }
+                docker run --rm -v old:/m alpine sh -c 'echo kept > /m/old'; echo "local: $(mount_of)"
+                docker-nfsd import old > commands; bash -e commands >/dev/null; echo "nfsd: $(mount_of)"
+                docker volume inspect -f '{{.Driver}} {{.Labels}}' old; docker-nfsd import old 2>&1 || true
+                docker volume rm old >/dev/null; rm /exports/data/old
+                """)
+            let lines = output.split(separator: "\n").map(String.init)
+            try #require(lines.count == 4, "\(output)")
+            #expect(lines[0] == "local: hard kept relatime timeo=300 vers=4.2 ", "\(output)")
+            #expect(lines[1] == "nfsd: " + lines[0].dropFirst("local: ".count), "\(output)")
+            #expect(lines[2] == "nfsd map[team:x]" && lines[3].contains("old is a volume of docker-nfsd already"), "\(output)")
+        }
+
         @Test("both ways to mount give the same mount", arguments: ["3", "4.1"])
         func methods(version: String) async throws {
             var seen: [String] = []

@@ -18,7 +18,7 @@ extension MachineTests {
             run="docker run --rm --runtime mountpoint"
             """
 
-        @Test("doctor finds a right order, every plugin of the chain served, and what each needs of this kernel")
+        @Test("doctor finds a right order, every plugin of the chain served, and what each needs of this kernel", .needs(.recentMachine))
         func doctor() async throws {
             let output = try await Guest.expect("\(Self.setup)\nmountpoint-plugin doctor")
             #expect(
@@ -31,7 +31,7 @@ extension MachineTests {
             #expect(!output.contains("[failed]") && !output.contains("[warning]"), "\(output)")
         }
 
-        @Test("A denied place in a volume is not reached by the volume's subpath, nor by a link in it")
+        @Test("A denied place in a volume is not reached by the volume's subpath, nor by a link in it", .needs(.recentMachine))
         func subpath() async throws {
             let output = try await Guest.run(
                 """
@@ -161,7 +161,9 @@ extension MachineTests {
             #expect(lines == ["of the project", "settings", "built", "of the project", "settings", "built"], "\(output)")
         }
 
-        @Test("after a power cut trees are given back, what was to be kept is kept, what was to be dropped is, and nothing else is left")
+        @Test(
+            "after a power cut trees are given back, what was to be kept is kept, what was to be dropped is, and nothing else is left",
+            .needs(.recentMachine))
         func powerCut() async throws {
             let before = try await Guest.expect(
                 """

@@ -26,7 +26,9 @@ extension MachineTests {
             }
             """#
 
-        @Test("Under memory pressure, what is in a plain tmpfs is found on the swap device, and with noswap it is not")
+        @Test(
+            "Under memory pressure, what is in a plain tmpfs is found on the swap device, and with noswap it is not", .needs(.recentMachine)
+        )
         func canary() async throws {
             let output = try await Guest.expect(
                 """

@@ -60,6 +60,28 @@ struct TransferRecordTests {
         }
     }
 
+    @Test("Entries of any length are read again, and a file of another version is left as it is") func longest() async throws {
+        try await withScratchFolder { folder in
+            let path = folder.appending("journal")
+            let journal = try TransferJournal(path)
+            var entries = JournalEntries()
+            for inode in 1...2500 as ClosedRange<UInt64> {
+                var entry = entry(inode, 1000)
+                entry.path = [UInt8](repeating: 0x61, count: 10_000)
+                entries.add(entry, isNew: true)
+            }
+            try journal.add(entries)
+            #expect(journal.pendingSize > 25_000_000 && journal.index.isEmpty)
+            try journal.commit()
+            #expect(journal.pendingSize == 0)
+            #expect(try TransferJournal(path).index.owners.count == 2500)
+            let other = Array("OWN9 and more".utf8)
+            try replaceFile(path, with: other)
+            #expect(throws: SystemError.self) { _ = try TransferJournal(path) }
+            #expect(try readWholeFile(path, limit: 100) == other)
+        }
+    }
+
     @Test("Of one file the first entry counts, of another file with its inode the last") func index() async throws {
         try await withScratchFolder { folder in
             let journal = try TransferJournal(folder.appending("journal"))

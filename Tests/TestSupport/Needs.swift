@@ -20,6 +20,8 @@ public enum Need: String, Sendable {
     case podman
     /// Virtual machines with Compose 2, which bookworm does not have.
     case compose
+    /// Virtual machines with Docker 26 and Linux 6.4 or later, which bookworm does not have.
+    case recentMachine = "recent-machine"
 
     var isThere: Bool {
         let files = FileManager.default
@@ -31,7 +33,7 @@ public enum Need: String, Sendable {
             return geteuid() == 0 && programs.allSatisfy(files.isExecutableFile) && Repository.runtimeBinary != nil
         case .prometheus: return ["/usr/bin/prometheus", "/usr/bin/promtool"].allSatisfy(files.isExecutableFile)
         case .podman: return geteuid() == 0 && files.isExecutableFile(atPath: "/usr/bin/podman")
-        case .compose: return Repository.machineSuite != "bookworm"
+        case .compose, .recentMachine: return Repository.machineSuite != "bookworm"
         case .machine: return geteuid() == 0 && Repository.releaseBinary != nil && files.fileExists(atPath: Repository.machineCache)
         }
     }
@@ -49,6 +51,7 @@ public enum Need: String, Sendable {
             "needs root, dockerd, containerd, runc, crun, podman and busybox-static (Scripts/test-needs), and mountpoint-runc (make)"
         case .podman: "needs root and podman (Scripts/test-needs)"
         case .prometheus: "needs prometheus and promtool (Scripts/test-needs)"
+        case .recentMachine: "needs virtual machines with Docker 26 and Linux 6.4 or later (DOCKER_NFSD_MACHINE_SUITE)"
         case .compose: "needs virtual machines of a suite that has Compose 2 (DOCKER_NFSD_MACHINE_SUITE)"
         case .machine: "needs root, a virtual machine's image (Scripts/machine build), and a release build (make)"
         }

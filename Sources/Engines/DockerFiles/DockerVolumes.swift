@@ -12,9 +12,17 @@ import SystemPackage
 /// is missing or cannot be read is an error, and the container does not start: a plugin may deny by labels, and a volume without its
 /// labels would pass.
 public struct DockerVolumes {
-    public struct Volume {
+    public struct Volume: Sendable {
+        /// Empty if nothing is known of it.
+        public var driver = ""
         public var labels: StringMap = [:]
         public var options: StringMap = [:]
+
+        public init() {}
+
+        init(driver: String, labels: StringMap = [:], options: StringMap) {
+            (self.driver, self.labels, self.options) = (driver, labels, options)
+        }
     }
 
     private static let bucket = "volumes"
@@ -43,7 +51,7 @@ public struct DockerVolumes {
             if let value {
                 known.append((volume.name, try Self.volume(value, volume.name, path)))
             } else if volume.driver == "local" {
-                known.append((volume.name, Volume(options: try localOptions(volume.name))))
+                known.append((volume.name, Volume(driver: "local", options: try localOptions(volume.name))))
             }
         }
     }
@@ -55,7 +63,9 @@ public struct DockerVolumes {
     private static func volume(_ value: [UInt8], _ name: String, _ path: String) throws(EngineFilesError) -> Volume {
         do throws(JSONShapeError) {
             let object = try JSONObjectReader(parsing: value)
-            return Volume(labels: try object.map("Labels"), options: try object.map("Options"))
+            let driver = try object.text("Driver")
+            return Volume(
+                driver: driver.isEmpty ? "local" : driver, labels: try object.map("Labels"), options: try object.map("Options"))
         } catch {
             throw EngineFilesError(path, "what it says of the volume \(JSONValue.string(name)): \(error)", cause: error)
         }

@@ -12,7 +12,7 @@ import Volumes
 struct DockerNFSD: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "docker-nfsd", abstract: "NFS volumes for Docker by kernel mounts.", version: version,
-        subcommands: [Serve.self, Status.self, Top.self, Doctor.self, VolumeCommand.self])
+        subcommands: [Serve.self, Status.self, Top.self, Doctor.self, VolumeCommand.self, Import.self])
 }
 
 /// The settings as flags; each beats the environment and the file.
@@ -163,6 +163,26 @@ struct VolumeSet: AsyncParsableCommand {
             let command = try VolumeSetCommand(settings: try flags.settings, name: name, words: changes)
             let logger = Logger(label: "docker-nfsd") { _ in JournalLogHandler(level: .warning) }
             print(try await command.run(logger: logger), terminator: "")
+        } catch {
+            Daemon.fail(error)
+        }
+    }
+}
+
+struct Import: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Print how a volume of another driver is defined for docker-nfsd.",
+        discussion:
+            "Prints commands for a shell, and the same for a Compose file. Reads Docker's files, and changes nothing. The volume has to be one whose options name an NFS export."
+    )
+    @Argument(help: "The volume's name.") var volume: String
+    @OptionGroup var flags: SettingFlags
+
+    func run() async throws {
+        do {
+            let settings = try flags.settings
+            let text = try await BlockingThread.run(named: "import") { [volume] in try VolumeImport(volume, settings: settings).text }
+            print(text, terminator: "")
         } catch {
             Daemon.fail(error)
         }

@@ -62,10 +62,16 @@ extension ChangeSets {
     }
 
     private func keep(_ set: inout ChangeSet, _ reason: String) throws(CommitError) {
-        // Of a source that is gone there is nothing to be seen under other names.
-        if let source = try? set.openSource() { try Self.giveNames(in: set, over: source) }
         set.record.state = .kept
         set.record.reason = reason
+        do throws(CommitError) {
+            try Self.giveNames(in: set) { () throws(CommitError) in
+                do throws(PluginError) { return try set.openSource() } catch { throw CommitError(error.message) }
+            }
+        } catch {
+            // They are kept all the same, and a commit tries it again.
+            if reason.isEmpty { set.record.reason = "not all names of changed files are shown: \(error)" }
+        }
         let set = set
         try Self.failing { () throws(SystemError) in
             try OpenFolder(at: set.upper).syncFileSystem()
@@ -73,12 +79,14 @@ extension ChangeSets {
         }
     }
 
-    private static func giveNames(in set: ChangeSet, over source: OpenFolder) throws(CommitError) {
-        try failing { () throws(SystemError) in
-            // A single file has one name for the container.
-            guard set.record.file == nil, let index = try LayerIndex(of: OpenFolder(at: set.layer), over: source) else { return }
-            try index.giveNames(in: LayerFolder(upper: OpenFolder(at: set.upper), over: source))
-        }
+    /// - Parameter source: asked for only if a file with several names was changed: a source on a server may be away.
+    private static func giveNames(in set: ChangeSet, over source: () throws(CommitError) -> OpenFolder) throws(CommitError) {
+        // A single file has one name for the container.
+        if set.record.file != nil { return }
+        let layer = try failing { () throws(SystemError) in try OpenFolder(at: set.layer) }
+        guard let index = try LayerIndex(of: layer, over: source, saying: CommitError.init) else { return }
+        let source = try source()
+        try failing { () throws(SystemError) in try index.giveNames(in: LayerFolder(upper: OpenFolder(at: set.upper), over: source)) }
     }
 
     /// Drops changes, whatever they are.
@@ -145,7 +153,7 @@ extension ChangeSets {
             set.record.state = .committing
             return survey
         }
-        try Self.giveNames(in: set, over: source)
+        try Self.giveNames(in: set) { source }
         let (upper, begun, name) = (set.upper, set.record.begun, set.name)
         let layer = try Self.failing { () throws(SystemError) in LayerFolder(upper: try OpenFolder(at: upper), over: source) }
         let conflicts = try Self.failing { () throws(SystemError) in

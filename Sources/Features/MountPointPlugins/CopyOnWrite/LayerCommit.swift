@@ -36,6 +36,8 @@ final class LayerCommit {
         self.source = source
         self.isFolder = isFolder
         self.survey = survey
+        // Before anything changes it.
+        _ = try Self.times(of: upper)
         placing = try LayerPlacing(
             into: source, staging: survey.staging, from: upper, shared: Set(survey.replacements.map(\.inode)),
             copies: isMapped)
@@ -90,7 +92,7 @@ final class LayerCommit {
         var levels = [
             Level(
                 upper: upper, target: source, path: EntryPath(), rest: try upper.names().sorted(by: >),
-                attributes: try times(of: upper))
+                attributes: try Self.times(of: upper))
         ]
         while let level = levels.last {
             guard let name = level.rest.last else {
@@ -116,7 +118,7 @@ final class LayerCommit {
     /// - Returns: nil if the folder was placed as a whole.
     private func enter(_ name: EntryName, _ path: EntryPath, _ level: Level) throws(SystemError) -> Level? {
         let inner = try OpenFolder(name, in: level.upper)
-        let attributes = try times(of: inner)
+        let attributes = try Self.times(of: inner)
         if try inner.attribute(LayerSurvey.stagedKey) != nil { try place(inner, name, in: level.target) }
         let present = try level.target.statusIfThere(of: name)
         let isOpaque = try OverlayLayer.isOpaque(inner)
@@ -155,9 +157,9 @@ final class LayerCommit {
     private static let timesKey = OverlayLayer.ownPrefix + "times"
 
     /// A folder's attributes with the times that it had before this commit took anything out of it; kept in an attribute of its own.
-    private func times(of folder: OpenFolder) throws(SystemError) -> EntryAttributes {
+    private static func times(of folder: OpenFolder) throws(SystemError) -> EntryAttributes {
         var attributes = try EntryAttributes(of: nil, in: folder)
-        if let value = try folder.attribute(Self.timesKey) {
+        if let value = try folder.attribute(timesKey) {
             let numbers = String(decoding: value, as: UTF8.self).split(separator: " ").compactMap { Int64($0) }
             if numbers.count == 4 {
                 attributes.status.access = .init(seconds: numbers[0], nanoseconds: UInt32(clamping: numbers[1]))
@@ -166,7 +168,7 @@ final class LayerCommit {
         } else {
             let (access, change) = (attributes.status.access, attributes.status.modification)
             let text = "\(access.seconds) \(access.nanoseconds) \(change.seconds) \(change.nanoseconds)"
-            try folder.setAttribute(Self.timesKey, to: Array(text.utf8))
+            try folder.setAttribute(timesKey, to: Array(text.utf8))
         }
         return attributes
     }
@@ -184,10 +186,13 @@ final class LayerCommit {
             try placing.share(name, from: upper.folder(at: path))
         }
         try placing.flush()
+        let device = try source.status().device
         let wanted = Dictionary(survey.replacements.map { ($0.source, $0) }) { one, _ in one }
         try source.visit { (folder, name, status, path) throws(SystemError) in
             if path.names == [placing.stagingName] { return .skip }
-            if let replacement = wanted[status.inode], status.kind != .folder, status.modification == replacement.sourceModification {
+            if let replacement = wanted[status.inode], status.kind != .folder, status.device == device,
+                status.modification == replacement.sourceModification
+            {
                 try placing.placeShared(replacement.inode, as: name, in: folder)
             }
             return .enter

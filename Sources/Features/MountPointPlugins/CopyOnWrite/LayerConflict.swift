@@ -89,7 +89,7 @@ private struct ConflictSearch {
             return LayerConflict(path: path, reason: "what it was before it was renamed has been removed", place: path)
         }
         let covered = try parent.sourceStatus(of: name)
-        if covered == nil, folder.origin == nil, try folder.upper.attribute(OverlayLayer.prefix + "origin") != nil {
+        if covered == nil, folder.origin == nil, try OverlayLayer.covers(folder.upper) {
             return LayerConflict(path: path, reason: "it has been removed", place: path)
         }
         guard let covered, covered.kind != .folder || folder.origin != nil, let base = parent.base ?? parent.hidden,

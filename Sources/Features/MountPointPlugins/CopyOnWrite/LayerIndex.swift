@@ -3,49 +3,78 @@
 import LinuxSystem
 import SystemPackage
 
-/// Files of a layer that have no name in it: the container changed a file of the source that has several names, and then took away the
-/// one under which it had changed it. The others still show the change, but only the index in overlayfs' work folder has the file.
+/// The files of a layer that overlayfs has an index of: of the source's files with several names those that the container changed.
+///
+/// A container sees such a change under all names that the file has left. The layer has only the names under which it was changed, and
+/// none if the container took these away: then the file is in the index alone.
 /// Documentation/filesystems/overlayfs.rst, "index"; Linux 4.13.
 struct LayerIndex {
     private let index: OpenFolder
-    /// Names in the index, by the inodes of the source's files.
-    private let nameless: [UInt64: EntryName]
+    private let files: [File]
     /// Where folders are made before they get their place.
     private let layer: OpenFolder
 
-    /// - Parameter layer: the folder that has overlayfs' folders.
-    /// - Returns: nil if all files have names.
-    init?(of layer: OpenFolder, over source: OpenFolder) throws(SystemError) {
+    private struct File {
+        /// In the index.
+        let name: EntryName
+        let origin: EntryStatus
+    }
+
+    /// - Parameters:
+    ///   - layer: the folder that has overlayfs' folders.
+    ///   - source: opened only if there is anything to be found in it.
+    /// - Returns: nil if there is no such file.
+    init?<Failure: Error>(
+        of layer: OpenFolder, over source: () throws(Failure) -> OpenFolder, saying describe: (SystemError) -> Failure
+    ) throws(Failure) {
+        let entries: (index: OpenFolder, names: [EntryName])?
+        do throws(SystemError) { entries = try Self.entries(of: layer) } catch { throw describe(error) }
+        guard let entries, !entries.names.isEmpty else { return nil }
+        let source = try source()
+        var files: [File] = []
+        for name in entries.names {
+            do throws(SystemError) {
+                // What it was changed from: none of the names that are left is that of a file which is gone.
+                if case .file(let origin) = try OverlayLayer.origin(of: name, in: entries.index, base: source), origin.links > 1 {
+                    files.append(File(name: name, origin: origin))
+                }
+            } catch { throw describe(error) }
+        }
+        if files.isEmpty { return nil }
+        (self.layer, index, self.files) = (layer, entries.index, files)
+    }
+
+    private static func entries(of layer: OpenFolder) throws(SystemError) -> (index: OpenFolder, names: [EntryName])? {
         guard let work = EntryName("work"), let name = EntryName("index"),
             let index = try layer.folderIfThere(work)?.folderIfThere(name)
         else { return nil }
-        var nameless: [UInt64: EntryName] = [:]
+        var names: [EntryName] = []
         for name in try index.names() {
-            guard let status = try index.statusIfThere(of: name), status.kind != .folder, !OverlayLayer.isRemoval(status),
-                status.links == 1,
-                case .file(let origin) = try OverlayLayer.origin(of: name, in: index, base: source)
-            else { continue }
-            nameless[origin.inode] = name
+            guard let status = try index.statusIfThere(of: name) else { continue }
+            if status.kind != .folder && !OverlayLayer.isRemoval(status) { names.append(name) }
         }
-        if nameless.isEmpty { return nil }
-        (self.layer, self.index, self.nameless) = (layer, index, nameless)
+        return (index, names)
     }
 
-    /// Gives them the names in the layer under which the container saw them: then the layer alone says what was changed.
+    /// Gives the files all names in the layer under which the container saw them: then the layer alone says what was changed.
     func giveNames(in root: LayerFolder) throws(SystemError) {
         try giveNames(at: root)
         try root.visit { (_, entry) throws(SystemError) in
             if case .folder(let folder) = entry { try giveNames(at: folder) }
         }
+        for file in files { try countNames(of: file.name) }
     }
 
     private func giveNames(at folder: LayerFolder) throws(SystemError) {
         guard let base = folder.base else { return }
         let known = Set(try folder.upper.names())
+        let wanted = Dictionary(files.map { ($0.origin.inode, $0) }) { one, _ in one }
         try base.visit { (_, name, status, path) throws(SystemError) in
             // What the layer has there hides it, or is visited by itself.
             if path.names.count == 1 && known.contains(name) { return .skip }
-            if status.kind != .folder, let indexed = nameless[status.inode] { try give(indexed, path, in: folder, base) }
+            if status.kind != .folder, let file = wanted[status.inode], status.isSame(as: file.origin) {
+                try give(file.name, path, in: folder, base)
+            }
             return .enter
         }
     }
@@ -58,8 +87,8 @@ struct LayerIndex {
             if try upper.folderIfThere(parent) == nil { try makeFolder(parent, like: base, in: upper) }
             upper = try OpenFolder(parent, in: upper)
         }
-        try upper.link(indexed, in: index, as: name)
-        try countName(of: name, in: upper)
+        if try upper.statusIfThere(of: name) != nil { return }
+        try upper.keepingTimes { () throws(SystemError) in try upper.link(indexed, in: index, as: name) }
     }
 
     /// As overlayfs does it before the first change in a folder; in one step, since a commit gives the source what it finds.
@@ -69,18 +98,26 @@ struct LayerIndex {
         try layer.makeFolder(draft, mode: 0o700)
         let (folder, attributes) = (try OpenFolder(draft, in: layer), try EntryAttributes(of: nil, in: base))
         try attributes.apply(to: folder)
+        try folder.setAttribute(OverlayLayer.coversKey, to: Array("y".utf8))
         try folder.setTimes(access: attributes.status.access, modification: attributes.status.modification)
-        try layer.rename(draft, to: name, in: upper, replacing: false)
+        try upper.keepingTimes { () throws(SystemError) in try layer.rename(draft, to: name, in: upper, replacing: false) }
     }
 
     private static let countKey = OverlayLayer.prefix + "nlink"
 
-    /// The count of names that a later mount shows is kept as a difference to that of the layer's file. fs/overlayfs/util.c, ovl_set_nlink
-    private func countName(of name: EntryName, in folder: OpenFolder) throws(SystemError) {
-        guard let value = try folder.attribute(Self.countKey, of: name).map({ String(decoding: $0, as: UTF8.self) }), value.first == "U",
-            let difference = Int32(value.dropFirst())
-        else { return }
-        let less = difference &- 1
-        try folder.setAttribute(Self.countKey, of: name, to: Array("U\(less < 0 ? "" : "+")\(less)".utf8))
+    /// The count of names that a later mount shows is kept as a difference to that of the layer's file, which has one more, that in the
+    /// index. fs/overlayfs/util.c, ovl_set_nlink_upper
+    private func countNames(of name: EntryName) throws(SystemError) {
+        if try index.attribute(Self.countKey, of: name) == nil { return }
+        try index.setAttribute(Self.countKey, of: name, to: Array("U-1".utf8))
+    }
+}
+
+extension OpenFolder {
+    /// Does something that changes what is in it, and gives it back the times of before.
+    fileprivate func keepingTimes(_ body: () throws(SystemError) -> Void) throws(SystemError) {
+        let before = try status()
+        try body()
+        try setTimes(access: before.access, modification: before.modification)
     }
 }

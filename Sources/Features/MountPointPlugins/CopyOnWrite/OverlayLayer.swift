@@ -22,6 +22,15 @@ enum OverlayLayer {
     static let opaqueKey = prefix + "opaque"
     static let redirectKey = prefix + "redirect"
 
+    /// Whether a folder was made by overlayfs, or by ``LayerIndex``, because something in a folder of the layer below was changed.
+    static func covers(_ folder: OpenFolder) throws(SystemError) -> Bool {
+        if try folder.attribute(prefix + "origin") != nil { return true }
+        return try folder.attribute(coversKey) != nil
+    }
+
+    /// No mark of the kernel's, but with its prefix, which no container sees.
+    static let coversKey = prefix + "covers"
+
     /// Where a folder's contents come from, if it was renamed: a path from the root of the layer below.
     ///
     /// - Parameter base: what the folder above it comes from; nil for nothing.

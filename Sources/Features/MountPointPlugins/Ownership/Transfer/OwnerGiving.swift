@@ -67,7 +67,7 @@ final class OwnerGiving {
         }
         _ = try tree.walk(from: Met(), examining: examine) { (met) throws(SystemError) in
             for entry in met.linked { linked[entry.status.inode, default: []].append(entry) }
-            journal.add(met.records)
+            try journal.add(met.records)
             addToBatch(met.files)
             for entry in met.given { noteGiven(entry) }
             for (entry, capability) in met.remaining { try add(entry, capability) }

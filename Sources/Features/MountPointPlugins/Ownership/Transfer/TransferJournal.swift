@@ -14,18 +14,27 @@ final class TransferJournal {
     private let file: AppendedFile
     private var batch: [UInt8] = []
     private var size = 0
+    /// Bytes of the records that are not on the disk for certain.
+    private(set) var pendingSize = 0
 
     /// "OWN2", then a number of 4 bytes for the length of the records, and one of 8 for their checksum.
     private static let mark: [UInt8] = Array("OWN2".utf8)
     private static let headSize = 16
-    /// Bytes. A batch of the size at which it is written, and one record more, are below it.
+    /// Bytes. A batch of the size at which it is written, and one part of a thread's entries more, are below it.
     private static let longestBatch = 16 << 20
+    private static let usualBatch = 4 << 20
 
     /// Opens it, and makes it if it is not there.
     ///
     /// - Parameter isShared: whether another may add to it meanwhile. If not, what was cut off at its end is taken away.
     init(_ path: FilePath, isShared: Bool = false) throws(SystemError) {
         file = try AppendedFile(path)
+        let start = try file.read(Self.mark.count, at: 0)
+        if start.starts(with: "OWN".utf8) && start.count == Self.mark.count && start != Self.mark {
+            throw SystemError(
+                "read", .invalidArgument, on: path.string,
+                hint: "another version of this program has written it, and has to give the tree back")
+        }
         while let records = try Self.batch(of: file, at: size) {
             size += Self.headSize + records.count
             index.reserve(entriesOf: records.count)
@@ -45,28 +54,37 @@ final class TransferJournal {
         return records.count == Int(length) && Self.checksum(records) == checksum ? records : nil
     }
 
-    /// Bytes of the records that have not been written.
-    var pendingSize: Int { batch.count }
-
-    func add(_ records: JournalEntries) {
-        batch += records.bytes
+    func add(_ records: JournalEntries) throws(SystemError) {
+        for part in records.parts {
+            batch += part
+            pendingSize += part.count
+            if batch.count >= Self.usualBatch { try write() }
+        }
         for entry in records.indexed { index.add(entry) }
     }
 
     func add(_ record: JournalRecord) {
+        pendingSize -= batch.count
         record.write(to: &batch)
+        pendingSize += batch.count
         index.add(record)
     }
 
     /// Writes what was added, and returns when it is on the disk.
     func commit() throws(SystemError) {
+        if pendingSize == 0 { return }
+        try write()
+        try file.sync()
+        pendingSize = 0
+    }
+
+    private func write() throws(SystemError) {
         if batch.isEmpty { return }
         var bytes = Self.mark
         bytes.append(number: UInt32(clamping: batch.count))
         bytes.append(number: Self.checksum(batch))
         bytes += batch
         try file.append(bytes)
-        try file.sync()
         size += bytes.count
         batch.removeAll(keepingCapacity: true)
     }
@@ -92,13 +110,15 @@ final class TransferJournal {
 
 /// Entries that a thread makes for a journal.
 struct JournalEntries: Sendable {
-    /// As they are in the file.
-    fileprivate private(set) var bytes: [UInt8] = []
+    /// As they are in the file; each part is not much longer than ``partSize``, since paths have no limit.
+    fileprivate private(set) var parts: [[UInt8]] = []
+    private static let partSize = 1 << 20
     fileprivate private(set) var indexed: [JournalEntry] = []
 
     /// - Parameter isNew: whether the journal had nothing before. Then nobody asks its index for owners, and most need no place there.
     mutating func add(_ entry: JournalEntry, isNew: Bool) {
-        JournalRecord.entry(entry).write(to: &bytes)
+        if (parts.last?.count ?? .max) >= Self.partSize { parts.append([]) }
+        JournalRecord.entry(entry).write(to: &parts[parts.count - 1])
         if entry.isSpecial || !isNew { indexed.append(entry) }
     }
 }
