@@ -99,7 +99,7 @@ struct DaemonProgramTests {
         let page = try ManualPage("docker-nfsd.8")
         let help = try await run(["--help"]).output
         let commands = help.matches(of: /\n  ([a-z]+) {2,}/).map { String($0.output.1) }
-        #expect(commands.sorted() == ["doctor", "serve", "status", "top", "volume"])
+        #expect(commands.sorted() == ["doctor", "import", "serve", "status", "top", "volume"])
         #expect(page.terms("COMMANDS").map { String($0.prefix { $0 != " " }) }.sorted() == commands.sorted())
         for flag in ["--config", "--version", "--help", "--json", "--interval", "--count"] {
             #expect(page.plainText.contains(flag), "\(flag)")
