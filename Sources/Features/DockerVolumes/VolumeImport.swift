@@ -124,11 +124,13 @@ public struct VolumeImport: Sendable {
                 default: "-_./:=,+@%".utf8.contains(byte)
                 }
             }
-        return isPlain ? text : "'" + text.split(separator: "'", omittingEmptySubsequences: false).joined(separator: "'\\''") + "'"
+        return isPlain ? text : "'\(replaced(UInt8(ascii: "'"), by: "'\\''", in: text))'"
     }
 
     /// As YAML takes it, which has JSON's texts. Compose has `$` for variables.
-    private static func quoted(_ text: String) -> String {
-        "\(JSONValue.string(text.split(separator: "$", omittingEmptySubsequences: false).joined(separator: "$$")))"
+    private static func quoted(_ text: String) -> String { "\(JSONValue.string(replaced(UInt8(ascii: "$"), by: "$$", in: text)))" }
+
+    private static func replaced(_ byte: UInt8, by other: String, in text: String) -> String {
+        String(decoding: text.utf8.flatMap { $0 == byte ? Array(other.utf8) : [$0] }, as: UTF8.self)
     }
 }
