@@ -83,8 +83,7 @@ extension ChangeSets {
     private static func giveNames(in set: ChangeSet, over source: () throws(CommitError) -> OpenFolder) throws(CommitError) {
         // A single file has one name for the container.
         if set.record.file != nil { return }
-        let layer = try failing { () throws(SystemError) in try OpenFolder(at: set.layer) }
-        guard let index = try LayerIndex(of: layer, over: source, saying: CommitError.init) else { return }
+        guard let index = try failing({ () throws(SystemError) in try LayerIndex(of: OpenFolder(at: set.layer)) }) else { return }
         let source = try source()
         try failing { () throws(SystemError) in try index.giveNames(in: LayerFolder(upper: OpenFolder(at: set.upper), over: source)) }
     }

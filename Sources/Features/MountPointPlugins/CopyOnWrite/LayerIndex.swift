@@ -10,41 +10,20 @@ import SystemPackage
 /// Documentation/filesystems/overlayfs.rst, "index"; Linux 4.13.
 struct LayerIndex {
     private let index: OpenFolder
-    private let files: [File]
+    private let names: [EntryName]
     /// Where folders are made before they get their place.
     private let layer: OpenFolder
 
     private struct File {
         /// In the index.
         let name: EntryName
+        /// The source's file that it takes the place of.
         let origin: EntryStatus
     }
 
-    /// - Parameters:
-    ///   - layer: the folder that has overlayfs' folders.
-    ///   - source: opened only if there is anything to be found in it.
-    /// - Returns: nil if there is no such file.
-    init?<Failure: Error>(
-        of layer: OpenFolder, over source: () throws(Failure) -> OpenFolder, saying describe: (SystemError) -> Failure
-    ) throws(Failure) {
-        let entries: (index: OpenFolder, names: [EntryName])?
-        do throws(SystemError) { entries = try Self.entries(of: layer) } catch { throw describe(error) }
-        guard let entries, !entries.names.isEmpty else { return nil }
-        let source = try source()
-        var files: [File] = []
-        for name in entries.names {
-            do throws(SystemError) {
-                // What it was changed from: none of the names that are left is that of a file which is gone.
-                if case .file(let origin) = try OverlayLayer.origin(of: name, in: entries.index, base: source), origin.links > 1 {
-                    files.append(File(name: name, origin: origin))
-                }
-            } catch { throw describe(error) }
-        }
-        if files.isEmpty { return nil }
-        (self.layer, index, self.files) = (layer, entries.index, files)
-    }
-
-    private static func entries(of layer: OpenFolder) throws(SystemError) -> (index: OpenFolder, names: [EntryName])? {
+    /// - Parameter layer: the folder that has overlayfs' folders.
+    /// - Returns: nil if the index has no file; the source is not looked at.
+    init?(of layer: OpenFolder) throws(SystemError) {
         guard let work = EntryName("work"), let name = EntryName("index"),
             let index = try layer.folderIfThere(work)?.folderIfThere(name)
         else { return nil }
@@ -53,22 +32,33 @@ struct LayerIndex {
             guard let status = try index.statusIfThere(of: name) else { continue }
             if status.kind != .folder && !OverlayLayer.isRemoval(status) { names.append(name) }
         }
-        return (index, names)
+        if names.isEmpty { return nil }
+        (self.layer, self.index, self.names) = (layer, index, names)
     }
 
     /// Gives the files all names in the layer under which the container saw them: then the layer alone says what was changed.
+    ///
+    /// - Parameter root: the root of the layer, over the source.
     func giveNames(in root: LayerFolder) throws(SystemError) {
-        try giveNames(at: root)
+        guard let source = root.base else { return }
+        var files: [File] = []
+        for name in names {
+            // One that is gone, or has one name by now, has no other name that could be found.
+            guard case .file(let origin) = try OverlayLayer.origin(of: name, in: index, base: source), origin.links > 1 else { continue }
+            files.append(File(name: name, origin: origin))
+        }
+        if files.isEmpty { return }
+        let wanted = Dictionary(files.map { ($0.origin.inode, $0) }) { one, _ in one }
+        try giveNames(to: wanted, at: root)
         try root.visit { (_, entry) throws(SystemError) in
-            if case .folder(let folder) = entry { try giveNames(at: folder) }
+            if case .folder(let folder) = entry { try giveNames(to: wanted, at: folder) }
         }
         for file in files { try countNames(of: file.name) }
     }
 
-    private func giveNames(at folder: LayerFolder) throws(SystemError) {
+    private func giveNames(to wanted: [UInt64: File], at folder: LayerFolder) throws(SystemError) {
         guard let base = folder.base else { return }
         let known = Set(try folder.upper.names())
-        let wanted = Dictionary(files.map { ($0.origin.inode, $0) }) { one, _ in one }
         try base.visit { (_, name, status, path) throws(SystemError) in
             // What the layer has there hides it, or is visited by itself.
             if path.names.count == 1 && known.contains(name) { return .skip }
